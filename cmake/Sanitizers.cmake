@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# -DUFFD_GUARD_SANITIZE=address,undefined or =thread
+set(UFFD_GUARD_SANITIZE "" CACHE STRING "Sanitizers to build everything with")
+
+if(UFFD_GUARD_SANITIZE)
+  add_compile_options(-fsanitize=${UFFD_GUARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${UFFD_GUARD_SANITIZE})
+endif()

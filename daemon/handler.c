@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of the handler thread: start, serve, give up, stop.
+ *
+ * Everything it needs is allocated before it serves. It blocks all signals, takes no lock, and
+ * calls nothing that might: whoever it could wait for may be the one who waits for it, in the midst
+ * of malloc() or with a stdio stream locked.
+ *
+ * It gives up when a fault cannot be answered or the userfaultfd cannot be read. Then it
+ * unregisters every region, which wakes all waiters and leaves plain memory, zeros where nothing
+ * was filled; each region's loss is reported before. Closing the userfaultfd alone would not do:
+ * after a fork() the child holds it open.
+ */
+#include "handler.h"
+
+#include "fault.h"
+#include "loop.h"
+
+#include "../lib/guard.h"
+#include "../lib/region.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#define STACK_SIZE ((size_t)256 << 10)
+
+struct handler {
+	struct uffd_guard *guard;
+	pthread_t thread;
+	struct loop loop;
+	void *staging;
+	bool may_use_io_uring;
+
+	sem_t is_ready; /* posted by the thread once; what stands below is then set */
+	int start_error;
+	bool uses_io_uring, missed_scheduling;
+	int creator_policy;
+	struct sched_param creator_param;
+
+	atomic_bool shall_stop, gave_up;
+};
+
+/* ---- Serving ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool is_answered(const struct answer *answers, int n_answers, uintptr_t address)
+{
+	for (int i = 0; i < n_answers; i++) {
+		if (address >= answers[i].start && address < answers[i].end)
+			return true;
+	}
+	return false;
+}
+
+/* Messages of one read: what one answer has filled, the next message need not ask for again. */
+static int serve(struct handler *handler, const struct uffd_msg *messages, int n_messages)
+{
+	struct answer answers[LOOP_MESSAGES];
+	uint64_t start = now_ns();
+	int err = 0;
+
+	for (int i = 0; i < n_messages && !err; i++) {
+		uintptr_t address = page_floor(messages[i].arg.pagefault.address);
+		answers[i] = (struct answer){ .start = 0 };
+		if (messages[i].event != UFFD_EVENT_PAGEFAULT)
+			continue; /* no other event is enabled */
+		if (!is_answered(answers, i, address))
+			err = fault_answer(handler->guard, handler->staging, address, &answers[i]);
+		stats_count_fault(&handler->guard->stats, now_ns() - start);
+	}
+	return err;
+}
+
+static int serve_until_stopped(struct handler *handler)
+{
+	struct loop *loop = &handler->loop;
+	struct uffd_msg messages[LOOP_MESSAGES];
+	int n = 0;
+
+	while (n >= 0 && !atomic_load(&handler->shall_stop)) {
+		n = loop->ops->wait(loop, messages);
+		stats_add(&handler->guard->stats.wakeups, 1);
+		if (n > 0) {
+			int err = serve(handler, messages, n);
+			n = err ? err : n;
+		}
+	}
+	return n < 0 ? n : 0;
+}
+
+/* ---- Giving up ---- */
+
+/* Regions that appear from now on find gave_up set: see make_accessible() in region.c. */
+static void give_up(struct handler *handler)
+{
+	struct uffd_guard *guard = handler->guard;
+	atomic_store(&handler->gave_up, true);
+
+	uint32_t lookup = epoch_enter(&guard->lookups);
+	range_table_for_each (range, &guard->ranges) {
+		struct uffd_guard_region *region = region_of_range(range);
+		region_report_loss(
+			region, 0, atomic_load(&region->length), UFFD_GUARD_LOST_HANDLER, 0);
+		uffd_unregister(&guard->uffd, range->start, range->end - range->start);
+	}
+	epoch_leave(&guard->lookups, lookup);
+}
+
+/* ---- Start and stop ---- */
+
+static int start_loop(struct handler *handler)
+{
+	struct loop *loop = &handler->loop;
+	loop->uffd = &handler->guard->uffd;
+	loop->ops = &loop_uring;
+	if (handler->may_use_io_uring && loop->ops->start(loop) == 0)
+		return 0;
+	loop->ops = &loop_poll;
+	return loop->ops->start(loop);
+}
+
+/* Policy and priority are inherited unless the creator asked for SCHED_RESET_ON_FORK, as real-time
+ * clients of rtkit do. */
+static bool take_over_scheduling(const struct handler *handler)
+{
+	int policy;
+	struct sched_param param;
+	pthread_getschedparam(pthread_self(), &policy, &param);
+	if (policy == handler->creator_policy &&
+		param.sched_priority == handler->creator_param.sched_priority)
+		return true;
+	return pthread_setschedparam(
+		       pthread_self(), handler->creator_policy, &handler->creator_param) == 0;
+}
+
+static void *run(void *data)
+{
+	struct handler *handler = data;
+
+	handler->missed_scheduling = !take_over_scheduling(handler);
+	handler->start_error = start_loop(handler);
+	handler->uses_io_uring = handler->loop.ops == &loop_uring;
+	int err = handler->start_error;
+	sem_post(&handler->is_ready);
+	if (err)
+		return NULL;
+
+	err = serve_until_stopped(handler);
+	if (err)
+		give_up(handler);
+	handler->loop.ops->finish(&handler->loop);
+	if (err)
+		uffd_abandon(&handler->guard->uffd);
+	return NULL;
+}
+
+static int start_thread(struct handler *handler)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_getschedparam(pthread_self(), &handler->creator_policy, &handler->creator_param);
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = pthread_create(&handler->thread, &attr, run, handler);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (err)
+		return -err;
+
+	pthread_setname_np(handler->thread, "uffd-guard");
+	while (sem_wait(&handler->is_ready) < 0)
+		; /* EINTR */
+	if (handler->start_error)
+		pthread_join(handler->thread, NULL);
+	return handler->start_error;
+}
+
+int handler_start(struct uffd_guard *guard, bool may_use_io_uring, struct handler **handler)
+{
+	struct handler *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	fresh->guard = guard;
+	fresh->may_use_io_uring = may_use_io_uring;
+	sem_init(&fresh->is_ready, 0, 0);
+
+	int err = -ENOMEM;
+	fresh->staging = staging_create();
+	if (!fresh->staging)
+		goto err_handler;
+	memset(fresh->staging, 0, STAGING_SIZE); /* its pages are there before a fault needs them */
+
+	fresh->loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fresh->loop.wake_fd < 0) {
+		err = -errno;
+		goto err_staging;
+	}
+	guard->handler = fresh;
+	err = start_thread(fresh);
+	if (err)
+		goto err_wake;
+	*handler = fresh;
+	return 0;
+
+err_wake:
+	close(fresh->loop.wake_fd);
+err_staging:
+	staging_destroy(fresh->staging);
+err_handler:
+	sem_destroy(&fresh->is_ready);
+	free(fresh);
+	return err;
+}
+
+void handler_stop(struct handler *handler)
+{
+	atomic_store(&handler->shall_stop, true);
+	eventfd_write(handler->loop.wake_fd, 1);
+	pthread_join(handler->thread, NULL);
+	close(handler->loop.wake_fd);
+	staging_destroy(handler->staging);
+	sem_destroy(&handler->is_ready);
+	free(handler);
+}
+
+bool handler_gave_up(const struct handler *handler)
+{
+	return atomic_load(&handler->gave_up);
+}
+
+bool handler_uses_io_uring(const struct handler *handler)
+{
+	return handler->uses_io_uring;
+}
+
+bool handler_missed_scheduling(const struct handler *handler)
+{
+	return handler->missed_scheduling;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting with io_uring: one system call both asks for the next messages and waits for them.
+ *
+ * From Linux 6.10 a ring can read a userfaultfd; before, the read is answered -EAGAIN at once, and
+ * the ring polls instead. Two requests are always in flight: that one, and a poll of the wake-up
+ * descriptor.
+ */
+#include "loop.h"
+
+#include "../lib/uffd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define ENTRIES 8
+
+enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE };
+
+static void ask(struct loop *loop, enum request request)
+{
+	struct io_uring_sqe *sqe =
+		io_uring_get_sqe(&loop->ring); /* never NULL: more entries than requests */
+	if (request == REQUEST_READ)
+		io_uring_prep_read(sqe, loop->uffd->fd, loop->incoming, sizeof(loop->incoming), 0);
+	else
+		io_uring_prep_poll_add(
+			sqe, request == REQUEST_WAKE ? loop->wake_fd : loop->uffd->fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, request);
+}
+
+static void ask_for_faults(struct loop *loop)
+{
+	ask(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
+}
+
+static int start(struct loop *loop)
+{
+	/* Completions are worked off by this thread when it waits, not by interrupting it. 6.1;
+	 * before, plainly. */
+	int err = io_uring_queue_init(
+		ENTRIES, &loop->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	if (err == -EINVAL)
+		err = io_uring_queue_init(ENTRIES, &loop->ring, 0);
+	if (err)
+		return err;
+	ask(loop, REQUEST_WAKE);
+	ask_for_faults(loop);
+	return 0;
+}
+
+static int take_read(struct loop *loop, int result, struct uffd_msg *messages)
+{
+	int n = 0;
+	if (result > 0) {
+		n = result / (int)sizeof(*messages);
+		memcpy(messages, loop->incoming, (size_t)result);
+	} else if (result == -EAGAIN) {
+		loop->polls = 1;
+	} else if (result != -EINTR) {
+		return result < 0 ? result : -EIO;
+	}
+	ask_for_faults(loop);
+	return n;
+}
+
+static int take_poll(struct loop *loop, int result, struct uffd_msg *messages)
+{
+	if (result < 0 && result != -EINTR)
+		return result;
+	if (result > 0 && result & (POLLERR | POLLNVAL))
+		return -EIO;
+	int n = uffd_read(loop->uffd, messages, LOOP_MESSAGES);
+	ask_for_faults(loop);
+	return n;
+}
+
+static int take_wake(struct loop *loop)
+{
+	eventfd_t count;
+	eventfd_read(loop->wake_fd, &count);
+	ask(loop, REQUEST_WAKE);
+	return 0;
+}
+
+static int take(struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_msg *messages)
+{
+	switch ((enum request)cqe->user_data) {
+	case REQUEST_READ:
+		return take_read(loop, cqe->res, messages);
+	case REQUEST_POLL:
+		return take_poll(loop, cqe->res, messages);
+	case REQUEST_WAKE:
+		return take_wake(loop);
+	}
+	return 0;
+}
+
+static int wait_for_faults(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES])
+{
+	int err = io_uring_submit_and_wait(&loop->ring, 1);
+	if (err < 0 && err != -EINTR)
+		return err;
+
+	int n_messages = 0;
+	struct io_uring_cqe *cqe;
+	while (io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
+		int n = take(loop, cqe, messages + n_messages);
+		io_uring_cqe_seen(&loop->ring, cqe);
+		if (n < 0)
+			return n;
+		n_messages += n;
+		if (n > 0)
+			break; /* the buffer may be full; what else completed is there the next time
+				*/
+	}
+	return n_messages;
+}
+
+static void finish(struct loop *loop)
+{
+	io_uring_queue_exit(&loop->ring);
+}
+
+const struct loop_ops loop_uring = { .start = start, .wait = wait_for_faults, .finish = finish };

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How far around a fault to fill. Pure arithmetic on what is filled already, which is all the
+ * history there is: no state that two readers of one region could spoil for each other.
+ *
+ * Who reads on from filled pages is reading in sequence, and gets as much again as lies behind; a
+ * page with nothing before it is a jump, and gets itself. So a window doubles while reading goes
+ * on, and falls to one page with the first jump into unread space. The first page of a region is
+ * where most reading begins: a little more.
+ */
+#include "window.h"
+
+#define FIRST_PAGES  8
+#define ZEROS_FACTOR 16
+#define ZEROS_LEAST  16
+#define ZEROS_MOST   1024
+
+static size_t min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+struct window window_around(size_t page, size_t n_before, size_t n_absent)
+{
+	size_t wanted = page == 0 ? FIRST_PAGES : n_before;
+	wanted = min(wanted, WINDOW_MOST_PAGES);
+	wanted = min(wanted, n_absent);
+	return (struct window){ .first = page, .n_pages = wanted ? wanted : 1 };
+}
+
+size_t window_of_zeros(size_t n_pages)
+{
+	size_t wanted = n_pages * ZEROS_FACTOR;
+	if (wanted < ZEROS_LEAST)
+		wanted = ZEROS_LEAST;
+	wanted = min(wanted, ZEROS_MOST);
+	return wanted > n_pages ? wanted : n_pages;
+}

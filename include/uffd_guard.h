@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uffd_guard: read memory that a client shares with you as a file descriptor, whatever it does to
+ * the file.
+ *
+ * A region is a snapshot of (part of) a file in anonymous memory of this process. Pages are read
+ * from the file when they are first touched; bytes that the file no longer has read as zero. No
+ * access to a live region ever raises a signal. The snapshot moves on when you say so:
+ * uffd_guard_refresh().
+ *
+ * All functions may be called from any thread at any time, except that a region (guard) must not be
+ * in use by another thread while it is unmapped (destroyed). All return 0 or a negative errno
+ * unless said otherwise. On an error nothing has changed. Common to all that return an error:
+ *   -EINVAL  a NULL argument that must not be NULL, an unknown flag
+ *   -E2BIG   an options struct from a newer header sets something that this library does not know
+ *   -ECHILD  the guard was created before a fork(), and this is the child. Its regions read as
+ * zeros here. -EIO     the handler thread has given up (UFFD_GUARD_LOST_HANDLER); only unmap,
+ * destroy, dispatch and the getters go on working, and pages not yet filled read as zeros
+ *
+ * Since 0.1 unless a function says otherwise.
+ */
+#ifndef UFFD_GUARD_H
+#define UFFD_GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/** One userfaultfd, one handler thread, any number of regions. */
+struct uffd_guard;
+
+/** One guarded mapping of one file. */
+struct uffd_guard_region;
+
+/* ---- Guards
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* Flags of struct uffd_guard_options. */
+#define UFFD_GUARD_ALLOW_EAGER	    (1u << 0) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_USER_FAULTS_ONLY (1u << 1) /* do not even try for kernel-mode faults */
+#define UFFD_GUARD_REQUIRE_KERNEL_FAULTS                                                           \
+	(1u << 2)			 /* -EPERM unless system calls may touch unfilled pages */
+#define UFFD_GUARD_NO_IO_URING (1u << 3) /* the handler waits with poll(2) */
+#define UFFD_GUARD_NO_SANDBOX  (1u << 4) /* no effect yet: this release has no sandbox */
+
+/** How a guard is made. Set @size to sizeof(struct uffd_guard_options) and what you do not need to
+ * 0. */
+struct uffd_guard_options {
+	size_t size;		   /* sizeof(struct uffd_guard_options) */
+	uint32_t flags;		   /* UFFD_GUARD_* above */
+	uint32_t read_deadline_ms; /* for files that can block; 0: 100 */
+	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound.
+				      Not in this release: other than 0 is -EOPNOTSUPP */
+	void (*log)(int level, const char *message,
+		void *data); /* @level as in syslog(3). Called on the thread
+  that called us, never from the handler thread. NULL: no log */
+	void *log_data;
+};
+
+/* What uffd_guard_features() answers. */
+#define UFFD_GUARD_FEATURE_KERNEL_FAULTS                                                           \
+	(1u << 0) /* system calls may touch pages that were never read */
+#define UFFD_GUARD_FEATURE_LAZY	    (1u << 1) /* userfaultfd works */
+#define UFFD_GUARD_FEATURE_MOVE	    (1u << 2) /* the kernel has UFFDIO_MOVE (6.8) */
+#define UFFD_GUARD_FEATURE_IO_URING (1u << 3) /* the handler waits with io_uring */
+#define UFFD_GUARD_FEATURE_SANDBOX  (1u << 4) /* the handler runs under a seccomp filter */
+
+/**
+ * Open a userfaultfd and start its handler thread.
+ *
+ * The thread is named "uffd-guard", blocks all signals, and has the scheduling policy, priority and
+ * CPU affinity of the calling thread: create the guard from the thread that will read, or from one
+ * as urgent. The userfaultfd is /dev/userfaultfd where it may be opened, else the system call, else
+ * the user-mode-only kind that everybody gets.
+ *
+ * @options: NULL for the defaults
+ * @guard: set on success; yours, to be given back with uffd_guard_destroy()
+ * Errors: -EINVAL also for USER_FAULTS_ONLY with REQUIRE_KERNEL_FAULTS; -EOPNOTSUPP for what this
+ * release does not have; -EPERM where userfaultfd is denied, or kernel-mode faults are with
+ * REQUIRE_KERNEL_FAULTS; -ENOSYS on a kernel without userfaultfd; -EMFILE, -ENFILE, -ENOMEM,
+ * -EAGAIN (no more threads)
+ */
+int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard);
+
+/**
+ * Stop the handler thread and close the userfaultfd. Every region must have been unmapped. NULL is
+ * a no-op; so is the call in a forked child, whose copy of the memory goes with exec or exit.
+ */
+void uffd_guard_destroy(struct uffd_guard *guard);
+
+/** UFFD_GUARD_FEATURE_*: what this machine and this user allow, as found by uffd_guard_create(). */
+uint32_t uffd_guard_features(const struct uffd_guard *guard);
+
+/* ---- Regions
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Flags of struct uffd_guard_map_options. */
+/* Stores are meant, and uffd_guard_write_back() saves them; refresh and discard drop what was not
+ * written back. */
+#define UFFD_GUARD_MAP_WRITE	(1u << 0)
+#define UFFD_GUARD_MAP_DIRECT	(1u << 1) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_MAP_SEAL	(1u << 2) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_MAP_ANY_FILE (1u << 3) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_MAP_FIXED_NOREPLACE                                                             \
+	(1u << 4)			  /* exactly at .addr, or -EEXIST; never clobbers          \
+					   */
+#define UFFD_GUARD_MAP_POPULATE (1u << 5) /* as if uffd_guard_populate() of all followed */
+
+/** How a region is made. Set @size to sizeof(struct uffd_guard_map_options) and what you do not
+ * need to 0. */
+struct uffd_guard_map_options {
+	size_t size;	 /* sizeof(struct uffd_guard_map_options) */
+	uint32_t flags;	 /* UFFD_GUARD_MAP_* */
+	void *addr;	 /* with FIXED_NOREPLACE, page aligned; else NULL */
+	uint64_t offset; /* bytes into the file; page aligned */
+	size_t reserve;	 /* bytes of address space kept, so that resize() up to here never moves the
+			    data;  0: length. Not less than length */
+	uint64_t max_resident; /* bytes of filled pages of this region; 0: none but the guard's
+				  bound. Not in this release: other than 0 is -EOPNOTSUPP */
+	void *user_data;       /* comes back in events */
+};
+
+/**
+ * Guard @length bytes of the file behind @fd.
+ *
+ * The file may be shorter, now or later: what it does not have reads as zero. Bytes past @length in
+ * the last page, and up to the reserve, read as zero too. The guard keeps a descriptor of its own;
+ * @fd may be closed afterwards, and its file offset is never moved. The memory can be stored to;
+ * without UFFD_GUARD_MAP_WRITE such stores are merely lost at the next refresh.
+ *
+ * @fd: a memfd (hugetlb too), or a file on tmpfs or hugetlbfs, open for reading
+ * @length: bytes, > 0
+ * @options: NULL for the defaults
+ * @region: set on success; yours, to be given back with uffd_guard_unmap()
+ * Errors: -EBADF not a descriptor, or O_PATH; -EACCES open for writing only; -ENODEV not a regular
+ * file of the kinds above (pipe, socket, directory, device, memfd_secret, dma-buf, file on another
+ * file system); -EINVAL length 0, offset or addr not page aligned, addr without FIXED_NOREPLACE,
+ * reserve < length; -EOVERFLOW offset + length or offset + reserve beyond what a file offset holds;
+ * -EEXIST FIXED_NOREPLACE and something is mapped there; -EOPNOTSUPP for what this release does not
+ * have; -EMFILE, -ENFILE, -ENOMEM (memory, or vm.max_map_count)
+ */
+int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
+	const struct uffd_guard_map_options *options, struct uffd_guard_region **region);
+
+/**
+ * Take the mapping away and close its descriptor. NULL is a no-op. Never waits for a client. No
+ * event of the region is delivered afterwards: if another thread is delivering one at this moment,
+ * the call waits until on_event returns, so do not hold a lock here that your on_event takes. May
+ * be called from within on_event. In a forked child: a no-op.
+ */
+void uffd_guard_unmap(struct uffd_guard_region *region);
+
+/** The first byte. The same for the whole life of the region. */
+void *uffd_guard_region_data(const struct uffd_guard_region *region);
+
+/** Bytes, as given to uffd_guard_map() or the last uffd_guard_resize(). */
+size_t uffd_guard_region_length(const struct uffd_guard_region *region);
+
+enum uffd_guard_mode {
+	UFFD_GUARD_MODE_LAZY,	/* pages are read when first touched */
+	UFFD_GUARD_MODE_DIRECT, /* not in this release */
+	UFFD_GUARD_MODE_EAGER	/* not in this release */
+};
+enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region);
+
+/* ---- Content
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/** A range of bytes of a region. */
+struct uffd_guard_span {
+	uint64_t offset, length;
+};
+
+/**
+ * Bring @length bytes from @offset up to date with the file.
+ *
+ * After the call no byte of the range is older than the call. Pages never read stay unread and cost
+ * nothing; filled pages are overwritten in place, to the byte. Stores of yours in the range are
+ * dropped. Other threads may be reading: they see old or new bytes. Filled bytes that the file no
+ * longer has become zeros, and are reported as UFFD_GUARD_LOST_TRUNCATED.
+ *
+ * @offset, @length: bytes of the region; length 0 does nothing
+ * Errors: -ERANGE not inside the region; -ENOMEM
+ */
+int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+
+/** The same for many ranges, in any order, overlapping or not. -ERANGE if any is outside, and then
+ * none is done. */
+int uffd_guard_refresh_spans(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans);
+
+/**
+ * Fill the pages of the range that are not filled yet, on the calling thread. Needed before a
+ * pointer into the region is handed to a system call or a driver where
+ * UFFD_GUARD_FEATURE_KERNEL_FAULTS is missing (they would see EFAULT). Bytes that the file does not
+ * have are zeros, and are reported as UFFD_GUARD_LOST_TRUNCATED.
+ *
+ * @offset, @length: bytes of the region; length 0 does nothing
+ * Errors: -ERANGE not inside the region; -ENOMEM
+ */
+int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+
+/**
+ * Give the memory of the range back: its bytes are as if never read, and stores that were not
+ * written back are gone. Whole pages are freed; bytes of a page that is only partly in the range
+ * are refreshed instead.
+ *
+ * @offset, @length: bytes of the region; length 0 does nothing
+ * Errors: -ERANGE not inside the region; -ENOMEM
+ */
+int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+
+/**
+ * One copy, file to @buffer, past the region's own pages: for uploads. Zero-fills where the file
+ * has no data; if that is because the file has ended, it is also reported as
+ * UFFD_GUARD_LOST_TRUNCATED.
+ *
+ * @offset: bytes of the region     @length: bytes of the buffer, which must not lie in a guarded
+ * region Returns bytes of real data (holes are data), or: -ERANGE not inside the region; -EFAULT
+ * bad buffer; an I/O error
+ */
+ssize_t uffd_guard_read(
+	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length);
+
+/**
+ * Store the region's bytes back into the file: screen capture into a client's buffer. Never grows
+ * the file. Pages never touched are what the file has, and are not written; nor are pages of zeros
+ * where the file has a hole.
+ *
+ * @offset, @length: bytes of the region
+ * Returns the bytes from @offset that the file now has as the region does: fewer than @length where
+ * the file ends. Or: -EACCES not mapped with UFFD_GUARD_MAP_WRITE; -ERANGE not inside the region;
+ * -EPERM the file is sealed against writing; -EBADF the descriptor given to uffd_guard_map() was
+ * read-only; -ENOMEM
+ */
+ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length);
+
+/**
+ * Change the length. The data never moves. Bytes that come into the region are as if never read;
+ * bytes that leave it are given back and read as zero.
+ *
+ * @length: bytes, > 0
+ * Errors: -EINVAL length 0; -ENOSPC beyond the reserve; -ENOMEM
+ */
+int uffd_guard_resize(struct uffd_guard_region *region, size_t length);
+
+/* ---- Losses
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* Why bytes read as zero that should not. */
+#define UFFD_GUARD_LOST_TRUNCATED (1u << 0) /* bytes were asked for where the file had ended */
+#define UFFD_GUARD_LOST_IO_ERROR                                                                   \
+	(1u << 1) /* the file could not be read; see uffd_guard_event.error */
+#define UFFD_GUARD_LOST_TIMED_OUT (1u << 2) /* the file did not answer within the deadline */
+#define UFFD_GUARD_LOST_NO_MEMORY (1u << 3) /* no memory for the page */
+#define UFFD_GUARD_LOST_HANDLER                                                                    \
+	(1u << 4) /* the handler gave up; what was not filled reads as zeros */
+
+/**
+ * Reasons (UFFD_GUARD_LOST_*) since the last call, and clears them: the begin/end shape of wl_shm
+ * in one line. Does not take events away. Set before the thread that faulted goes on.
+ */
+uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region);
+
+/** A loss. Valid during on_event. */
+struct uffd_guard_event {
+	struct uffd_guard_region *region;
+	void *user_data;  /* of struct uffd_guard_map_options */
+	uint32_t reasons; /* UFFD_GUARD_LOST_* */
+	int error;	  /* negative errno of an I/O error, else 0 */
+	uint64_t offset,
+		length; /* bytes of the region that read as zeros; adjacent losses are merged */
+};
+
+/** A descriptor that is readable while events wait; for epoll, wl_event_loop. Owned by the guard:
+ * do not read it. */
+int uffd_guard_get_fd(const struct uffd_guard *guard);
+
+/**
+ * Call @on_event for each loss that waits, on this thread and without any lock that a fault needs.
+ * Within on_event any function may be called, also uffd_guard_unmap() of any region. Losses that
+ * nobody dispatches are kept: beyond some hundreds as one covering range for each region.
+ *
+ * Returns the number of events delivered, or: -EINVAL, -ECHILD, -ENOMEM (nothing is lost)
+ */
+int uffd_guard_dispatch(struct uffd_guard *guard,
+	void (*on_event)(const struct uffd_guard_event *event, void *data), void *data);
+
+/* ---- Statistics
+ * --------------------------------------------------------------------------------------------- */
+
+/** Counters since the guard was created; @regions and @bytes_resident are of this moment. */
+struct uffd_guard_stats {
+	size_t size;	       /* sizeof(struct uffd_guard_stats), set by the caller */
+	uint64_t regions;      /* mapped now */
+	uint64_t faults;       /* messages of the userfaultfd that were answered */
+	uint64_t wakeups;      /* times the handler woke up */
+	uint64_t pages_copied; /* filled with bytes of a file, one by one */
+	uint64_t pages_moved;  /* filled as (part of) a huge page */
+	uint64_t pages_zeroed; /* filled with the shared page of zeros: holes, past the end, losses
+				*/
+	uint64_t bytes_read;   /* from files, to fill pages and by uffd_guard_read() */
+	uint64_t bytes_refreshed;    /* from files, into filled pages */
+	uint64_t bytes_written_back; /* into files */
+	uint64_t bytes_resident;     /* memory held by filled pages now; pages of zeros hold none */
+	uint64_t pages_evicted;	     /* taken away to stay within max_resident */
+	uint64_t events;	     /* delivered by uffd_guard_dispatch() */
+	uint64_t losses;	     /* ranges lost, before merging */
+	uint64_t retries;	     /* fills that the kernel asked to repeat */
+	uint64_t fault_ns[48]; /* log2 histogram: [i] counts faults answered in [2^i, 2^(i+1)) ns,
+				  from the moment the handler read the message to the moment the
+				  thread was woken */
+};
+
+/**
+ * Copy the counters out. Writes no more than stats->size bytes, and zeros what this library does
+ * not know. Errors: -EINVAL also for a size below sizeof(size_t)
+ */
+int uffd_guard_get_stats(const struct uffd_guard *guard, struct uffd_guard_stats *stats);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loss {
+	struct uffd_guard_region *region;
+	uint64_t start, end; /* bytes of the region */
+	uint32_t reasons;    /* UFFD_GUARD_LOST_* */
+	int error;
+};
+
+/* What did not fit into the queue any more, as one covering range for each region. Part of the
+ * region. */
+struct loss_overflow {
+	_Atomic uint64_t start, end;
+	_Atomic uint32_t reasons;
+	atomic_int error;
+	atomic_bool is_listed;
+	struct uffd_guard_region *next;
+};
+
+#define EVENTS_QUEUE 1024 /* a power of two */
+
+struct events {
+	int fd; /* eventfd, readable while something waits */
+	atomic_bool is_signalled;
+	/* Recursive; held while on_event runs. Order: before all other locks. */
+	pthread_mutex_t delivery;
+
+	/* A bounded queue of many producers that never wait, and one consumer with delivery. */
+	struct slot {
+		_Atomic uint64_t turn; /* position when free for it, position + 1 when filled */
+		struct loss loss;
+	} slots[EVENTS_QUEUE];
+	_Atomic uint64_t tail;
+	uint64_t head; /* delivery */
+	_Atomic(struct uffd_guard_region *) overflowed;
+};
+
+void loss_overflow_init(struct loss_overflow *overflow);
+
+int events_init(struct events *events);
+void events_finish(struct events *events);
+
+/* Any thread, the handler's too: neither waits nor allocates. Before the pages are filled, so that
+ * who reads them knows. */
+void events_post(struct events *events, const struct loss *loss);
+
+/* The region is unmapped: wait for a delivery under way on another thread; there will be none
+ * after. */
+void events_forget_region(struct events *events, struct uffd_guard_region *region);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making pages of a file's bytes: read, tell data from zeros, report what is lost, install. On the
+ * handler's thread for a fault, on the caller's for populate and refresh; the same for both.
+ *
+ * Only what was read counts. The file's size is never asked for, since it may be another by the
+ * time of the read. A page of zeros becomes the shared page of zeros, be it a hole or data: a hole
+ * costs no memory here, and reading one none in the client's file.
+ */
+#include "fill.h"
+
+#include "guard.h"
+#include "install.h"
+#include "region.h"
+
+#include "../daemon/window.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_asked(const struct fill *fill, size_t first, size_t end)
+{
+	return fill->asked == FILL_ALL_ASKED || (fill->asked >= first && fill->asked < end);
+}
+
+static void note_filled(struct fill *fill, size_t first, size_t end)
+{
+	if (fill->asked >= first && fill->asked < end)
+		fill->asked_end = end;
+	else if (fill->asked_end == first && first > fill->asked)
+		fill->asked_end = end;
+}
+
+static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	size_t page = page_size(), done;
+	int err = install_zeros(
+		region->guard, region_address(region, first * page), n_pages * page, &done);
+
+	size_t end = first + done / page;
+	presence_fill(&region->presence, first, done / page, PRESENCE_ZERO);
+	stats_add(&region->guard->stats.pages_zeroed, done / page);
+	note_filled(fill, first, end);
+	return err == -ENOENT || !is_asked(fill, end, first + n_pages) ? 0 : err;
+}
+
+/* No page could be made for data: whoever waits gets zeros, and hears of it; the others may try
+ * again later. */
+static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int err)
+{
+	if (!is_asked(fill, first, end))
+		return 0;
+	if (fill->asked != FILL_ALL_ASKED) {
+		first = fill->asked;
+		end = first + 1;
+	}
+	region_report_loss(fill->region, first * page_size(), end * page_size(),
+		err == -ENOMEM ? UFFD_GUARD_LOST_NO_MEMORY : UFFD_GUARD_LOST_IO_ERROR,
+		err == -ENOMEM ? 0 : err);
+	return put_zeros(fill, first, end - first);
+}
+
+static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	struct stats *stats = &region->guard->stats;
+	size_t page = page_size(), done;
+	int err = install_copy(
+		region->guard, region_address(region, first * page), bytes, n_pages * page, &done);
+
+	size_t end = first + done / page;
+	region_count_held(
+		region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
+	stats_add(&stats->pages_copied, done / page);
+	note_filled(fill, first, end);
+	return err && err != -ENOENT ? put_zeros_for_lost(fill, end, first + n_pages, err) : 0;
+}
+
+static bool is_all_zero(const char *bytes, size_t length)
+{
+	/* Equal to itself, shifted by a word, and the first word is 0. */
+	uint64_t word;
+	memcpy(&word, bytes, sizeof(word));
+	return word == 0 && memcmp(bytes, bytes + sizeof(word), length - sizeof(word)) == 0;
+}
+
+/* How many pages from @bytes on are all zeros, or all are not, as the first one. */
+static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
+{
+	size_t page = page_size(), n = 1;
+	*is_zero = is_all_zero(bytes, page);
+	while (n < n_pages && is_all_zero(bytes + n * page, page) == *is_zero)
+		n++;
+	return n;
+}
+
+static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+{
+	int err = 0;
+	while (n_pages > 0 && !err) {
+		bool is_zero;
+		size_t n = count_alike(bytes, n_pages, &is_zero);
+		err = is_zero ? put_zeros(fill, first, n) : put_copies(fill, first, bytes, n);
+		bytes += n * page_size();
+		first += n;
+		n_pages -= n;
+	}
+	return err;
+}
+
+/* Zeros are cheap, so where a fault finds some, more are filled than was read: absent pages behind
+ * @end. */
+static size_t count_more_zeros(const struct fill *fill, size_t end, size_t n_read)
+{
+	const struct uffd_guard_region *region = fill->region;
+	size_t n_pages = page_ceil(atomic_load(&region->length)) / page_size();
+	if (fill->asked == FILL_ALL_ASKED || end >= n_pages)
+		return 0;
+	return presence_count_absent(
+		&region->presence, end, min_u64(window_of_zeros(n_read) - n_read, n_pages - end));
+}
+
+/* The file ended (or failed) at byte @at of the region, before the end of the pages. */
+static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
+{
+	size_t first = page_ceil(at) / page_size();
+	end += count_more_zeros(fill, end, end - at / page_size());
+	region_report_loss(fill->region, at, end * page_size(),
+		err ? UFFD_GUARD_LOST_IO_ERROR : UFFD_GUARD_LOST_TRUNCATED, err);
+	return first < end ? put_zeros(fill, first, end - first) : 0;
+}
+
+/* Pages that all read as zeros, at a fault: if it is a hole, go on as far as it goes. */
+static int put_hole(struct fill *fill, size_t first, size_t n_pages)
+{
+	uint64_t end = (first + n_pages) * page_size();
+	uint64_t more = count_more_zeros(fill, first + n_pages, n_pages) * page_size();
+	if (more > 0)
+		more = source_hole_length(&fill->region->source, end, more);
+	return put_zeros(fill, first, n_pages + more / page_size());
+}
+
+/* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with. */
+static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const size_t page = page_size();
+	const uint64_t start = first * page;
+	const uint64_t length = atomic_load(&region->length);
+	const uint64_t end = min_u64(start + *n_pages * page, max_u64(length, start));
+
+	if (fill->asked == FILL_ALL_ASKED) { /* who wants much looks for holes first */
+		uint64_t hole = source_hole_length(&region->source, start, end - start);
+		if (start + hole == length)
+			hole = page_ceil(hole);
+		if (hole >= page) {
+			*n_pages = hole / page;
+			return put_zeros(fill, first, *n_pages);
+		}
+	}
+
+	size_t got;
+	int err = source_read(&region->source, start, fill->staging, end - start, &got);
+	stats_add(&region->guard->stats.bytes_read, got);
+	char *bytes = fill->staging;
+	memset(bytes + got, 0,
+		page_ceil(got) - got); /* what an earlier fill left there is another client's */
+
+	const size_t n_whole = got / page; /* pages before the first lost byte */
+	const bool is_lossy = start + got < end;
+	if (is_lossy && !is_asked(fill, first + n_whole, first + *n_pages))
+		return put_bytes(fill, first, bytes, n_whole);
+
+	if (got > 0 && !is_lossy && is_all_zero(bytes, page_ceil(got)))
+		return put_hole(fill, first, *n_pages);
+
+	/* Report before anybody can read the zeros. */
+	const size_t n_data = page_ceil(got) / page;
+	if (is_lossy) {
+		int lost_err = put_lost(fill, start + got, first + *n_pages, err);
+		int data_err = put_bytes(fill, first, bytes, n_data);
+		return lost_err ? lost_err : data_err;
+	}
+	err = put_bytes(fill, first, bytes, n_data);
+	return err || n_data == *n_pages ? err : put_zeros(fill, first + n_data, *n_pages - n_data);
+}
+
+int fill_pages(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const size_t most = STAGING_SIZE / page_size();
+	fill->asked_end = 0;
+
+	int err = 0;
+	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
+		n = 1;
+		if (first != fill->asked) {
+			if (presence_run(&region->presence, first, end - first, &n) !=
+				PRESENCE_ABSENT)
+				continue;
+		} else if (first + 1 < end) {
+			n += presence_count_absent(&region->presence, first + 1, end - first - 1);
+		}
+		n = min_u64(n, most);
+		err = fill_run(fill, first, &n);
+	}
+	return err;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+#include "../daemon/handler.h"
+#include "epoch.h"
+#include "events.h"
+#include "range_table.h"
+#include "source.h"
+#include "staging.h"
+#include "stats.h"
+#include "uffd.h"
+
+struct uffd_guard {
+	struct uffd uffd;
+	struct handler *handler;
+	const volatile unsigned char
+		*mark; /* a page that fork() wipes: reads 0 in a child, else 1 */
+
+	pthread_mutex_t lock; /* writers of ranges. Never held while guarded memory is touched */
+	struct range_table ranges; /* read by the handler without lock, inside lookups */
+	struct epoch lookups; /* the handler is inside while it may be on a range that it has not
+				 entered yet */
+
+	struct events events;
+	struct staging_pool staging;
+	struct stats stats;
+	struct source zeros; /* a file of one page that is all hole: zeros for refresh.c */
+
+	void (*log)(int level, const char *message, void *data); /* callers' threads only */
+	void *log_data;
+};
+
+/* In a forked child: memory of the guard is a copy, its thread does not exist. */
+static inline bool guard_is_foreign(const struct uffd_guard *guard)
+{
+	return *guard->mark == 0;
+}
+
+/* 0, or why nothing works any more: -ECHILD, -EIO. */
+int guard_check(const struct uffd_guard *guard);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes and pages. Bytes are uint64_t in files and regions, uintptr_t in memory; pages are size_t.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+static inline size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static inline uint64_t page_floor(uint64_t bytes)
+{
+	return bytes & ~(uint64_t)(page_size() - 1);
+}
+
+/* Callers have made sure that the sum fits. */
+static inline uint64_t page_ceil(uint64_t bytes)
+{
+	return page_floor(bytes + page_size() - 1);
+}
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}

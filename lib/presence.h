@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct presence {
+	_Atomic uint64_t *filled; /* a bit a page: there is something to read */
+	_Atomic uint64_t *held;	  /* a bit a page: and it holds memory of its own, unlike the shared
+				     page of zeros */
+	size_t n_pages;
+	_Atomic uint64_t small[2]; /* both of them, for regions of up to 64 pages */
+};
+
+enum presence_kind {
+	PRESENCE_ABSENT,
+	PRESENCE_ZERO, /* the shared page of zeros, unless the program has stored to it since */
+	PRESENCE_HELD,
+};
+
+int presence_init(struct presence *presence, size_t n_pages);
+void presence_finish(struct presence *presence);
+
+/* Answers how many pages hold memory that did not before. */
+size_t presence_fill(
+	struct presence *presence, size_t first, size_t n_pages, enum presence_kind kind);
+/* Answers how many of the pages held memory. */
+size_t presence_clear(struct presence *presence, size_t first, size_t n_pages);
+
+/* The kind of page @first, and in *n_pages how many from there on, at most @limit, are of the same.
+ */
+enum presence_kind presence_run(
+	const struct presence *presence, size_t first, size_t limit, size_t *n_pages);
+bool page_is_present(const struct presence *presence, size_t page);
+
+/* How many pages directly before @page are filled, counting no further than @limit. */
+size_t presence_count_before(const struct presence *presence, size_t page, size_t limit);
+/* How many pages from @page on are absent, counting no further than @limit. */
+size_t presence_count_absent(const struct presence *presence, size_t page, size_t limit);

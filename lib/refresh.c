@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bringing content up to date, on the caller's thread: refresh, populate, discard.
+ *
+ * Refresh overwrites filled pages in place: pread(2) puts the file's bytes where the readers look,
+ * no page is freed or made. Before that it waits for fills under way (region->fills): what they
+ * read may be older than the call. Later ones read what is new enough, so nothing is done about
+ * pages that are absent.
+ *
+ * Three things are not written in place. A page of zeros would have to get memory of its own; where
+ * bytes have come, it is replaced. Pages that the file has lost or punched give their memory back.
+ * And where the program has withdrawn write access or the page (mprotect, madvise), the kernel
+ * answers -EFAULT, and the page is replaced too.
+ */
+#include "refresh.h"
+
+#include "fill.h"
+#include "guard.h"
+#include "region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- Filling on the caller's thread ---- */
+
+static int fill_all(struct uffd_guard_region *region, void *staging, size_t first, size_t n_pages)
+{
+	struct fill fill = { .region = region, .staging = staging, .asked = FILL_ALL_ASKED };
+	uint32_t ticket = epoch_enter(&region->fills);
+	int err = fill_pages(&fill, first, n_pages);
+	epoch_leave(&region->fills, ticket);
+	return err && guard_check(region->guard) ? -EIO : err;
+}
+
+/* ---- One range ---- */
+
+/* Take pages away and fill them again at once: who populated them relies on their being there. */
+static int replace_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	void *staging = staging_borrow(&region->guard->staging);
+	if (!staging)
+		return -ENOMEM;
+
+	int err = 0;
+	const size_t most = STAGING_SIZE / page_size();
+	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
+		n = min_u64(most, end - first);
+		err = region_drop_pages(region, first, n);
+		if (!err)
+			err = fill_all(region, staging, first, n);
+	}
+	staging_return(&region->guard->staging, staging);
+	return err;
+}
+
+static int replace_bytes(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	size_t first = start / page_size();
+	return replace_pages(region, first, page_ceil(end) / page_size() - first);
+}
+
+static int read_in_place(const struct source *source, uint64_t from,
+	struct uffd_guard_region *region, uint64_t to, uint64_t length, size_t *got)
+{
+	return source_read(source, from, (void *)region_address(region, to), length, got);
+}
+
+/* Bytes within one page, written by the kernel: a store of ours would be a signal if the page is
+ * write-protected. */
+static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	size_t got;
+	if (start >= end)
+		return 0;
+	int err = read_in_place(&region->guard->zeros, 0, region, start, end - start, &got);
+	return err == -EFAULT ? replace_bytes(region, start, end) : err;
+}
+
+/* The file has nothing for these bytes: whole pages give their memory back. */
+static int refresh_with_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	uint64_t first = min_u64(page_ceil(start), end);
+	uint64_t last = max_u64(
+		first, end == atomic_load(&region->length) ? page_ceil(end) : page_floor(end));
+
+	int err = zero_in_place(region, start, first);
+	if (!err && last > first)
+		err = replace_bytes(region, first, last);
+	return err ? err : zero_in_place(region, last, max_u64(last, end));
+}
+
+static int refresh_with_data(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	size_t got;
+	int err = read_in_place(&region->source, start, region, start, end - start, &got);
+	stats_add(&region->guard->stats.bytes_refreshed, got);
+	if (err == -EFAULT)
+		return replace_bytes(region, start + got, end);
+	if (start + got == end)
+		return 0;
+
+	uint64_t lost = start + got;
+	region_report_loss(
+		region, lost, end, err ? UFFD_GUARD_LOST_IO_ERROR : UFFD_GUARD_LOST_TRUNCATED, err);
+	return refresh_with_zeros(region, lost, end);
+}
+
+static int refresh_held(
+	struct uffd_guard_region *region, uint64_t start, uint64_t end, bool is_sparse)
+{
+	if (!is_sparse)
+		return refresh_with_data(region, start, end);
+
+	int err = 0;
+	for (uint64_t n; start < end && !err; start += n) {
+		n = source_hole_length(&region->source, start, end - start);
+		if (n > 0) {
+			err = refresh_with_zeros(region, start, start + n);
+		} else {
+			n = source_data_length(&region->source, start, end - start);
+			err = refresh_with_data(region, start, start + n);
+		}
+	}
+	return err;
+}
+
+int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	const size_t page = page_size();
+	const uint64_t end = offset + length;
+	const bool is_sparse = source_is_sparse(&region->source);
+
+	int err = 0;
+	for (uint64_t next; offset < end && !err; offset = next) {
+		size_t first = offset / page, n_pages;
+		size_t limit = page_ceil(end) / page - first;
+		enum presence_kind kind = presence_run(&region->presence, first, limit, &n_pages);
+		next = min_u64((first + n_pages) * page, end);
+		if (kind == PRESENCE_ZERO)
+			err = replace_pages(region, first, n_pages);
+		else if (kind == PRESENCE_HELD)
+			err = refresh_held(region, offset, next, is_sparse);
+	}
+	return err;
+}
+
+int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	if (!page_is_present(&region->presence, offset / page_size()))
+		return 0;
+	return zero_in_place(region, offset, offset + length);
+}
+
+/* ---- refresh ---- */
+
+int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	const struct uffd_guard_span span = { .offset = offset, .length = length };
+	return uffd_guard_refresh_spans(region, &span, 1);
+}
+
+static int compare_spans(const void *left, const void *right)
+{
+	const struct uffd_guard_span *a = left, *b = right;
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+/* Sorts spans, joins what touches, and answers how many are left. */
+static size_t merge_spans(struct uffd_guard_span *spans, size_t n)
+{
+	qsort(spans, n, sizeof(*spans), compare_spans);
+	size_t last = 0;
+	for (size_t i = 1; i < n; i++) {
+		uint64_t end = spans[last].offset + spans[last].length;
+		if (spans[i].offset <= end)
+			spans[last].length = max_u64(end, spans[i].offset + spans[i].length) -
+					     spans[last].offset;
+		else
+			spans[++last] = spans[i];
+	}
+	return n ? last + 1 : 0;
+}
+
+static int refresh_merged(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	int err = 0;
+	pthread_mutex_lock(&region->lock);
+	epoch_synchronize(&region->fills);
+	for (size_t i = 0; i < n_spans && !err; i++)
+		err = refresh_range(region, spans[i].offset, spans[i].length);
+	pthread_mutex_unlock(&region->lock);
+	return err;
+}
+
+#define SPANS_ON_STACK 64
+
+int uffd_guard_refresh_spans(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	int err = region_check_range(region, 0, 0);
+	if (!err && n_spans > 0 && !spans)
+		err = -EINVAL;
+	for (size_t i = 0; i < n_spans && !err; i++)
+		err = region_check_range(region, spans[i].offset, spans[i].length);
+	if (err)
+		return err;
+
+	struct uffd_guard_span few[SPANS_ON_STACK], *merged = few;
+	if (n_spans > SPANS_ON_STACK)
+		merged = calloc(n_spans, sizeof(*merged));
+	if (!merged)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_spans; i++)
+		merged[i] = spans[i];
+
+	err = refresh_merged(region, merged, merge_spans(merged, n_spans));
+	if (merged != few)
+		free(merged);
+	return err;
+}
+
+/* ---- populate ---- */
+
+int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (err || length == 0)
+		return err;
+	void *staging = staging_borrow(&region->guard->staging);
+	if (!staging)
+		return -ENOMEM;
+
+	/* A grace period for each piece: who waits for us waits no longer than for a fault. */
+	const size_t page = page_size(), most = STAGING_SIZE / page;
+	const size_t end = page_ceil(offset + length) / page;
+	for (size_t first = offset / page, n; first < end && !err; first += n) {
+		n = min_u64(most, end - first);
+		err = fill_all(region, staging, first, n);
+	}
+	staging_return(&region->guard->staging, staging);
+	return err;
+}
+
+/* ---- discard ---- */
+
+static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint64_t end)
+{
+	uint64_t length = atomic_load(&region->length);
+	uint64_t first = min_u64(page_ceil(offset), end);
+	uint64_t last = max_u64(first, end == length ? page_ceil(end) : page_floor(end));
+
+	int err = refresh_range(region, offset, first - offset);
+	if (!err && last > first)
+		err = region_drop_pages(region, first / page_size(), (last - first) / page_size());
+	if (!err && end > last)
+		err = refresh_range(region, last, end - last);
+	return err;
+}
+
+int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (err || length == 0)
+		return err;
+
+	pthread_mutex_lock(&region->lock);
+	epoch_synchronize(&region->fills);
+	err = discard_range(region, offset, offset + length);
+	pthread_mutex_unlock(&region->lock);
+	return err;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a region: map, unmap, resize.
+ *
+ * A region is one anonymous mapping, as long as its reserve and registered from end to end, so that
+ * resize only moves a number. It becomes accessible last: a page touched (or locked in, by
+ * mlockall) before it is registered would read as zeros for ever.
+ */
+#include "region.h"
+
+#include "fill.h"
+#include "guard.h"
+#include "options.h"
+#include "refresh.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define FLAGS_KNOWN                                                                                \
+	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
+		UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE |                         \
+		UFFD_GUARD_MAP_POPULATE)
+#define FLAGS_LATER (UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL | UFFD_GUARD_MAP_ANY_FILE)
+
+/* ---- References ---- */
+
+void region_ref(struct uffd_guard_region *region)
+{
+	atomic_fetch_add(&region->references, 1);
+}
+
+void region_unref(struct uffd_guard_region *region)
+{
+	if (atomic_fetch_sub(&region->references, 1) > 1)
+		return;
+	pthread_mutex_destroy(&region->lock);
+	free(region);
+}
+
+/* ---- What the other rooms ask of a region ---- */
+
+int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	if (!region)
+		return -EINVAL;
+	int err = guard_check(region->guard);
+	if (err)
+		return err;
+	uint64_t all = atomic_load(&region->length);
+	return offset > all || length > all - offset ? -ERANGE : 0;
+}
+
+void region_report_loss(
+	struct uffd_guard_region *region, uint64_t start, uint64_t end, uint32_t reasons, int error)
+{
+	end = min_u64(end, atomic_load(&region->length));
+	if (start >= end)
+		return;
+	const struct loss loss = {
+		.region = region, .start = start, .end = end, .reasons = reasons, .error = error
+	};
+	events_post(&region->guard->events, &loss);
+}
+
+void region_count_held(struct uffd_guard_region *region, size_t n_pages)
+{
+	atomic_fetch_add(&region->bytes_resident, n_pages * page_size());
+	stats_add(&region->guard->stats.bytes_resident, n_pages * page_size());
+}
+
+/* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
+ * needs locked. */
+static int madvise_dontneed(void *address, size_t length)
+{
+	if (madvise(address, length, MADV_DONTNEED) == 0)
+		return 0;
+	if (errno == EINVAL && munlock(address, length) == 0 &&
+		madvise(address, length, MADV_DONTNEED) == 0)
+		return 0;
+	return -errno;
+}
+
+int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	/* Presence first: a page that is filled in between counts as present, which is the harmless
+	 * mistake. */
+	size_t page = page_size();
+	size_t held = presence_clear(&region->presence, first, n_pages) * page;
+	atomic_fetch_sub(&region->bytes_resident, held);
+	stats_sub(&region->guard->stats.bytes_resident, held);
+	return madvise_dontneed((void *)region_address(region, first * page), n_pages * page);
+}
+
+/* ---- map ---- */
+
+static int check_options(const struct uffd_guard_map_options *options, size_t length)
+{
+	if (length == 0 || options->flags & ~FLAGS_KNOWN)
+		return -EINVAL;
+	if (options->flags & FLAGS_LATER || options->max_resident)
+		return -EOPNOTSUPP;
+	if (options->reserve && options->reserve < length)
+		return -EINVAL;
+	if (page_floor(options->offset) != options->offset)
+		return -EINVAL;
+	uintptr_t addr = (uintptr_t)options->addr;
+	if (page_floor(addr) != addr ||
+		(addr && !(options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE)))
+		return -EINVAL;
+
+	uint64_t reserve = max_u64(length, options->reserve);
+	if (reserve > (uint64_t)PTRDIFF_MAX - page_size() ||
+		options->offset > (uint64_t)INT64_MAX - reserve - page_size())
+		return -EOVERFLOW;
+	return 0;
+}
+
+/* Address space without access. */
+static int reserve_addresses(
+	struct range *range, const struct uffd_guard_map_options *options, size_t size)
+{
+	bool is_fixed = options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE;
+	int flags =
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (is_fixed ? MAP_FIXED_NOREPLACE : 0);
+	void *address = mmap(options->addr, size, PROT_NONE, flags, -1, 0);
+	if (address == MAP_FAILED)
+		return -errno;
+	if (is_fixed && address != options->addr) { /* kernels before 4.17 take it for a hint */
+		munmap(address, size);
+		return -EEXIST;
+	}
+	range->start = (uintptr_t)address;
+	range->end = range->start + size;
+	return 0;
+}
+
+/* Registered, and only then accessible. A child of fork() sees zeros in all of it; a core dump
+ * leaves it out. */
+static int make_accessible(struct uffd_guard_region *region)
+{
+	void *address = (void *)region->range.start;
+	size_t size = region_reserve(region);
+
+	int err = uffd_register(&region->guard->uffd, region->range.start, size);
+	if (err)
+		return handler_gave_up(region->guard->handler) ? -EIO : err;
+	/* Under mlockall(MCL_FUTURE) access would fill all of it at once. */
+	if (munlock(address, size) < 0 || madvise(address, size, MADV_WIPEONFORK) < 0 ||
+		madvise(address, size, MADV_DONTDUMP) < 0 ||
+		mprotect(address, size, PROT_READ | PROT_WRITE) < 0)
+		return -errno;
+	/* A handler that gave up before the region was in its table has not seen it. */
+	return guard_check(region->guard);
+}
+
+static void enlist(struct uffd_guard_region *region)
+{
+	struct uffd_guard *guard = region->guard;
+	pthread_mutex_lock(&guard->lock);
+	range_table_insert(&guard->ranges, &region->range);
+	pthread_mutex_unlock(&guard->lock);
+	stats_add(&guard->stats.regions, 1);
+}
+
+/* Afterwards no fill of the region is under way, and none will begin. */
+static void delist(struct uffd_guard_region *region)
+{
+	struct uffd_guard *guard = region->guard;
+	pthread_mutex_lock(&guard->lock);
+	range_table_remove(&guard->ranges, &region->range);
+	epoch_synchronize(&guard->lookups);
+	pthread_mutex_unlock(&guard->lock);
+	epoch_synchronize(&region->fills);
+	stats_sub(&guard->stats.regions, 1);
+}
+
+static int map_region(
+	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
+{
+	size_t reserve = page_ceil(max_u64(region->length, options->reserve));
+
+	int err = source_open(&region->source, fd, options->offset);
+	if (err)
+		return err;
+	err = presence_init(&region->presence, reserve / page_size());
+	if (err)
+		goto err_source;
+	err = reserve_addresses(&region->range, options, reserve);
+	if (err)
+		goto err_presence;
+	enlist(region);
+	err = make_accessible(region);
+	if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
+		err = uffd_guard_populate(region, 0, region->length);
+	if (err)
+		goto err_range;
+	return 0;
+
+err_range:
+	delist(region);
+	munmap((void *)region->range.start, reserve);
+	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
+err_presence:
+	presence_finish(&region->presence);
+err_source:
+	source_close(&region->source);
+	return err;
+}
+
+int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
+	const struct uffd_guard_map_options *options, struct uffd_guard_region **region)
+{
+	if (!guard || !region)
+		return -EINVAL;
+	struct uffd_guard_map_options known;
+	int err = options_read(&known, sizeof(known), options);
+	if (!err)
+		err = guard_check(guard);
+	if (!err)
+		err = check_options(&known, length);
+	if (err)
+		return err;
+
+	struct uffd_guard_region *fresh = malloc(sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	*fresh = (struct uffd_guard_region){
+		.guard = guard,
+		.length = length,
+		.flags = known.flags,
+		.user_data = known.user_data,
+		.references = 1,
+	};
+	pthread_mutex_init(&fresh->lock, NULL);
+	loss_overflow_init(&fresh->overflow);
+
+	err = map_region(fresh, fd, &known);
+	if (err) {
+		events_forget_region(&guard->events, fresh);
+		region_unref(fresh);
+		return err;
+	}
+	*region = fresh;
+	return 0;
+}
+
+/* ---- unmap ---- */
+
+void uffd_guard_unmap(struct uffd_guard_region *region)
+{
+	if (!region || guard_is_foreign(region->guard))
+		return;
+
+	delist(region);
+	munmap((void *)region->range.start, region_reserve(region));
+	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
+	presence_finish(&region->presence);
+	source_close(&region->source);
+	events_forget_region(&region->guard->events, region);
+	region_unref(region);
+}
+
+/* ---- Getters ---- */
+
+void *uffd_guard_region_data(const struct uffd_guard_region *region)
+{
+	return region ? (void *)region->range.start : NULL;
+}
+
+size_t uffd_guard_region_length(const struct uffd_guard_region *region)
+{
+	return region ? atomic_load(&region->length) : 0;
+}
+
+enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region)
+{
+	(void)region;
+	return UFFD_GUARD_MODE_LAZY;
+}
+
+uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
+{
+	return region ? atomic_exchange(&region->losses, 0) : 0;
+}
+
+/* ---- resize ---- */
+
+/* The part of the page at the boundary that comes or goes; the pages behind it. */
+static int resize_locked(struct uffd_guard_region *region, size_t length)
+{
+	size_t before = atomic_exchange(&region->length, length);
+	epoch_synchronize(&region->fills); /* those that worked with the old length */
+
+	/* Pages behind the shorter of the two hold zeros that a stray access made, or bytes that
+	 * leave. */
+	size_t shorter = min_u64(before, length), longer = max_u64(before, length);
+	uint64_t boundary = page_ceil(shorter);
+	int err = 0;
+	if (page_ceil(longer) > boundary)
+		err = region_drop_pages(region, boundary / page_size(),
+			(page_ceil(longer) - boundary) / page_size());
+	if (err)
+		return err;
+	uint64_t rest = min_u64(boundary, longer) - shorter;
+	return length > before ? refresh_range(region, before, rest)
+			       : refresh_zeros(region, length, rest);
+}
+
+int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
+{
+	int err = region_check_range(region, 0, 0);
+	if (err)
+		return err;
+	if (length == 0)
+		return -EINVAL;
+	if (length > region_reserve(region))
+		return -ENOSPC;
+
+	pthread_mutex_lock(&region->lock);
+	err = resize_locked(region, length);
+	pthread_mutex_unlock(&region->lock);
+	return err;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+#include "epoch.h"
+#include "events.h"
+#include "page.h"
+#include "presence.h"
+#include "range_table.h"
+#include "source.h"
+
+struct uffd_guard_region {
+	struct uffd_guard *guard;
+	struct range range; /* all of the reserve */
+	struct source source;
+	_Atomic size_t length; /* within the reserve; written under lock */
+	uint32_t flags;
+	void *user_data;
+
+	/* One refresh, discard or resize at a time. Held while the region's own memory is written
+	 * to, which may fault: the handler takes no lock. Order: before the guard's. */
+	pthread_mutex_t lock;
+	struct epoch fills; /* a fill is inside from before it reads the file until presence knows
+			       its pages */
+	struct presence presence;
+	_Atomic uint64_t bytes_resident;
+
+	atomic_uint references; /* the program's one, and one for each queued loss */
+	atomic_bool is_unmapped;
+	_Atomic uint32_t losses; /* reasons since take_losses */
+	struct loss_overflow overflow;
+};
+
+static inline struct uffd_guard_region *region_of_range(struct range *range)
+{
+	return (struct uffd_guard_region *)((char *)range -
+					    offsetof(struct uffd_guard_region, range));
+}
+
+static inline uintptr_t region_address(const struct uffd_guard_region *region, uint64_t offset)
+{
+	return region->range.start + offset;
+}
+
+static inline size_t region_reserve(const struct uffd_guard_region *region)
+{
+	return region->range.end - region->range.start;
+}
+
+/* The check that every call with a range makes: 0, or -EINVAL, -ECHILD, -EIO, -ERANGE. */
+int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+
+void region_ref(struct uffd_guard_region *region);
+void region_unref(struct uffd_guard_region *region);
+
+/* So many more pages hold memory. */
+void region_count_held(struct uffd_guard_region *region, size_t n_pages);
+
+/* Bytes of [start, end) read as zero and should not. Before they are filled. */
+void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64_t end,
+	uint32_t reasons, int error);
+
+/* Take pages away; what they hold is gone, and a touch brings them back from the file. */
+int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);

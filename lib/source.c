@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client's file: which kinds we take, what is data and what a hole, and reading it so that
+ * nothing the client does to it hurts.
+ *
+ * It is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
+ * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
+ * to us.
+ *
+ * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
+ * at the size before it can exclude that. The bytes go there by process_vm_writev(2), for which the
+ * end is -EFAULT.
+ */
+#include "source.h"
+
+#include "page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static int check_access(int fd, int *flags)
+{
+	*flags = fcntl(fd, F_GETFL);
+	if (*flags < 0)
+		return -errno;
+	if (*flags & O_PATH)
+		return -EBADF;
+	return (*flags & O_ACCMODE) == O_WRONLY ? -EACCES : 0;
+}
+
+static int check_kind(int fd, struct stat *st)
+{
+	struct statfs fs;
+	if (fstat(fd, st) < 0 || fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (!S_ISREG(st->st_mode))
+		return -ENODEV;
+	return fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC ? 0 : -ENODEV;
+}
+
+static bool has_holes(const struct stat *st)
+{
+	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
+}
+
+/* Holes are looked for with lseek(), which would move the file offset that a mere dup shares with
+ * the client. */
+static int open_own_description(int fd, int flags)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, (flags & O_ACCMODE) | O_CLOEXEC);
+}
+
+int source_open(struct source *source, int fd, uint64_t offset)
+{
+	int flags;
+	int err = check_access(fd, &flags);
+	if (err)
+		return err;
+	struct stat st;
+	err = check_kind(fd, &st);
+	if (err)
+		return err;
+
+	int own = has_holes(&st) || st.st_size == 0 ? open_own_description(fd, flags) : -1;
+	*source = (struct source){
+		.fd = own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 0),
+		.own_offset = own >= 0,
+		.writable = (flags & O_ACCMODE) == O_RDWR,
+		.offset = offset,
+	};
+	return source->fd < 0 ? -errno : 0;
+}
+
+void source_close(struct source *source)
+{
+	close(source->fd);
+	source->fd = -1;
+}
+
+int source_read(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+{
+	*got = 0;
+	while (*got < length) {
+		ssize_t n = pread(source->fd, (char *)buffer + *got, length - *got,
+			(off_t)(source->offset + offset + *got));
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			*got += (size_t)n;
+	}
+	return 0;
+}
+
+uint64_t source_hole_length(const struct source *source, uint64_t offset, uint64_t limit)
+{
+	if (!source->own_offset)
+		return 0;
+
+	off_t at = (off_t)(source->offset + offset);
+	off_t data = lseek(source->fd, at, SEEK_DATA);
+	if (data >= 0)
+		return min_u64((uint64_t)(data - at), limit);
+
+	return errno == ENXIO ? min_u64(source_length_from(source, offset), limit) : 0;
+}
+
+uint64_t source_data_length(const struct source *source, uint64_t offset, uint64_t limit)
+{
+	if (!source->own_offset)
+		return limit;
+
+	off_t at = (off_t)(source->offset + offset);
+	off_t hole = lseek(source->fd, at, SEEK_HOLE);
+	return hole > at ? min_u64((uint64_t)(hole - at), limit) : limit;
+}
+
+uint64_t source_length_from(const struct source *source, uint64_t offset)
+{
+	struct stat st;
+	uint64_t at = source->offset + offset;
+	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size > at ? (uint64_t)st.st_size - at
+									: 0;
+}
+
+bool source_is_sparse(const struct source *source)
+{
+	struct stat st;
+	return fstat(source->fd, &st) == 0 && has_holes(&st);
+}
+
+int source_check_store(const struct source *source)
+{
+	if (!source->writable)
+		return -EBADF;
+	int seals = fcntl(source->fd, F_GET_SEALS);
+	return seals >= 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : 0;
+}
+
+/* One mapping at a time, so that a large store needs no large mapping. */
+#define STORE_CHUNK ((size_t)4 << 20)
+
+static int store_chunk(const struct source *source, uint64_t position, const void *bytes,
+	size_t length, size_t alignment, size_t *stored)
+{
+	*stored = 0;
+	uint64_t skip = position & (alignment - 1);
+	char *map = mmap(NULL, skip + length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		source->fd, (off_t)(position - skip));
+	if (map == MAP_FAILED)
+		return -errno;
+
+	struct iovec from = { .iov_base = (void *)bytes, .iov_len = length };
+	struct iovec to = { .iov_base = map + skip, .iov_len = length };
+	ssize_t n = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+	int err = n < 0 ? -errno : 0;
+	if (n > 0)
+		*stored = (size_t)n;
+	munmap(map, (skip + length + alignment - 1) & ~(alignment - 1));
+	return err;
+}
+
+int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
+	size_t *stored)
+{
+	*stored = 0;
+	while (*stored < length) {
+		struct stat st;
+		if (fstat(source->fd, &st) < 0)
+			return -errno;
+		uint64_t position = source->offset + offset + *stored;
+		if (position >= (uint64_t)st.st_size)
+			return 0;
+
+		/* Up to the end as it is now: what a mapping has behind it must not fill up with
+		 * our bytes. */
+		size_t n = min_u64(
+			min_u64(length - *stored, STORE_CHUNK), (uint64_t)st.st_size - position);
+		size_t done;
+		int err = store_chunk(source, position, (const char *)bytes + *stored, n,
+			max_u64(page_size(), (uint64_t)st.st_blksize), &done);
+		*stored += done;
+		/* -EFAULT: the file has ended meanwhile. Look again: if it has not, then it is the
+		 * bytes that are bad. */
+		if (err && err != -EFAULT)
+			return err;
+		if (done == 0 && fstat(source->fd, &st) == 0 && position < (uint64_t)st.st_size)
+			return -EFAULT;
+	}
+	return 0;
+}

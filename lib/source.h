@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct source {
+	int fd;		 /* ours */
+	bool own_offset; /* fd is an open file description of its own: lseek() on it is nobody's
+			    business */
+	bool writable;
+	uint64_t offset; /* into the file: where the region begins. All other offsets here are the
+			    region's */
+};
+
+/* Take a file that can be guarded: its kind is checked, and a descriptor of our own made. */
+int source_open(struct source *source, int fd, uint64_t offset);
+void source_close(struct source *source);
+
+/*
+ * Read up to @length bytes. *got is what was read, whatever is returned: 0, with fewer bytes only
+ * where the file ends, or the error that came after them. Never allocates in the file, and raises
+ * no signal.
+ */
+int source_read(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
+
+/* Bytes from @offset, at most @limit, known to be a hole; 0 where there is data, the end, or no way
+ * to tell. */
+uint64_t source_hole_length(const struct source *source, uint64_t offset, uint64_t limit);
+/* Bytes from @offset, at most @limit, before the next hole that is known. */
+uint64_t source_data_length(const struct source *source, uint64_t offset, uint64_t limit);
+/* Bytes between @offset and the file's end, as it is now. */
+uint64_t source_length_from(const struct source *source, uint64_t offset);
+/* Whether the file has less memory than bytes: it may have holes. */
+bool source_is_sparse(const struct source *source);
+
+/* Whether bytes may be stored: 0, -EBADF on a read-only descriptor, -EPERM where a seal forbids it.
+ */
+int source_check_store(const struct source *source);
+
+/*
+ * Store bytes into the file where it has any: never grows it, raises no signal. *stored is what was
+ * stored, whatever is returned; less than @length where the file ends.
+ */
+int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
+	size_t *stored);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters of a guard. Any thread adds; nobody draws a conclusion from one, so they need no order.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define STATS_BUCKETS 48
+
+struct stats {
+	_Atomic uint64_t regions, faults, wakeups, pages_copied, pages_moved, pages_zeroed,
+		bytes_read, bytes_refreshed, bytes_written_back, bytes_resident, pages_evicted,
+		events, losses, retries;
+	_Atomic uint64_t fault_ns[STATS_BUCKETS];
+};
+
+static inline void stats_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline void stats_sub(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline void stats_count_fault(struct stats *stats, uint64_t ns)
+{
+	unsigned bucket = ns ? 63 - (unsigned)__builtin_clzll(ns) : 0;
+	stats_add(&stats->faults, 1);
+	stats_add(&stats->fault_ns[bucket < STATS_BUCKETS ? bucket : STATS_BUCKETS - 1], 1);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
+ * file). */
+#include "guard.h"
+#include "region.h"
+
+#include <errno.h>
+#include <string.h>
+
+ssize_t uffd_guard_read(
+	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (!err && length > 0 && !buffer)
+		err = -EINVAL;
+	if (err || length == 0)
+		return err;
+
+	size_t got;
+	err = source_read(&region->source, offset, buffer, length, &got);
+	stats_add(&region->guard->stats.bytes_read, got);
+	if (err)
+		return err;
+	if (got < length) {
+		region_report_loss(
+			region, offset + got, offset + length, UFFD_GUARD_LOST_TRUNCATED, 0);
+		memset((char *)buffer + got, 0, length - got);
+	}
+	return (ssize_t)got;
+}
+
+/* Pages of zeros that nobody has stored to need not become pages of the client's file. */
+static bool is_unwritten_hole(const struct uffd_guard_region *region, enum presence_kind kind,
+	uint64_t offset, uint64_t length)
+{
+	if (kind != PRESENCE_ZERO || source_hole_length(&region->source, offset, length) < length)
+		return false;
+	const char *bytes = (const char *)region_address(region, offset);
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
+static int write_back_pages(struct uffd_guard_region *region, enum presence_kind kind,
+	uint64_t offset, uint64_t length, size_t *stored)
+{
+	if (kind == PRESENCE_ABSENT || is_unwritten_hole(region, kind, offset, length)) {
+		*stored = length;
+		return 0;
+	}
+	int err = source_store(&region->source, offset,
+		(const void *)region_address(region, offset), length, stored);
+	stats_add(&region->guard->stats.bytes_written_back, *stored);
+	return err;
+}
+
+ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (err)
+		return err;
+	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
+		return -EACCES;
+	err = source_check_store(&region->source);
+	if (err)
+		return err;
+
+	/* The file's end first: what was never touched counts as written only as far as the file
+	 * goes. */
+	uint64_t end = offset + min_u64(length, source_length_from(&region->source, offset));
+	uint64_t at = offset;
+	size_t stored = 0;
+	for (uint64_t next; at < end && !err; at += stored) {
+		size_t n_pages, first = at / page_size();
+		enum presence_kind kind = presence_run(
+			&region->presence, first, page_ceil(end) / page_size() - first, &n_pages);
+		if (kind == PRESENCE_ZERO)
+			n_pages = 1; /* each may have been stored to, or not */
+		next = min_u64((first + n_pages) * page_size(), end);
+		err = write_back_pages(region, kind, at, next - at, &stored);
+		if (stored < next - at)
+			end = at + stored; /* ended meanwhile */
+	}
+	return err ? err : (ssize_t)(at - offset);
+}

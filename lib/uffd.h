@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <linux/userfaultfd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Newer than the headers of Debian 12. */
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE (1ull << 16)
+#endif
+
+struct uffd {
+	int fd;
+	bool kernel_faults; /* system calls may touch unfilled pages */
+	uint64_t features;  /* what the kernel has, UFFD_FEATURE_*; none is asked for */
+};
+
+/* How much is wanted of kernel-mode faults. */
+enum uffd_want {
+	UFFD_WANT_KERNEL_FAULTS_OR_LESS,
+	UFFD_WANT_KERNEL_FAULTS,
+	UFFD_WANT_USER_FAULTS_ONLY,
+};
+
+int uffd_open(struct uffd *uffd, enum uffd_want want);
+void uffd_close(struct uffd *uffd);
+
+/* Put something harmless at the descriptor's number, so that a thread about to use it cannot hit a
+ * stranger's file. */
+void uffd_abandon(struct uffd *uffd);
+
+int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length);
+int uffd_unregister(
+	const struct uffd *uffd, uintptr_t start, size_t length); /* wakes who waits there */
+int uffd_wake(const struct uffd *uffd, uintptr_t start, size_t length);
+
+/*
+ * One try each. *done is the bytes filled (and woken), whatever is returned: 0, or
+ * -EAGAIN  part of it done, or none and worth a repetition
+ * -EEXIST  the first page is there already, and nobody was woken
+ * -ENOENT  the range is not inside one registered mapping
+ * -ESRCH   the process is going away
+ * -ENOMEM, -EFAULT (source of a copy) and what else the kernel finds
+ */
+int uffd_copy(
+	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
+int uffd_zero(const struct uffd *uffd, uintptr_t start, size_t length, size_t *done);
+
+/* Messages read, 0 when there is none, or a negative errno. */
+int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages);

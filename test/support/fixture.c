@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "fixture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+size_t file_granularity(enum file_kind kind)
+{
+	return kind == FILE_HUGETLB ? HUGE_PAGE : (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int create_empty(enum file_kind kind)
+{
+	switch (kind) {
+	case FILE_MEMFD:
+		return memfd_create("client", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	case FILE_TMPFS:
+		return open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	case FILE_HUGETLB:
+		return memfd_create("client", MFD_CLOEXEC | MFD_HUGETLB);
+	default:
+		return -1;
+	}
+}
+
+/* hugetlbfs has no write(2). */
+static void write_by_mapping(int fd, size_t offset, unsigned char value, size_t length)
+{
+	char *map = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		(off_t)(offset & ~(HUGE_PAGE - 1)));
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	memset(map + (offset & (HUGE_PAGE - 1)), value, length);
+	munmap(map, HUGE_PAGE);
+}
+
+void file_write_page(int fd, size_t page, unsigned char value)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *bytes = malloc(size);
+	memset(bytes, value, size);
+	if (pwrite(fd, bytes, size, (off_t)(page * size)) != (ssize_t)size) {
+		ck_assert_int_eq(errno, EINVAL);
+		write_by_mapping(fd, page * size, value, size);
+	}
+	free(bytes);
+}
+
+unsigned char page_value(size_t page)
+{
+	return (unsigned char)(page % 255 + 1);
+}
+
+int file_create(enum file_kind kind, size_t n_pages, bool is_sparse)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE), granularity = file_granularity(kind);
+	int fd = create_empty(kind);
+	off_t bytes = (off_t)((n_pages * size + granularity - 1) & ~(granularity - 1));
+	void *probe = MAP_FAILED;
+	if (fd >= 0 && ftruncate(fd, bytes) == 0)
+		probe = kind == FILE_HUGETLB ? mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
+						       MAP_SHARED, fd, 0)
+					     : NULL;
+	if (probe == MAP_FAILED) {
+		if (fd >= 0)
+			close(fd);
+		ck_assert_int_eq(kind, FILE_HUGETLB);
+		runner_skip("no huge pages to make a hugetlb memfd of");
+		return -1;
+	}
+	if (probe)
+		munmap(probe, (size_t)bytes);
+	for (size_t i = 0; i < n_pages && !is_sparse; i++)
+		file_write_page(fd, i, page_value(i));
+	return fd;
+}
+
+void file_punch(int fd, size_t first, size_t n_pages)
+{
+	off_t size = sysconf(_SC_PAGESIZE);
+	assert_ok(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first * size,
+		(off_t)n_pages * size));
+}
+
+size_t file_allocated_bytes(int fd)
+{
+	struct stat st;
+	assert_ok(fstat(fd, &st));
+	return (size_t)st.st_blocks * 512;
+}
+
+struct uffd_guard *guard_start(uint32_t flags)
+{
+	struct uffd_guard *guard = NULL;
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = flags | runner_guard_flags() };
+	assert_ok(uffd_guard_create(&options, &guard));
+	return guard;
+}
+
+bool fixture_start(struct fixture *f, const struct fixture_options *options)
+{
+	*f = (struct fixture){ .page = (size_t)sysconf(_SC_PAGESIZE) };
+	f->fd = file_create(options->kind, options->n_pages, options->is_sparse);
+	if (f->fd < 0)
+		return false;
+	f->guard = guard_start(options->guard_flags);
+	const struct uffd_guard_map_options map = {
+		.size = sizeof(map),
+		.flags = options->map_flags,
+		.reserve = options->reserve,
+		.user_data = options->user_data,
+	};
+	size_t length = options->length ? options->length : options->n_pages * f->page;
+	assert_ok(uffd_guard_map(f->guard, f->fd, length, &map, &f->region));
+	f->data = uffd_guard_region_data(f->region);
+	return true;
+}
+
+void fixture_stop(struct fixture *f)
+{
+	uffd_guard_unmap(f->region);
+	uffd_guard_destroy(f->guard);
+	close(f->fd);
+}
+
+void fixture_truncate(struct fixture *f, size_t n_pages)
+{
+	assert_ok(ftruncate(f->fd, (off_t)(n_pages * f->page)));
+}
+
+void assert_bytes_are(const struct fixture *f, size_t from, size_t to, unsigned char value)
+{
+	for (size_t i = from; i < to; i++) {
+		if (f->data[i] != value)
+			ck_abort_msg("byte %zu is %u, not %u", i, f->data[i], value);
+	}
+}
+
+void assert_page_is(const struct fixture *f, size_t page, unsigned char value)
+{
+	assert_bytes_are(f, page * f->page, (page + 1) * f->page, value);
+}
+
+void assert_losses_eq(const struct fixture *f, uint32_t reasons)
+{
+	ck_assert_uint_eq(uffd_guard_region_take_losses(f->region), reasons);
+}
+
+struct uffd_guard_stats fixture_stats(const struct fixture *f)
+{
+	struct uffd_guard_stats stats = { .size = sizeof(stats) };
+	assert_ok(uffd_guard_get_stats(f->guard, &stats));
+	return stats;
+}
+
+size_t count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	ck_assert_ptr_nonnull(dir);
+	size_t n = 0;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+size_t count_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	ck_assert_ptr_nonnull(f);
+	size_t n = 0;
+	for (int c; (c = getc(f)) != EOF;)
+		n += c == '\n';
+	fclose(f);
+	return n;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* A guard, a client's file, and a region of it. The test plays the client: it has the file's
+ * descriptor. */
+#pragma once
+
+#include "runner.h"
+
+#include <uffd_guard.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum file_kind { FILE_MEMFD, FILE_TMPFS, FILE_HUGETLB, N_FILE_KINDS };
+
+struct fixture_options {
+	enum file_kind kind;
+	size_t n_pages;	      /* of the file, each filled with its number + 1; and of the region */
+	bool is_sparse;	      /* nothing written: all hole */
+	uint32_t guard_flags; /* besides the run's */
+	uint32_t map_flags;
+	size_t length; /* of the region; 0: the file's */
+	size_t reserve;
+	void *user_data;
+};
+
+struct fixture {
+	struct uffd_guard *guard;
+	struct uffd_guard_region *region;
+	volatile unsigned char *data;
+	int fd;
+	size_t page;
+};
+
+/* A file of @n_pages pages, or -1 after runner_skip(). */
+int file_create(enum file_kind kind, size_t n_pages, bool is_sparse);
+void file_write_page(int fd, size_t page, unsigned char value);
+void file_punch(int fd, size_t first, size_t n_pages);
+size_t file_allocated_bytes(int fd);
+/* Bytes that files of the kind come in: a page, but for hugetlb. */
+size_t file_granularity(enum file_kind kind);
+
+struct uffd_guard *guard_start(uint32_t flags);
+
+/* False after runner_skip(): return from the test. */
+bool fixture_start(struct fixture *f, const struct fixture_options *options);
+void fixture_stop(struct fixture *f);
+
+void fixture_truncate(struct fixture *f, size_t n_pages);
+unsigned char page_value(size_t page); /* what a fresh file has there */
+
+#define assert_ok(call) ck_assert_int_eq((call), 0)
+
+void assert_page_is(const struct fixture *f, size_t page, unsigned char value);
+void assert_bytes_are(const struct fixture *f, size_t from, size_t to, unsigned char value);
+void assert_losses_eq(const struct fixture *f, uint32_t reasons);
+struct uffd_guard_stats fixture_stats(const struct fixture *f);
+
+/* Open descriptors and mappings of this process: what leaks shows here. */
+size_t count_fds(void);
+size_t count_mappings(void);

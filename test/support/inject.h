@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Failing and delaying system calls by a seccomp filter with user notification. The filter is on
+ * the calling thread and on those it starts afterwards: create the guard after it, and the handler
+ * is under it too.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct inject;
+
+/* A system call that matched. */
+struct injected_call {
+	pid_t thread;
+	uint64_t args[6];
+	unsigned n_before; /* calls that matched before this one */
+};
+
+/* Runs on a thread of its own. A negative errno to answer, or INJECT_CONTINUE to let the kernel do
+ * the call. */
+#define INJECT_CONTINUE 1
+typedef int inject_fn(const struct injected_call *call, void *data);
+
+/* One for each process, for its life. @request: an ioctl's request number, or 0 for any call with
+ * number @nr. */
+void inject_syscall(int nr, uint64_t request, inject_fn *fn, void *data);

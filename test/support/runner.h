@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What every test program does first: take --loop and --user, and become who it shall be. */
+#pragma once
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The flags of struct uffd_guard_options that make a guard of this run. */
+uint32_t runner_guard_flags(void);
+bool runner_is_root(void);
+
+/* Says on standard output that the running test cannot, and why. CI collects these lines. */
+void runner_skip(const char *reason);
+
+typedef TCase *runner_case_fn(void);
+int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *cases, int n_cases);
+
+#define RUNNER_MAIN(name, ...)                                                                     \
+	int main(int argc, char **argv)                                                            \
+	{                                                                                          \
+		runner_case_fn *const cases[] = { __VA_ARGS__ };                                   \
+		return runner_main(argc, argv, name, cases, sizeof(cases) / sizeof(cases[0]));     \
+	}
