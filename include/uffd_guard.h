@@ -40,17 +40,16 @@ struct uffd_guard;
 /** One guarded mapping of one file. */
 struct uffd_guard_region;
 
-/* ---- Guards
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Guards ---- */
 
 /* Flags of struct uffd_guard_options. */
-#define UFFD_GUARD_ALLOW_EAGER	    (1u << 0) /* not in this release: -EOPNOTSUPP */
-#define UFFD_GUARD_USER_FAULTS_ONLY (1u << 1) /* do not even try for kernel-mode faults */
-#define UFFD_GUARD_REQUIRE_KERNEL_FAULTS                                                           \
-	(1u << 2)			 /* -EPERM unless system calls may touch unfilled pages */
-#define UFFD_GUARD_NO_IO_URING (1u << 3) /* the handler waits with poll(2) */
-#define UFFD_GUARD_NO_SANDBOX  (1u << 4) /* no effect yet: this release has no sandbox */
+/* clang-format off */
+#define UFFD_GUARD_ALLOW_EAGER           (1u << 0) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_USER_FAULTS_ONLY      (1u << 1) /* do not even try for kernel-mode faults */
+#define UFFD_GUARD_REQUIRE_KERNEL_FAULTS (1u << 2) /* -EPERM unless system calls may touch unfilled pages */
+#define UFFD_GUARD_NO_IO_URING           (1u << 3) /* the handler waits with poll(2) */
+#define UFFD_GUARD_NO_SANDBOX            (1u << 4) /* no effect yet: this release has no sandbox */
+/* clang-format on */
 
 /** How a guard is made. Set @size to sizeof(struct uffd_guard_options) and what you do not need to
  * 0. */
@@ -100,9 +99,7 @@ void uffd_guard_destroy(struct uffd_guard *guard);
 /** UFFD_GUARD_FEATURE_*: what this machine and this user allow, as found by uffd_guard_create(). */
 uint32_t uffd_guard_features(const struct uffd_guard *guard);
 
-/* ---- Regions
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Regions ---- */
 
 /* Flags of struct uffd_guard_map_options. */
 /* Stores are meant, and uffd_guard_write_back() saves them; refresh and discard drop what was not
@@ -173,9 +170,7 @@ enum uffd_guard_mode {
 };
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region);
 
-/* ---- Content
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Content ---- */
 
 /** A range of bytes of a region. */
 struct uffd_guard_span {
@@ -255,9 +250,7 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
  */
 int uffd_guard_resize(struct uffd_guard_region *region, size_t length);
 
-/* ---- Losses
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Losses ---- */
 
 /* Why bytes read as zero that should not. */
 #define UFFD_GUARD_LOST_TRUNCATED (1u << 0) /* bytes were asked for where the file had ended */

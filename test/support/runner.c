@@ -39,9 +39,9 @@ static void reserve_huge_pages(void)
 	long n = 0;
 	if (!f)
 		return;
-	if (fscanf(f, "%ld", &n) == 1 && n < 8) {
+	if (fscanf(f, "%ld", &n) == 1 && n < 16) {
 		rewind(f);
-		fprintf(f, "8\n");
+		fprintf(f, "16\n");
 	}
 	fclose(f);
 }
