@@ -187,26 +187,26 @@ static int map_region(
 	int err = source_open(&region->source, fd, options->offset);
 	if (err)
 		return err;
-	err = presence_init(&region->presence, reserve / page_size());
-	if (err)
-		goto err_source;
 	err = reserve_addresses(&region->range, options, reserve);
 	if (err)
-		goto err_presence;
+		goto err_source;
+	err = presence_init(&region->presence, reserve / page_size());
+	if (err)
+		goto err_range;
 	enlist(region);
 	err = make_accessible(region);
 	if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
 		err = uffd_guard_populate(region, 0, region->length);
 	if (err)
-		goto err_range;
+		goto err_enlisted;
 	return 0;
 
-err_range:
+err_enlisted:
 	delist(region);
-	munmap((void *)region->range.start, reserve);
 	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
-err_presence:
 	presence_finish(&region->presence);
+err_range:
+	munmap((void *)region->range.start, reserve);
 err_source:
 	source_close(&region->source);
 	return err;

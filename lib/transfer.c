@@ -52,6 +52,27 @@ static int write_back_pages(struct uffd_guard_region *region, enum presence_kind
 	return err;
 }
 
+static int write_back_locked(
+	struct uffd_guard_region *region, uint64_t offset, size_t length, uint64_t *end)
+{
+	/* The file's end first: what was never touched counts as written only as far as the file
+	 * goes. */
+	*end = offset + min_u64(length, source_length_from(&region->source, offset));
+	int err = 0;
+	for (size_t stored; offset < *end && !err; offset += stored) {
+		size_t n_pages, first = offset / page_size();
+		enum presence_kind kind = presence_run(
+			&region->presence, first, page_ceil(*end) / page_size() - first, &n_pages);
+		if (kind == PRESENCE_ZERO)
+			n_pages = 1; /* each may have been stored to, or not */
+		uint64_t next = min_u64((first + n_pages) * page_size(), *end);
+		err = write_back_pages(region, kind, offset, next - offset, &stored);
+		if (stored < next - offset)
+			*end = offset + stored; /* ended meanwhile */
+	}
+	return err;
+}
+
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length)
 {
 	int err = region_check_range(region, offset, length);
@@ -63,21 +84,12 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	if (err)
 		return err;
 
-	/* The file's end first: what was never touched counts as written only as far as the file
-	 * goes. */
-	uint64_t end = offset + min_u64(length, source_length_from(&region->source, offset));
-	uint64_t at = offset;
-	size_t stored = 0;
-	for (uint64_t next; at < end && !err; at += stored) {
-		size_t n_pages, first = at / page_size();
-		enum presence_kind kind = presence_run(
-			&region->presence, first, page_ceil(end) / page_size() - first, &n_pages);
-		if (kind == PRESENCE_ZERO)
-			n_pages = 1; /* each may have been stored to, or not */
-		next = min_u64((first + n_pages) * page_size(), end);
-		err = write_back_pages(region, kind, at, next - at, &stored);
-		if (stored < next - at)
-			end = at + stored; /* ended meanwhile */
-	}
-	return err ? err : (ssize_t)(at - offset);
+	/* A page stored to a moment ago was filled a moment before: let the handler tell presence
+	 * of it. */
+	uint64_t end;
+	pthread_mutex_lock(&region->lock);
+	epoch_synchronize(&region->fills);
+	err = write_back_locked(region, offset, length, &end);
+	pthread_mutex_unlock(&region->lock);
+	return err ? err : (ssize_t)(end - offset);
 }
