@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -132,17 +133,15 @@ static int start_loop(struct handler *handler)
 }
 
 /* Policy and priority are inherited unless the creator asked for SCHED_RESET_ON_FORK, as real-time
- * clients of rtkit do. */
+ * clients of rtkit do. Asked of the kernel, for this thread: what glibc remembers of a new thread
+ * is what its creator had. */
 static bool take_over_scheduling(const struct handler *handler)
 {
-	int policy;
 	struct sched_param param;
-	pthread_getschedparam(pthread_self(), &policy, &param);
-	if (policy == handler->creator_policy &&
+	if (sched_getscheduler(0) == handler->creator_policy && sched_getparam(0, &param) == 0 &&
 		param.sched_priority == handler->creator_param.sched_priority)
 		return true;
-	return pthread_setschedparam(
-		       pthread_self(), handler->creator_policy, &handler->creator_param) == 0;
+	return sched_setscheduler(0, handler->creator_policy, &handler->creator_param) == 0;
 }
 
 static void *run(void *data)
@@ -171,7 +170,8 @@ static int start_thread(struct handler *handler)
 	pthread_attr_t attr;
 	sigset_t all, before;
 	sigfillset(&all);
-	pthread_getschedparam(pthread_self(), &handler->creator_policy, &handler->creator_param);
+	handler->creator_policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+	sched_getparam(0, &handler->creator_param);
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);

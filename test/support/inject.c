@@ -29,6 +29,7 @@ static void *supervise(void *data)
 	int fd = atomic_load(&inject->notify_fd);
 
 	for (unsigned n = 0;; n++) {
+		*call = (struct seccomp_notif){ .id = 0 }; /* or the kernel refuses it */
 		if (seccomp_notify_receive(fd, call) < 0)
 			continue;
 		struct injected_call seen = { .thread = (pid_t)call->pid, .n_before = n };

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's answers to a fill, and what happens in the midst of one. The system calls of the
+ * handler are held up or failed by a seccomp filter, so that each race is run on purpose and not by
+ * chance.
+ */
+#include "../support/fixture.h"
+#include "../support/inject.h"
+
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- A thread that reads one byte ---- */
+
+struct reader {
+	pthread_t thread;
+	volatile unsigned char *address;
+	atomic_int value; /* -1 until it is read */
+};
+
+static void *read_byte(void *data)
+{
+	struct reader *reader = data;
+	atomic_store(&reader->value, *reader->address);
+	return NULL;
+}
+
+static void reader_start(struct reader *reader, volatile unsigned char *address)
+{
+	*reader = (struct reader){ .address = address, .value = -1 };
+	assert_ok(pthread_create(&reader->thread, NULL, read_byte, reader));
+}
+
+static int reader_finish(struct reader *reader)
+{
+	assert_ok(pthread_join(reader->thread, NULL)); /* a hang is the test's timeout */
+	return atomic_load(&reader->value);
+}
+
+/* ---- Answers of the kernel ---- */
+
+static int answer_exist_once(const struct injected_call *call, void *data)
+{
+	(void)data;
+	return call->n_before == 0 ? -EEXIST : INJECT_CONTINUE;
+}
+
+/* Without a wake after -EEXIST, the reader would sleep for ever. */
+START_TEST(page_that_is_said_to_exist_wakes_the_reader)
+{
+	inject_syscall(SYS_ioctl, UFFDIO_COPY, answer_exist_once, NULL);
+	struct fixture f;
+	struct reader reader;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	reader_start(&reader, &f.data[2 * f.page]);
+	ck_assert_int_eq(reader_finish(&reader), page_value(2));
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Does one page of what was asked and says so, as the kernel does when the second is there already.
+ */
+static int copy_one_page(const struct injected_call *call, void *data)
+{
+	(void)data;
+	struct uffdio_copy *op = (struct uffdio_copy *)(uintptr_t)call->args[2];
+	struct uffdio_copy first = *op;
+	first.len = (size_t)sysconf(_SC_PAGESIZE);
+	if (op->len <= first.len)
+		return INJECT_CONTINUE;
+	if (ioctl((int)call->args[0], UFFDIO_COPY, &first) < 0)
+		return -errno;
+	op->copy = first.copy;
+	return -EAGAIN;
+}
+
+START_TEST(copy_done_in_part_goes_on_behind_it)
+{
+	inject_syscall(SYS_ioctl, UFFDIO_COPY, copy_one_page, NULL);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 100 }));
+	assert_ok(uffd_guard_populate(f.region, 0, 50 * f.page));
+	for (size_t i = 0; i < 100; i++)
+		assert_page_is(&f, i, page_value(i));
+	fixture_stop(&f);
+}
+END_TEST
+
+static int answer_again_thrice(const struct injected_call *call, void *data)
+{
+	(void)data;
+	return call->n_before < 3 ? -EAGAIN : INJECT_CONTINUE;
+}
+
+START_TEST(copy_that_is_to_be_repeated_is_repeated)
+{
+	inject_syscall(SYS_ioctl, UFFDIO_COPY, answer_again_thrice, NULL);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	assert_page_is(&f, 1, page_value(1));
+	ck_assert_uint_eq(fixture_stats(&f).retries, 3);
+	fixture_stop(&f);
+}
+END_TEST
+
+static int answer_with(const struct injected_call *call, void *data)
+{
+	(void)call;
+	return -*(int *)data;
+}
+
+START_TEST(no_memory_ends_in_zeros_and_a_loss)
+{
+	int err = ENOMEM;
+	inject_syscall(SYS_ioctl, UFFDIO_COPY, answer_with, &err);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	assert_page_is(&f, 3, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_NO_MEMORY);
+	assert_ok(uffd_guard_populate(f.region, 0, 4 * f.page));
+	assert_page_is(&f, 0, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_NO_MEMORY);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* The kernel's own calls are a table: whichever fails, no reader hangs, and the loss is reported.
+ */
+static const struct {
+	int nr;
+	uint64_t request;
+	bool is_sparse; /* so that the first fill is one of zeros */
+} fatal_calls[] = {
+	{ SYS_ioctl, UFFDIO_ZEROPAGE, true },
+	{ SYS_read, 0, false },
+};
+
+struct fatal {
+	atomic_bool is_on;
+	int fd; /* of the userfaultfd, for calls that others make too; -1: any */
+};
+
+static int fail_when_on(const struct injected_call *call, void *data)
+{
+	struct fatal *fatal = data;
+	if (!atomic_load(&fatal->is_on) || (fatal->fd >= 0 && (int)call->args[0] != fatal->fd))
+		return INJECT_CONTINUE;
+	return -EINVAL;
+}
+
+static int find_userfaultfd(void)
+{
+	for (int fd = 0; fd < 100; fd++) {
+		char path[64], target[64] = "";
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target) - 1) > 0 &&
+			strstr(target, "[userfaultfd]"))
+			return fd;
+	}
+	return -1;
+}
+
+static void count_handler_losses(const struct uffd_guard_event *event, void *data)
+{
+	if (event->reasons & UFFD_GUARD_LOST_HANDLER)
+		++*(int *)data;
+}
+
+START_TEST(handler_that_cannot_go_on_wakes_everybody)
+{
+	struct fatal fatal = { .fd = -1 };
+	bool by_read = fatal_calls[_i].nr == SYS_read;
+	inject_syscall(fatal_calls[_i].nr, fatal_calls[_i].request, fail_when_on, &fatal);
+	if (by_read && !(runner_guard_flags() & UFFD_GUARD_NO_IO_URING))
+		return; /* a ring reads without this system call */
+	struct fixture f;
+	ck_assert(fixture_start(&f,
+		&(struct fixture_options){ .n_pages = 8, .is_sparse = fatal_calls[_i].is_sparse }));
+	struct uffd_guard_region *second;
+	assert_ok(uffd_guard_map(f.guard, f.fd, f.page, NULL, &second));
+	if (by_read)
+		fatal.fd = find_userfaultfd();
+	atomic_store(&fatal.is_on, true);
+
+	size_t fds = count_fds();
+	struct reader readers[4];
+	for (size_t i = 0; i < 4; i++)
+		reader_start(&readers[i], &f.data[2 * i * f.page]);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(reader_finish(&readers[i]), 0);
+	atomic_store(&fatal.is_on, false);
+
+	ck_assert_uint_eq(uffd_guard_region_take_losses(f.region) & UFFD_GUARD_LOST_HANDLER,
+		UFFD_GUARD_LOST_HANDLER);
+	int n_events = 0;
+	ck_assert_int_ge(uffd_guard_dispatch(f.guard, count_handler_losses, &n_events), 2);
+	ck_assert_int_eq(n_events, 2);
+	assert_page_is(&f, 7, 0);
+	f.data[7 * f.page] = 1;
+	ck_assert_int_eq(uffd_guard_refresh(f.region, 0, 1), -EIO);
+	ck_assert_int_eq(uffd_guard_populate(f.region, 0, 1), -EIO);
+	ck_assert_int_eq(uffd_guard_discard(f.region, 0, 1), -EIO);
+	ck_assert_int_eq(uffd_guard_resize(f.region, 1), -EIO);
+	struct uffd_guard_region *third = NULL;
+	ck_assert_int_eq(uffd_guard_map(f.guard, f.fd, f.page, NULL, &third), -EIO);
+	ck_assert_uint_le(count_fds(), fds); /* the ring's is gone */
+	uffd_guard_unmap(second);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* After fork() the child holds the userfaultfd open, so closing it in the parent wakes nobody. */
+START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
+{
+	struct fatal fatal = { .fd = -1 };
+	inject_syscall(SYS_ioctl, UFFDIO_ZEROPAGE, fail_when_on, &fatal);
+	struct fixture f;
+	struct reader reader;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
+	pid_t child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	atomic_store(&fatal.is_on, true);
+	reader_start(&reader, &f.data[0]);
+	ck_assert_int_eq(reader_finish(&reader), 0);
+	fixture_stop(&f);
+	kill(child, SIGKILL);
+}
+END_TEST
+
+/* ---- In the midst of a fill ---- */
+
+/* Holds the first call up until it may go on; calls of others pass. */
+struct hold {
+	sem_t is_held, may_go;
+};
+
+static int hold_first(const struct injected_call *call, void *data)
+{
+	struct hold *hold = data;
+	if (call->n_before == 0) {
+		sem_post(&hold->is_held);
+		sem_wait(&hold->may_go);
+	}
+	return INJECT_CONTINUE;
+}
+
+static void hold_next_copy(struct hold *hold)
+{
+	sem_init(&hold->is_held, 0, 0);
+	sem_init(&hold->may_go, 0, 0);
+	inject_syscall(SYS_ioctl, UFFDIO_COPY, hold_first, hold);
+}
+
+static void *release_after_a_while(void *data)
+{
+	struct hold *hold = data;
+	const struct timespec while_ = { .tv_nsec = 200000000 };
+	nanosleep(&while_, NULL);
+	sem_post(&hold->may_go);
+	return NULL;
+}
+
+static void release_soon(struct hold *hold)
+{
+	pthread_t thread;
+	assert_ok(pthread_create(&thread, NULL, release_after_a_while, hold));
+	pthread_detach(thread);
+}
+
+START_TEST(fill_under_way_cannot_bring_old_content_back_after_refresh)
+{
+	struct hold hold;
+	struct fixture f;
+	struct reader reader;
+	hold_next_copy(&hold);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	reader_start(&reader, &f.data[0]);
+	sem_wait(&hold.is_held); /* the handler has read the old page, and is about to install it */
+	file_write_page(f.fd, 0, 99);
+	release_soon(&hold);
+	assert_ok(uffd_guard_refresh(f.region, 0, f.page));
+	assert_page_is(&f, 0, 99);
+	reader_finish(&reader);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* A page cut off between look and copy is either of the two, whole. */
+START_TEST(file_truncated_between_read_and_copy_is_no_signal)
+{
+	struct hold hold;
+	struct fixture f;
+	struct reader reader;
+	hold_next_copy(&hold);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	reader_start(&reader, &f.data[f.page]);
+	sem_wait(&hold.is_held);
+	fixture_truncate(&f, 0);
+	sem_post(&hold.may_go);
+	ck_assert_int_eq(reader_finish(&reader), page_value(1));
+	assert_ok(uffd_guard_refresh(f.region, 0, 4 * f.page));
+	assert_page_is(&f, 1, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+struct remapper {
+	struct fixture *f;
+	int other_fd;
+	struct uffd_guard_region *second;
+	void *address;
+};
+
+static void *unmap_and_map_there(void *data)
+{
+	struct remapper *r = data;
+	uffd_guard_unmap(r->f->region);
+	const struct uffd_guard_map_options options = {
+		.size = sizeof(options), .flags = UFFD_GUARD_MAP_FIXED_NOREPLACE, .addr = r->address
+	};
+	assert_ok(uffd_guard_map(r->f->guard, r->other_fd, 4 * r->f->page, &options, &r->second));
+	return NULL;
+}
+
+/* The reader's access is the program's mistake here; another region's bytes in the new one would be
+ * ours. */
+START_TEST(fill_under_way_cannot_reach_a_region_mapped_where_its_own_was)
+{
+	struct hold hold;
+	struct fixture f;
+	struct reader reader;
+	hold_next_copy(&hold);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	struct remapper remapper = {
+		.f = &f, .other_fd = file_create(FILE_MEMFD, 4, true), .address = (void *)f.data
+	};
+	for (size_t i = 0; i < 4; i++)
+		file_write_page(remapper.other_fd, i, 200);
+	reader_start(&reader, &f.data[0]);
+	sem_wait(&hold.is_held);
+	pthread_t thread;
+	assert_ok(pthread_create(&thread, NULL, unmap_and_map_there, &remapper));
+	release_soon(&hold);
+	pthread_join(thread, NULL);
+	for (size_t i = 0; i < 4; i++)
+		assert_page_is(&f, i, 200);
+	reader_finish(&reader);
+	f.region = remapper.second;
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Two threads on one page, one answer held up: both come back. */
+START_TEST(two_readers_of_one_page_both_come_back)
+{
+	struct hold hold;
+	struct fixture f;
+	struct reader readers[4];
+	hold_next_copy(&hold);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
+	for (size_t i = 0; i < 4; i++)
+		reader_start(&readers[i], &f.data[i % 2]);
+	sem_wait(&hold.is_held);
+	release_soon(&hold);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(reader_finish(&readers[i]), page_value(0));
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(populate_passes_a_handler_that_is_held_up)
+{
+	struct hold hold;
+	struct fixture f;
+	struct reader reader;
+	hold_next_copy(&hold);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
+	reader_start(&reader, &f.data[12 * f.page]);
+	sem_wait(&hold.is_held);
+	/* The supervisor is busy holding: populate what needs no copy. */
+	fixture_truncate(&f, 4);
+	assert_ok(uffd_guard_populate(f.region, 4 * f.page, 4 * f.page));
+	assert_page_is(&f, 5, 0);
+	sem_post(&hold.may_go);
+	ck_assert_int_eq(reader_finish(&reader), page_value(12));
+	fixture_stop(&f);
+}
+END_TEST
+
+static TCase *answers_case(void)
+{
+	TCase *tcase = tcase_create("answers");
+	tcase_add_test(tcase, page_that_is_said_to_exist_wakes_the_reader);
+	tcase_add_test(tcase, copy_done_in_part_goes_on_behind_it);
+	tcase_add_test(tcase, copy_that_is_to_be_repeated_is_repeated);
+	tcase_add_test(tcase, no_memory_ends_in_zeros_and_a_loss);
+	tcase_add_loop_test(tcase, handler_that_cannot_go_on_wakes_everybody, 0,
+		(int)(sizeof(fatal_calls) / sizeof(fatal_calls[0])));
+	tcase_add_test(tcase, handler_gives_up_though_a_child_holds_the_userfaultfd);
+	return tcase;
+}
+
+static TCase *midst_case(void)
+{
+	TCase *tcase = tcase_create("in the midst of a fill");
+	tcase_add_test(tcase, fill_under_way_cannot_bring_old_content_back_after_refresh);
+	tcase_add_test(tcase, file_truncated_between_read_and_copy_is_no_signal);
+	tcase_add_test(tcase, fill_under_way_cannot_reach_a_region_mapped_where_its_own_was);
+	tcase_add_test(tcase, two_readers_of_one_page_both_come_back);
+	tcase_add_test(tcase, populate_passes_a_handler_that_is_held_up);
+	return tcase;
+}
+
+RUNNER_MAIN("faults", answers_case, midst_case)
