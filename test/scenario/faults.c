@@ -59,7 +59,7 @@ static int answer_exist_once(const struct injected_call *call, void *data)
 /* Without a wake after -EEXIST, the reader would sleep for ever. */
 START_TEST(page_that_is_said_to_exist_wakes_the_reader)
 {
-	inject_syscall(SYS_ioctl, UFFDIO_COPY, answer_exist_once, NULL);
+	inject_ioctl(UFFDIO_COPY, answer_exist_once, NULL);
 	struct fixture f;
 	struct reader reader;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
@@ -87,11 +87,14 @@ static int copy_one_page(const struct injected_call *call, void *data)
 
 START_TEST(copy_done_in_part_goes_on_behind_it)
 {
-	inject_syscall(SYS_ioctl, UFFDIO_COPY, copy_one_page, NULL);
+	inject_ioctl(UFFDIO_COPY, copy_one_page, NULL);
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 100 }));
 	assert_ok(uffd_guard_populate(f.region, 0, 50 * f.page));
-	for (size_t i = 0; i < 100; i++)
+	for (size_t i = 0; i < 50; i++)
+		assert_page_is(&f, i, page_value(i));
+	ck_assert_uint_eq(fixture_stats(&f).faults, 0); /* all were in place */
+	for (size_t i = 50; i < 100; i++)
 		assert_page_is(&f, i, page_value(i));
 	fixture_stop(&f);
 }
@@ -105,7 +108,7 @@ static int answer_again_thrice(const struct injected_call *call, void *data)
 
 START_TEST(copy_that_is_to_be_repeated_is_repeated)
 {
-	inject_syscall(SYS_ioctl, UFFDIO_COPY, answer_again_thrice, NULL);
+	inject_ioctl(UFFDIO_COPY, answer_again_thrice, NULL);
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	assert_page_is(&f, 1, page_value(1));
@@ -123,7 +126,7 @@ static int answer_with(const struct injected_call *call, void *data)
 START_TEST(no_memory_ends_in_zeros_and_a_loss)
 {
 	int err = ENOMEM;
-	inject_syscall(SYS_ioctl, UFFDIO_COPY, answer_with, &err);
+	inject_ioctl(UFFDIO_COPY, answer_with, &err);
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	assert_page_is(&f, 3, 0);
@@ -135,40 +138,23 @@ START_TEST(no_memory_ends_in_zeros_and_a_loss)
 }
 END_TEST
 
-/* The kernel's own calls are a table: whichever fails, no reader hangs, and the loss is reported.
- */
+/* The calls that the handler cannot do without: whichever fails, no reader hangs, and the loss is
+ * reported. */
 static const struct {
 	int nr;
-	uint64_t request;
+	unsigned arg; /* that tells it from calls of others, by its value */
+	uint32_t value;
 	bool is_sparse; /* so that the first fill is one of zeros */
+	bool is_for_poll_loop;
 } fatal_calls[] = {
-	{ SYS_ioctl, UFFDIO_ZEROPAGE, true },
-	{ SYS_read, 0, false },
-};
-
-struct fatal {
-	atomic_bool is_on;
-	int fd; /* of the userfaultfd, for calls that others make too; -1: any */
+	{ SYS_ioctl, 1, UFFDIO_ZEROPAGE &UINT32_MAX, .is_sparse = true },
+	{ SYS_read, 2, 32 * sizeof(struct uffd_msg), .is_for_poll_loop = true },
 };
 
 static int fail_when_on(const struct injected_call *call, void *data)
 {
-	struct fatal *fatal = data;
-	if (!atomic_load(&fatal->is_on) || (fatal->fd >= 0 && (int)call->args[0] != fatal->fd))
-		return INJECT_CONTINUE;
-	return -EINVAL;
-}
-
-static int find_userfaultfd(void)
-{
-	for (int fd = 0; fd < 100; fd++) {
-		char path[64], target[64] = "";
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		if (readlink(path, target, sizeof(target) - 1) > 0 &&
-			strstr(target, "[userfaultfd]"))
-			return fd;
-	}
-	return -1;
+	(void)call;
+	return atomic_load((atomic_bool *)data) ? -EINVAL : INJECT_CONTINUE;
 }
 
 static void count_handler_losses(const struct uffd_guard_event *event, void *data)
@@ -179,19 +165,17 @@ static void count_handler_losses(const struct uffd_guard_event *event, void *dat
 
 START_TEST(handler_that_cannot_go_on_wakes_everybody)
 {
-	struct fatal fatal = { .fd = -1 };
-	bool by_read = fatal_calls[_i].nr == SYS_read;
-	inject_syscall(fatal_calls[_i].nr, fatal_calls[_i].request, fail_when_on, &fatal);
-	if (by_read && !(runner_guard_flags() & UFFD_GUARD_NO_IO_URING))
+	atomic_bool fails = false;
+	if (fatal_calls[_i].is_for_poll_loop && !(runner_guard_flags() & UFFD_GUARD_NO_IO_URING))
 		return; /* a ring reads without this system call */
+	inject_syscall(fatal_calls[_i].nr, fatal_calls[_i].arg, fatal_calls[_i].value, fail_when_on,
+		&fails);
 	struct fixture f;
 	ck_assert(fixture_start(&f,
 		&(struct fixture_options){ .n_pages = 8, .is_sparse = fatal_calls[_i].is_sparse }));
 	struct uffd_guard_region *second;
 	assert_ok(uffd_guard_map(f.guard, f.fd, f.page, NULL, &second));
-	if (by_read)
-		fatal.fd = find_userfaultfd();
-	atomic_store(&fatal.is_on, true);
+	atomic_store(&fails, true);
 
 	size_t fds = count_fds();
 	struct reader readers[4];
@@ -199,7 +183,7 @@ START_TEST(handler_that_cannot_go_on_wakes_everybody)
 		reader_start(&readers[i], &f.data[2 * i * f.page]);
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(reader_finish(&readers[i]), 0);
-	atomic_store(&fatal.is_on, false);
+	atomic_store(&fails, false);
 
 	ck_assert_uint_eq(uffd_guard_region_take_losses(f.region) & UFFD_GUARD_LOST_HANDLER,
 		UFFD_GUARD_LOST_HANDLER);
@@ -223,8 +207,8 @@ END_TEST
 /* After fork() the child holds the userfaultfd open, so closing it in the parent wakes nobody. */
 START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
 {
-	struct fatal fatal = { .fd = -1 };
-	inject_syscall(SYS_ioctl, UFFDIO_ZEROPAGE, fail_when_on, &fatal);
+	atomic_bool fails = false;
+	inject_ioctl(UFFDIO_ZEROPAGE, fail_when_on, &fails);
 	struct fixture f;
 	struct reader reader;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
@@ -233,7 +217,7 @@ START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
 		pause();
 		_exit(0);
 	}
-	atomic_store(&fatal.is_on, true);
+	atomic_store(&fails, true);
 	reader_start(&reader, &f.data[0]);
 	ck_assert_int_eq(reader_finish(&reader), 0);
 	fixture_stop(&f);
@@ -262,7 +246,7 @@ static void hold_next_copy(struct hold *hold)
 {
 	sem_init(&hold->is_held, 0, 0);
 	sem_init(&hold->may_go, 0, 0);
-	inject_syscall(SYS_ioctl, UFFDIO_COPY, hold_first, hold);
+	inject_ioctl(UFFDIO_COPY, hold_first, hold);
 }
 
 static void *release_after_a_while(void *data)

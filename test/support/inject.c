@@ -8,7 +8,7 @@
 #include <seccomp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 struct inject {
 	atomic_int notify_fd;
@@ -46,7 +46,7 @@ static void *supervise(void *data)
 	return NULL;
 }
 
-void inject_syscall(int nr, uint64_t request, inject_fn *fn, void *data)
+void inject_syscall(int nr, unsigned arg, uint32_t value, inject_fn *fn, void *data)
 {
 	struct inject *inject = malloc(sizeof(*inject));
 	*inject = (struct inject){ .notify_fd = -1, .fn = fn, .data = data };
@@ -57,11 +57,13 @@ void inject_syscall(int nr, uint64_t request, inject_fn *fn, void *data)
 
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	ck_assert_ptr_nonnull(filter);
-	if (request)
-		assert_ok(seccomp_rule_add(filter, SCMP_ACT_NOTIFY, nr, 1,
-			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request & UINT32_MAX)));
-	else
-		assert_ok(seccomp_rule_add(filter, SCMP_ACT_NOTIFY, nr, 0));
+	assert_ok(seccomp_rule_add(filter, SCMP_ACT_NOTIFY, nr, 1,
+		SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)));
 	assert_ok(seccomp_load(filter));
 	atomic_store(&inject->notify_fd, seccomp_notify_fd(filter));
+}
+
+void inject_ioctl(unsigned long request, inject_fn *fn, void *data)
+{
+	inject_syscall(SYS_ioctl, 1, (uint32_t)request, fn, data);
 }

@@ -23,6 +23,8 @@ struct injected_call {
 #define INJECT_CONTINUE 1
 typedef int inject_fn(const struct injected_call *call, void *data);
 
-/* One for each process, for its life. @request: an ioctl's request number, or 0 for any call with
- * number @nr. */
-void inject_syscall(int nr, uint64_t request, inject_fn *fn, void *data);
+/* One for each process, for its life: calls with number @nr whose argument @arg has @value in its
+ * low 32 bits. */
+void inject_syscall(int nr, unsigned arg, uint32_t value, inject_fn *fn, void *data);
+/* Ioctls with request number @request. */
+void inject_ioctl(unsigned long request, inject_fn *fn, void *data);

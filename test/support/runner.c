@@ -15,6 +15,7 @@
 #define TEST_TIMEOUT 60 /* seconds; a hang is what it is there for */
 
 static bool use_poll_loop;
+static int timeout = TEST_TIMEOUT;
 
 uint32_t runner_guard_flags(void)
 {
@@ -72,6 +73,8 @@ int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *
 			use_poll_loop = strcmp(argv[i + 1], "poll") == 0;
 		else if (strcmp(argv[i], "--user") == 0)
 			user = argv[i + 1];
+		else if (strcmp(argv[i], "--timeout") == 0)
+			timeout = atoi(argv[i + 1]);
 	}
 	reserve_huge_pages();
 	become(user);
@@ -79,7 +82,7 @@ int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *
 	Suite *suite = suite_create(name);
 	for (int i = 0; i < n_cases; i++) {
 		TCase *tcase = cases[i]();
-		tcase_set_timeout(tcase, TEST_TIMEOUT);
+		tcase_set_timeout(tcase, timeout);
 		suite_add_tcase(suite, tcase);
 	}
 	SRunner *runner = srunner_create(suite);
