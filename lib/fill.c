@@ -164,8 +164,8 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	int err = source_read(&region->source, start, fill->staging, end - start, &got);
 	stats_add(&region->guard->stats.bytes_read, got);
 	char *bytes = fill->staging;
-	memset(bytes + got, 0,
-		page_ceil(got) - got); /* what an earlier fill left there is another client's */
+	/* What an earlier fill left in the staging is another client's. */
+	memset(bytes + got, 0, page_ceil(got) - got);
 
 	const size_t n_whole = got / page; /* pages before the first lost byte */
 	const bool is_lossy = start + got < end;

@@ -253,7 +253,7 @@ END_TEST
 
 START_TEST(reading_ahead_of_need_loses_nothing)
 {
-	size_t u = _i == FILE_HUGETLB ? unit(_i) : 64; /* windows grow, and reach across the end */
+	size_t u = _i == FILE_HUGETLB ? unit(_i) : 100; /* windows grow, and reach across the end */
 	START_OR_RETURN(.n_pages = 2 * u)
 	fixture_truncate(&f, u);
 	for (size_t i = 0; i < u; i++)
@@ -487,7 +487,7 @@ START_TEST(four_pages_of_a_sparse_gigabyte_cost_four_pages)
 	for (size_t i = 0; i < 4; i++)
 		assert_page_is(&f, pages[i], (unsigned char)(i + 1));
 	ck_assert_uint_le(fixture_stats(&f).bytes_resident, (size_t)1 << 20);
-	ck_assert_uint_le(fixture_stats(&f).pages_zeroed, 4096);
+	ck_assert_uint_le(fixture_stats(&f).pages_zeroed, 1024);
 	ck_assert_uint_le(file_allocated_bytes(f.fd), 8 * f.page);
 	fixture_stop(&f);
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -385,6 +386,31 @@ START_TEST(populate_passes_a_handler_that_is_held_up)
 }
 END_TEST
 
+static int shrink_file(const struct injected_call *call, void *data)
+{
+	(void)call;
+	assert_ok(ftruncate(*(int *)data, 0));
+	return INJECT_CONTINUE;
+}
+
+/* Between the look at the size and the store, write_back maps a piece of the file. */
+START_TEST(file_shrunk_between_look_and_store_is_not_grown)
+{
+	static int fd;
+	struct stat st;
+	struct fixture f;
+	inject_syscall(SYS_mmap, 3, MAP_SHARED | MAP_NORESERVE, shrink_file, &fd);
+	ck_assert(fixture_start(
+		&f, &(struct fixture_options){ .n_pages = 4, .map_flags = UFFD_GUARD_MAP_WRITE }));
+	fd = f.fd;
+	f.data[0] = 99;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, f.page), 0);
+	assert_ok(fstat(f.fd, &st));
+	ck_assert_int_eq(st.st_size, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *answers_case(void)
 {
 	TCase *tcase = tcase_create("answers");
@@ -406,6 +432,7 @@ static TCase *midst_case(void)
 	tcase_add_test(tcase, fill_under_way_cannot_reach_a_region_mapped_where_its_own_was);
 	tcase_add_test(tcase, two_readers_of_one_page_both_come_back);
 	tcase_add_test(tcase, populate_passes_a_handler_that_is_held_up);
+	tcase_add_test(tcase, file_shrunk_between_look_and_store_is_not_grown);
 	return tcase;
 }
 

@@ -346,6 +346,7 @@ START_TEST(pages_that_the_program_write_protected_are_refreshed)
 	assert_ok(uffd_guard_refresh(f.region, 3 * f.page, 4 * f.page));
 	assert_page_is(&f, 3, 97);
 	assert_page_is(&f, 5, 99);
+	assert_losses_eq(&f, 0);
 	assert_ok(uffd_guard_discard(f.region, 0, 16 * f.page));
 	assert_ok(uffd_guard_populate(f.region, 0, 16 * f.page));
 	assert_page_is(&f, 5, 99);
