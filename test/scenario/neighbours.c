@@ -290,6 +290,7 @@ START_TEST(mlockall_does_not_fill_regions_with_zeros)
 	assert_ok(mlockall(MCL_FUTURE));
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
+	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 0);
 	for (size_t i = 0; i < 16; i++)
 		assert_page_is(&f, i, page_value(i));
 	file_write_page(f.fd, 3, 99);
