@@ -45,6 +45,18 @@ static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
 	return err == -ENOENT || !is_asked(fill, end, first + n_pages) ? 0 : err;
 }
 
+static uint32_t reason_of(int err)
+{
+	if (!err)
+		return UFFD_GUARD_LOST_TRUNCATED;
+	return err == -ENOMEM ? UFFD_GUARD_LOST_NO_MEMORY : UFFD_GUARD_LOST_IO_ERROR;
+}
+
+static void report(struct fill *fill, uint64_t start, uint64_t end, int err)
+{
+	region_report_loss(fill->region, start, end, reason_of(err), err == -ENOMEM ? 0 : err);
+}
+
 /* No page could be made for data: whoever waits gets zeros, and hears of it; the others may try
  * again later. */
 static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int err)
@@ -55,9 +67,7 @@ static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int e
 		first = fill->asked;
 		end = first + 1;
 	}
-	region_report_loss(fill->region, first * page_size(), end * page_size(),
-		err == -ENOMEM ? UFFD_GUARD_LOST_NO_MEMORY : UFFD_GUARD_LOST_IO_ERROR,
-		err == -ENOMEM ? 0 : err);
+	report(fill, first * page_size(), end * page_size(), err);
 	return put_zeros(fill, first, end - first);
 }
 
@@ -95,8 +105,33 @@ static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
 	return n;
 }
 
+/* A piece that was read whole, where a huge page fits. One with pages of zeros only if these are
+ * data: a hole is to cost no memory. False: it is to be copied. */
+static bool put_huge(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const size_t length = n_pages * page_size();
+	const uintptr_t address = region_address(region, first * page_size());
+	bool is_zero;
+
+	if (length != STAGING_SIZE || address % STAGING_SIZE != 0)
+		return false;
+	if ((count_alike(bytes, n_pages, &is_zero) < n_pages || is_zero) &&
+		source_data_length(&region->source, first * page_size(), length) < length)
+		return false;
+	if (install_huge(region->guard, address, bytes))
+		return false;
+	region_count_held(region, presence_fill(&region->presence, first, n_pages, PRESENCE_HELD));
+	stats_add(&region->guard->stats.pages_moved, n_pages);
+	note_filled(fill, first, first + n_pages);
+	return true;
+}
+
 static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
 {
+	if (put_huge(fill, first, bytes, n_pages))
+		return 0;
+
 	int err = 0;
 	while (n_pages > 0 && !err) {
 		bool is_zero;
@@ -126,8 +161,7 @@ static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
 {
 	size_t first = page_ceil(at) / page_size();
 	end += count_more_zeros(fill, end, end - at / page_size());
-	region_report_loss(fill->region, at, end * page_size(),
-		err ? UFFD_GUARD_LOST_IO_ERROR : UFFD_GUARD_LOST_TRUNCATED, err);
+	report(fill, at, end * page_size(), err);
 	return first < end ? put_zeros(fill, first, end - first) : 0;
 }
 
@@ -139,6 +173,14 @@ static int put_hole(struct fill *fill, size_t first, size_t n_pages)
 	if (more > 0)
 		more = source_hole_length(&fill->region->source, end, more);
 	return put_zeros(fill, first, n_pages + more / page_size());
+}
+
+/* Pages from @first on that may be read in one go: what staging holds, and not across the border of
+ * a huge page. */
+static size_t count_in_piece(const struct uffd_guard_region *region, size_t first)
+{
+	uintptr_t address = region_address(region, first * page_size());
+	return (STAGING_SIZE - address % STAGING_SIZE) / page_size();
 }
 
 /* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with. */
@@ -162,6 +204,8 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 
 	size_t got;
 	int err = source_read(&region->source, start, fill->staging, end - start, &got);
+	if (err == -EFAULT)
+		err = -ENOMEM; /* it is the staging that the kernel has no page for */
 	stats_add(&region->guard->stats.bytes_read, got);
 	char *bytes = fill->staging;
 	/* What an earlier fill left in the staging is another client's. */
@@ -189,7 +233,6 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 {
 	struct uffd_guard_region *region = fill->region;
-	const size_t most = STAGING_SIZE / page_size();
 	fill->asked_end = 0;
 
 	int err = 0;
@@ -202,7 +245,7 @@ int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 		} else if (first + 1 < end) {
 			n += presence_count_absent(&region->presence, first + 1, end - first - 1);
 		}
-		n = min_u64(n, most);
+		n = min_u64(n, count_in_piece(region, first));
 		err = fill_run(fill, first, &n);
 	}
 	return err;

@@ -104,6 +104,7 @@ static int init(struct uffd_guard *guard, uint32_t flags)
 	err = uffd_open(&guard->uffd, wanted_faults(flags));
 	if (err)
 		goto err_events;
+	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
 	err = handler_start(guard, !(flags & UFFD_GUARD_NO_IO_URING), &guard->handler);
 	if (err)
 		goto err_uffd;

@@ -15,6 +15,7 @@
 struct uffd_guard {
 	struct uffd uffd;
 	struct handler *handler;
+	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
 	const volatile unsigned char
 		*mark; /* a page that fork() wipes: reads 0 in a child, else 1 */
 

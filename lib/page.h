@@ -23,6 +23,9 @@ static inline uint64_t page_ceil(uint64_t bytes)
 	return page_floor(bytes + page_size() - 1);
 }
 
+/* Private anonymous memory at a multiple of @alignment, or NULL. */
+void *map_aligned(size_t size, size_t alignment, int protection);
+
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

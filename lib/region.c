@@ -120,22 +120,32 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 	return 0;
 }
 
-/* Address space without access. */
+static int reserve_fixed(struct range *range, void *address, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	void *got = mmap(address, size, PROT_NONE, flags, -1, 0);
+	if (got == MAP_FAILED)
+		return -errno;
+	if (got != address) { /* kernels before 4.17 take it for a hint */
+		munmap(got, size);
+		return -EEXIST;
+	}
+	*range = (struct range){ .start = (uintptr_t)got, .end = (uintptr_t)got + size };
+	return 0;
+}
+
+/* Address space without access; where huge pages fit in, aligned to them. */
 static int reserve_addresses(
 	struct range *range, const struct uffd_guard_map_options *options, size_t size)
 {
-	bool is_fixed = options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE;
-	int flags =
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (is_fixed ? MAP_FIXED_NOREPLACE : 0);
-	void *address = mmap(options->addr, size, PROT_NONE, flags, -1, 0);
-	if (address == MAP_FAILED)
-		return -errno;
-	if (is_fixed && address != options->addr) { /* kernels before 4.17 take it for a hint */
-		munmap(address, size);
-		return -EEXIST;
-	}
-	range->start = (uintptr_t)address;
-	range->end = range->start + size;
+	if (options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE)
+		return reserve_fixed(range, options->addr, size);
+
+	void *address =
+		map_aligned(size, size >= STAGING_SIZE ? STAGING_SIZE : page_size(), PROT_NONE);
+	if (!address)
+		return -ENOMEM;
+	*range = (struct range){ .start = (uintptr_t)address, .end = (uintptr_t)address + size };
 	return 0;
 }
 
@@ -149,7 +159,8 @@ static int make_accessible(struct uffd_guard_region *region)
 	int err = uffd_register(&region->guard->uffd, region->range.start, size);
 	if (err)
 		return handler_gave_up(region->guard->handler) ? -EIO : err;
-	/* Under mlockall(MCL_FUTURE) access would fill all of it at once. */
+	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
+	 * in. */
 	if (munlock(address, size) < 0 || madvise(address, size, MADV_WIPEONFORK) < 0 ||
 		madvise(address, size, MADV_DONTDUMP) < 0 ||
 		mprotect(address, size, PROT_READ | PROT_WRITE) < 0)

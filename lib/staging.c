@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Buffers between a file and pages. The handler has one for life; callers borrow theirs, and a few
- * are kept warm. */
+/*
+ * Buffers between a file and pages. The handler has one for life; callers borrow theirs, and a few
+ * are kept warm.
+ *
+ * A buffer is one huge page where the kernel has one to give. What is copied from it stays; what is
+ * moved leaves a gap, which the next read fills with a fresh page. fork() must not share it: a
+ * shared page cannot be moved, and the child has no business with clients' bytes.
+ */
 #include "staging.h"
+
+#include "page.h"
 
 #include <stdbool.h>
 #include <sys/mman.h>
 
 void *staging_create(void)
 {
-	void *memory = mmap(
-		NULL, STAGING_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return memory == MAP_FAILED ? NULL : memory;
+	void *memory = map_aligned(STAGING_SIZE, STAGING_SIZE, PROT_READ | PROT_WRITE);
+	if (!memory)
+		return NULL;
+	madvise(memory, STAGING_SIZE, MADV_HUGEPAGE);
+	madvise(memory, STAGING_SIZE, MADV_DONTFORK);
+	munlock(memory, STAGING_SIZE); /* as regions are: locked and unlocked memory cannot be moved
+					  between */
+	return memory;
 }
 
 void staging_destroy(void *staging)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Where bytes of a file wait for the ioctl that makes pages of them. Never shared by two fills at a
- * time. */
+/* Where bytes of a file wait for the ioctl that makes pages of them. Never shared by two fills. */
 #pragma once
 
 #include <pthread.h>
 #include <stddef.h>
 
-#define STAGING_SIZE ((size_t)2 << 20)
+#define STAGING_SIZE ((size_t)2 << 20) /* a huge page, and aligned like one */
 
 struct staging_pool {
 	pthread_mutex_t lock; /* innermost; never held while a file is read */

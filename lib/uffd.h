@@ -10,6 +10,13 @@
 #ifndef UFFD_FEATURE_MOVE
 #define UFFD_FEATURE_MOVE (1ull << 16)
 #endif
+#ifndef UFFDIO_MOVE
+struct uffdio_move {
+	__u64 dst, src, len, mode;
+	__s64 move;
+};
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+#endif
 
 struct uffd {
 	int fd;
@@ -47,6 +54,10 @@ int uffd_wake(const struct uffd *uffd, uintptr_t start, size_t length);
 int uffd_copy(
 	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
 int uffd_zero(const struct uffd *uffd, uintptr_t start, size_t length, size_t *done);
+
+/* All of it, or an error and perhaps a part. The pages of @source are gone from there afterwards.
+ */
+int uffd_move(const struct uffd *uffd, uintptr_t start, const void *source, size_t length);
 
 /* Messages read, 0 when there is none, or a negative errno. */
 int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages);
