@@ -12,17 +12,37 @@
 
 #include "../lib/fill.h"
 #include "../lib/guard.h"
+#include "../lib/install.h"
 #include "../lib/region.h"
 
-/* The region, entered, or NULL. */
+#include <stdbool.h>
+
+/* A page that is nobody's: its region is being unmapped under the reader's hands, or the kernel
+ * would not let the mapping go. Zeros, so that the reader does not come back for ever. Inside
+ * lookups: no region can appear there meanwhile. */
+static void answer_stray(struct uffd_guard *guard, uintptr_t address)
+{
+	size_t done;
+	if (install_zeros(guard, address, page_size(), &done))
+		uffd_wake(&guard->uffd, address, page_size());
+}
+
+static struct uffd_guard_region *find_region(struct uffd_guard *guard, uintptr_t address)
+{
+	struct range *range = range_table_find(&guard->ranges, address);
+	return range ? region_of_range(range) : NULL;
+}
+
+/* The region, entered; or NULL, and then whoever waits at the address has been answered. */
 static struct uffd_guard_region *enter_region(
 	struct uffd_guard *guard, uintptr_t address, uint32_t *ticket)
 {
 	uint32_t lookup = epoch_enter(&guard->lookups);
-	struct range *range = range_table_find(&guard->ranges, address);
-	struct uffd_guard_region *region = range ? region_of_range(range) : NULL;
+	struct uffd_guard_region *region = find_region(guard, address);
 	if (region)
 		*ticket = epoch_enter(&region->fills);
+	else
+		answer_stray(guard, address);
 	epoch_leave(&guard->lookups, lookup);
 	return region;
 }
@@ -37,20 +57,14 @@ static struct window window_for(const struct uffd_guard_region *region, size_t p
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
 }
 
-/* A page that is nobody's any more: its region was unmapped under the reader's hands. */
-static int answer_stray(struct uffd_guard *guard, uintptr_t address, struct answer *answer)
-{
-	*answer = (struct answer){ .start = 0, .end = 0 };
-	uffd_wake(&guard->uffd, address, page_size());
-	return 0;
-}
-
-int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, struct answer *answer)
+int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, struct answer *answer,
+	struct ahead *ahead)
 {
 	uint32_t ticket;
+	*answer = (struct answer){ .start = 0, .end = 0 };
 	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
 	if (!region)
-		return answer_stray(guard, address, answer);
+		return 0;
 
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
@@ -59,6 +73,40 @@ int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, str
 
 	answer->start = region_address(region, page * page_size());
 	answer->end = region_address(region, fill.asked_end * page_size());
+	if (window_ahead(window.n_pages) > 0)
+		*ahead = (struct ahead){ .address = answer->end,
+			.n_pages = window_ahead(window.n_pages) };
 	epoch_leave(&region->fills, ticket);
 	return err;
+}
+
+/* The pages of *ahead that lie in the region and before the border of a huge page. */
+static size_t count_piece(
+	const struct uffd_guard_region *region, size_t page, const struct ahead *ahead)
+{
+	size_t n_pages = page_ceil(atomic_load(&region->length)) / page_size();
+	size_t to_border = WINDOW_MOST_PAGES - ahead->address / page_size() % WINDOW_MOST_PAGES;
+	return page < n_pages ? min_u64(min_u64(ahead->n_pages, to_border), n_pages - page) : 0;
+}
+
+void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahead)
+{
+	uint32_t ticket;
+	struct uffd_guard_region *region = enter_region(guard, ahead->address, &ticket);
+	if (!region) {
+		ahead->n_pages = 0;
+		return;
+	}
+
+	size_t page = (ahead->address - region->range.start) / page_size();
+	size_t n_pages = count_piece(region, page, ahead);
+	struct fill fill = { .region = region, .staging = staging, .asked = FILL_NONE_ASKED };
+	int err = fill_pages(&fill, page, n_pages);
+
+	/* Stop where the file does. */
+	bool goes_on =
+		!err && n_pages > 0 && page_is_present(&region->presence, page + n_pages - 1);
+	ahead->address += n_pages * page_size();
+	ahead->n_pages = goes_on ? ahead->n_pages - n_pages : 0;
+	epoch_leave(&region->fills, ticket);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct uffd_guard;
@@ -10,6 +11,16 @@ struct answer {
 	uintptr_t start, end;
 };
 
+/* What is worth filling when no fault waits. */
+struct ahead {
+	uintptr_t address;
+	size_t n_pages; /* 0: nothing */
+};
+
 /* Handler thread only. 0, or an error because of which this fault cannot be answered, nor any
- * other. */
-int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, struct answer *answer);
+ * other. Leaves *ahead as it is unless the reader is one that goes on. */
+int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, struct answer *answer,
+	struct ahead *ahead);
+
+/* Handler thread only. Fill a piece of *ahead, and take it off. */
+void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahead);

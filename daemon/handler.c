@@ -36,6 +36,7 @@ struct handler {
 	pthread_t thread;
 	struct loop loop;
 	void *staging;
+	struct ahead ahead;
 	bool may_use_io_uring;
 
 	sem_t is_ready; /* posted by the thread once; what stands below is then set */
@@ -78,7 +79,8 @@ static int serve(struct handler *handler, const struct uffd_msg *messages, int n
 		if (messages[i].event != UFFD_EVENT_PAGEFAULT)
 			continue; /* no other event is enabled */
 		if (!is_answered(answers, i, address))
-			err = fault_answer(handler->guard, handler->staging, address, &answers[i]);
+			err = fault_answer(handler->guard, handler->staging, address, &answers[i],
+				&handler->ahead);
 		stats_count_fault(&handler->guard->stats, now_ns() - start);
 	}
 	return err;
@@ -91,11 +93,13 @@ static int serve_until_stopped(struct handler *handler)
 	int n = 0;
 
 	while (n >= 0 && !atomic_load(&handler->shall_stop)) {
-		n = loop->ops->wait(loop, messages);
+		n = loop->ops->wait(loop, messages, handler->ahead.n_pages == 0);
 		stats_add(&handler->guard->stats.wakeups, 1);
 		if (n > 0) {
 			int err = serve(handler, messages, n);
 			n = err ? err : n;
+		} else if (n == 0 && handler->ahead.n_pages > 0) {
+			fault_fill_ahead(handler->guard, handler->staging, &handler->ahead);
 		}
 	}
 	return n < 0 ? n : 0;

@@ -3,6 +3,7 @@
 
 #include <liburing.h>
 #include <linux/userfaultfd.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct loop;
@@ -14,9 +15,9 @@ struct uffd;
 struct loop_ops {
 	/* 0, or a negative errno: then this loop cannot work here, and another may. */
 	int (*start)(struct loop *loop);
-	/* Wait for faults or for the wake-up descriptor. The number of messages, perhaps 0, or a
-	 * fatal negative errno. */
-	int (*wait)(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES]);
+	/* The faults that are there; if there is none and @shall_block, wait for one, or for the
+	 * wake-up descriptor. The number of messages, perhaps 0, or a fatal negative errno. */
+	int (*wait)(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block);
 	void (*finish)(struct loop *loop);
 };
 

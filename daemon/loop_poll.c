@@ -14,13 +14,14 @@ static int start(struct loop *loop)
 	return 0;
 }
 
-static int wait_for_faults(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES])
+static int wait_for_faults(
+	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
 	struct pollfd fds[] = {
 		{ .fd = loop->uffd->fd, .events = POLLIN },
 		{ .fd = loop->wake_fd, .events = POLLIN },
 	};
-	if (poll(fds, 2, -1) < 0)
+	if (poll(fds, 2, shall_block ? -1 : 0) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[1].revents & POLLIN) {
 		eventfd_t count;

@@ -98,9 +98,17 @@ static int take(struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_m
 	return 0;
 }
 
-static int wait_for_faults(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES])
+static int submit_and_look(struct io_uring *ring)
 {
-	int err = io_uring_submit_and_wait(&loop->ring, 1);
+	int err = io_uring_submit(ring);
+	return err < 0 ? err : io_uring_get_events(ring);
+}
+
+static int wait_for_faults(
+	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
+{
+	int err = shall_block ? io_uring_submit_and_wait(&loop->ring, 1)
+			      : submit_and_look(&loop->ring);
 	if (err < 0 && err != -EINTR)
 		return err;
 

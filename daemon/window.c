@@ -10,6 +10,8 @@
  */
 #include "window.h"
 
+#define AHEAD_FROM   128
+#define AHEAD_FACTOR 4
 #define FIRST_PAGES  8
 #define ZEROS_FACTOR 16
 #define ZEROS_LEAST  16
@@ -26,6 +28,11 @@ struct window window_around(size_t page, size_t n_before, size_t n_absent)
 	wanted = min(wanted, WINDOW_MOST_PAGES);
 	wanted = min(wanted, n_absent);
 	return (struct window){ .first = page, .n_pages = wanted ? wanted : 1 };
+}
+
+size_t window_ahead(size_t n_pages)
+{
+	return n_pages >= AHEAD_FROM ? n_pages * AHEAD_FACTOR : 0;
 }
 
 size_t window_of_zeros(size_t n_pages)

@@ -15,6 +15,9 @@ struct window {
  */
 struct window window_around(size_t page, size_t n_before, size_t n_absent);
 
+/* How many pages to fill behind a window of @n_pages before anybody asks for them. */
+size_t window_ahead(size_t n_pages);
+
 /* How many pages of zeros to fill, all in all, where @n_pages were wanted: they are much cheaper.
  */
 size_t window_of_zeros(size_t n_pages);

@@ -149,6 +149,17 @@ static int reserve_addresses(
 	return 0;
 }
 
+static void release_addresses(const struct range *range)
+{
+	void *address = (void *)range->start;
+	size_t size = range->end - range->start;
+
+	/* Neighbouring regions may be one mapping to the kernel, and at vm.max_map_count it splits
+	 * none. Then the addresses are lost, but the memory is not. */
+	if (munmap(address, size) < 0)
+		madvise_dontneed(address, size);
+}
+
 /* Registered, and only then accessible. A child of fork() sees zeros in all of it; a core dump
  * leaves it out. */
 static int make_accessible(struct uffd_guard_region *region)
@@ -169,11 +180,13 @@ static int make_accessible(struct uffd_guard_region *region)
 	return guard_check(region->guard);
 }
 
+/* Before it is registered. Afterwards no fault there is still taken for nobody's. */
 static void enlist(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
 	pthread_mutex_lock(&guard->lock);
 	range_table_insert(&guard->ranges, &region->range);
+	epoch_synchronize(&guard->lookups);
 	pthread_mutex_unlock(&guard->lock);
 	stats_add(&guard->stats.regions, 1);
 }
@@ -217,7 +230,7 @@ err_enlisted:
 	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
 	presence_finish(&region->presence);
 err_range:
-	munmap((void *)region->range.start, reserve);
+	release_addresses(&region->range);
 err_source:
 	source_close(&region->source);
 	return err;
@@ -268,7 +281,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 		return;
 
 	delist(region);
-	munmap((void *)region->range.start, region_reserve(region));
+	release_addresses(&region->range);
 	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
 	presence_finish(&region->presence);
 	source_close(&region->source);
