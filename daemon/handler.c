@@ -118,6 +118,8 @@ static void give_up(struct handler *handler)
 		struct uffd_guard_region *region = region_of_range(range);
 		region_report_loss(
 			region, 0, atomic_load(&region->length), UFFD_GUARD_LOST_HANDLER, 0);
+	}
+	range_table_for_each (range, &guard->ranges) {
 		uffd_unregister(&guard->uffd, range->start, range->end - range->start);
 	}
 	epoch_leave(&guard->lookups, lookup);

@@ -56,7 +56,7 @@ struct uffd_guard_region;
 struct uffd_guard_options {
 	size_t size;		   /* sizeof(struct uffd_guard_options) */
 	uint32_t flags;		   /* UFFD_GUARD_* above */
-	uint32_t read_deadline_ms; /* for files that can block; 0: 100 */
+	uint32_t read_deadline_ms; /* for files that can block; 0: 100. No effect yet */
 	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound.
 				      Not in this release: other than 0 is -EOPNOTSUPP */
 	void (*log)(int level, const char *message,

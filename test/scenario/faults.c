@@ -11,6 +11,7 @@
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -214,6 +215,7 @@ START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
 	struct reader reader;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
 	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
 	if (child == 0) {
 		pause();
 		_exit(0);
@@ -321,6 +323,23 @@ static void *unmap_and_map_there(void *data)
 	return NULL;
 }
 
+static _Thread_local sigjmp_buf after_access;
+
+static void leave_access(int sig)
+{
+	(void)sig;
+	siglongjmp(after_access, 1);
+}
+
+/* Woken when the region goes, the reader may come too late for its byte: a SIGSEGV, and rightly. */
+static void *read_byte_of_what_goes(void *data)
+{
+	struct reader *reader = data;
+	if (sigsetjmp(after_access, 1) == 0)
+		atomic_store(&reader->value, *reader->address);
+	return NULL;
+}
+
 /* The reader's access is the program's mistake here; another region's bytes in the new one would be
  * ours. */
 START_TEST(fill_under_way_cannot_reach_a_region_mapped_where_its_own_was)
@@ -335,7 +354,9 @@ START_TEST(fill_under_way_cannot_reach_a_region_mapped_where_its_own_was)
 	};
 	for (size_t i = 0; i < 4; i++)
 		file_write_page(remapper.other_fd, i, 200);
-	reader_start(&reader, &f.data[0]);
+	assert_ok(sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = leave_access }, NULL));
+	reader = (struct reader){ .address = &f.data[0], .value = -1 };
+	assert_ok(pthread_create(&reader.thread, NULL, read_byte_of_what_goes, &reader));
 	sem_wait(&hold.is_held);
 	pthread_t thread;
 	assert_ok(pthread_create(&thread, NULL, unmap_and_map_there, &remapper));

@@ -106,7 +106,8 @@ START_TEST(file_of_another_kind_is_refused)
 	size_t fds = count_fds(), mappings = count_mappings();
 	ck_assert_int_eq(map_with(guard, fd, PAGE, NULL), refused_files[_i].err);
 	ck_assert_uint_eq(count_fds(), fds);
-	ck_assert_uint_eq(count_mappings(), mappings);
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
 	uffd_guard_destroy(guard);
 }
 END_TEST
@@ -150,7 +151,8 @@ START_TEST(options_out_of_range_are_refused)
 		map_with(guard, fd, refused_options[_i].length, &refused_options[_i].options),
 		refused_options[_i].err);
 	ck_assert_uint_eq(count_fds(), fds);
-	ck_assert_uint_eq(count_mappings(), mappings);
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
 	close(fd);
 	uffd_guard_destroy(guard);
 }
@@ -298,7 +300,8 @@ START_TEST(map_and_unmap_leave_nothing_behind)
 		uffd_guard_unmap(region);
 	}
 	ck_assert_uint_eq(count_fds(), fds);
-	ck_assert_uint_eq(count_mappings(), mappings);
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
 	struct uffd_guard_stats stats = { .size = sizeof(stats) };
 	assert_ok(uffd_guard_get_stats(guard, &stats));
 	ck_assert_uint_eq(stats.bytes_resident, 0);
@@ -315,8 +318,9 @@ START_TEST(guards_leave_nothing_behind)
 	for (int i = 0; i < 50; i++)
 		uffd_guard_destroy(guard_start(0));
 	ck_assert_uint_le(count_fds(), fds);
-	ck_assert_uint_le(
-		count_mappings(), mappings + 2); /* malloc keeps an arena, glibc a stack */
+	if (!IS_SANITIZED)
+		ck_assert_uint_le(
+			count_mappings(), mappings + 2); /* malloc keeps an arena, glibc a stack */
 }
 END_TEST
 
@@ -362,6 +366,10 @@ END_TEST
 
 START_TEST(region_of_a_terabyte_is_mapped_read_and_unmapped)
 {
+	if (IS_SANITIZED) {
+		runner_skip("a sanitizer leaves no room for a terabyte");
+		return;
+	}
 	struct uffd_guard *guard = guard_start(0);
 	struct uffd_guard_region *region;
 	const size_t length = (size_t)1 << 40;

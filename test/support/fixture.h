@@ -59,3 +59,14 @@ struct uffd_guard_stats fixture_stats(const struct fixture *f);
 /* Open descriptors and mappings of this process: what leaks shows here. */
 size_t count_fds(void);
 size_t count_mappings(void);
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0 /* 1: mappings come and go that are none of ours */
+#endif

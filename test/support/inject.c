@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <seccomp.h>
 #include <stdatomic.h>
@@ -60,7 +61,8 @@ void inject_syscall(int nr, unsigned arg, uint32_t value, inject_fn *fn, void *d
 	assert_ok(seccomp_rule_add(filter, SCMP_ACT_NOTIFY, nr, 1,
 		SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)));
 	assert_ok(seccomp_load(filter));
-	atomic_store(&inject->notify_fd, seccomp_notify_fd(filter));
+	atomic_store(&inject->notify_fd, fcntl(seccomp_notify_fd(filter), F_DUPFD_CLOEXEC, 0));
+	seccomp_release(filter);
 }
 
 void inject_ioctl(unsigned long request, inject_fn *fn, void *data)
