@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* Two bits a page against an array that keeps one byte a page and counts one by one. */
+#include "../../lib/presence.h"
+
+#include "unit.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- The naive model ---- */
+
+#define MOST_PAGES 1000
+
+struct model {
+	enum presence_kind pages[MOST_PAGES];
+	size_t n_pages;
+};
+
+static size_t model_fill(struct model *model, size_t first, size_t n, enum presence_kind kind)
+{
+	size_t fresh = 0;
+	for (size_t i = first; i < first + n; i++) {
+		if (model->pages[i] == PRESENCE_HELD)
+			continue; /* zeros do not take memory away */
+		fresh += kind == PRESENCE_HELD;
+		model->pages[i] = kind;
+	}
+	return fresh;
+}
+
+static size_t model_clear(struct model *model, size_t first, size_t n)
+{
+	size_t held = 0;
+	for (size_t i = first; i < first + n; i++) {
+		held += model->pages[i] == PRESENCE_HELD;
+		model->pages[i] = PRESENCE_ABSENT;
+	}
+	return held;
+}
+
+static size_t model_run(
+	const struct model *model, size_t first, size_t limit, enum presence_kind kind)
+{
+	size_t n = 0;
+	while (n < limit && first + n < model->n_pages && model->pages[first + n] == kind)
+		n++;
+	return n;
+}
+
+static size_t model_before(const struct model *model, size_t page, size_t limit)
+{
+	size_t n = 0;
+	while (n < limit && n < page && model->pages[page - 1 - n] != PRESENCE_ABSENT)
+		n++;
+	return n;
+}
+
+static void assert_page_agrees(
+	const struct presence *presence, const struct model *model, size_t page, size_t limit)
+{
+	size_t n;
+	ck_assert_uint_eq(
+		presence_count_before(presence, page, limit), model_before(model, page, limit));
+	ck_assert_uint_eq(presence_count_absent(presence, page, limit),
+		model_run(model, page, limit, PRESENCE_ABSENT));
+	if (page == model->n_pages)
+		return;
+	ck_assert_int_eq(page_is_present(presence, page), model->pages[page] != PRESENCE_ABSENT);
+	ck_assert_int_eq(presence_run(presence, page, limit + 1, &n), model->pages[page]);
+	ck_assert_uint_eq(n, model_run(model, page, limit + 1, model->pages[page]));
+}
+
+/* ---- Sizes: in the struct up to 64 pages, beside it beyond ---- */
+
+static const size_t sizes[] = { 1, 2, 63, 64, 65, 127, 128, 129, MOST_PAGES };
+
+START_TEST(fresh_pages_are_absent)
+{
+	struct model model = { .n_pages = sizes[_i] };
+	struct presence presence;
+	assert_ok(presence_init(&presence, model.n_pages));
+	for (size_t page = 0; page <= model.n_pages; page++)
+		assert_page_agrees(&presence, &model, page, SIZE_MAX - 1);
+	presence_finish(&presence);
+}
+END_TEST
+
+START_TEST(random_fills_and_clears_agree_with_the_naive_model)
+{
+	struct model model = { .n_pages = sizes[_i] };
+	struct presence presence;
+	const uint32_t n_pages = (uint32_t)model.n_pages;
+	uint32_t seed = 1 + (uint32_t)_i;
+	assert_ok(presence_init(&presence, model.n_pages));
+
+	for (int round = 0; round < 1000; round++) {
+		size_t first = random_below(&seed, n_pages);
+		size_t n = random_below(&seed, n_pages - (uint32_t)first + 1);
+		if (random_below(&seed, 3)) /* short ones leave more to find */
+			n = n % 7;
+		uint32_t kind = random_below(&seed, 3);
+		if (kind == PRESENCE_ABSENT)
+			ck_assert_uint_eq(
+				presence_clear(&presence, first, n), model_clear(&model, first, n));
+		else
+			ck_assert_uint_eq(
+				presence_fill(&presence, first, n, (enum presence_kind)kind),
+				model_fill(&model, first, n, (enum presence_kind)kind));
+		for (int i = 0; i < 10; i++)
+			assert_page_agrees(&presence, &model, random_below(&seed, n_pages + 1),
+				random_below(&seed, n_pages + 70));
+	}
+	for (size_t page = 0; page <= model.n_pages; page++)
+		assert_page_agrees(&presence, &model, page, SIZE_MAX - 1);
+	presence_finish(&presence);
+}
+END_TEST
+
+/* ---- Runs ---- */
+
+static const struct run_row {
+	size_t first, n_pages; /* filled */
+} run_rows[] = {
+	{ 0, 1 },
+	{ 0, 64 },
+	{ 63, 1 },
+	{ 63, 2 },
+	{ 64, 1 },
+	{ 64, 64 },
+	{ 60, 80 },
+	{ 1, 254 },
+	{ 127, 129 },
+	{ 255, 1 },
+	{ 0, 256 },
+};
+
+START_TEST(run_across_words_is_found_from_each_of_its_pages)
+{
+	const struct run_row *row = &run_rows[_i];
+	const size_t end = row->first + row->n_pages;
+	struct presence presence;
+	size_t n;
+	assert_ok(presence_init(&presence, 256));
+	presence_fill(&presence, row->first, row->n_pages, PRESENCE_HELD);
+
+	for (size_t page = row->first; page < end; page++) {
+		ck_assert_int_eq(presence_run(&presence, page, 256, &n), PRESENCE_HELD);
+		ck_assert_uint_eq(n, end - page);
+		ck_assert_uint_eq(presence_count_before(&presence, page, 256), page - row->first);
+		ck_assert_uint_eq(presence_count_absent(&presence, page, 256), 0);
+	}
+	if (row->first > 0) {
+		ck_assert_int_eq(presence_run(&presence, 0, 256, &n), PRESENCE_ABSENT);
+		ck_assert_uint_eq(n, row->first);
+		ck_assert_uint_eq(presence_count_absent(&presence, 0, 256), row->first);
+	}
+	presence_finish(&presence);
+}
+END_TEST
+
+START_TEST(run_ends_at_its_limit)
+{
+	struct presence presence;
+	size_t n;
+	assert_ok(presence_init(&presence, 200));
+	presence_fill(&presence, 0, 200, PRESENCE_ZERO);
+	for (size_t limit = 1; limit <= 200; limit++) {
+		ck_assert_int_eq(presence_run(&presence, 0, limit, &n), PRESENCE_ZERO);
+		ck_assert_uint_eq(n, limit);
+		ck_assert_uint_eq(presence_count_before(&presence, 200, limit), limit);
+	}
+	presence_finish(&presence);
+}
+END_TEST
+
+START_TEST(zeros_and_held_pages_are_runs_of_their_own)
+{
+	struct presence presence;
+	size_t n;
+	assert_ok(presence_init(&presence, 200));
+	presence_fill(&presence, 10, 100, PRESENCE_ZERO);
+	presence_fill(&presence, 50, 30, PRESENCE_HELD);
+	ck_assert_int_eq(presence_run(&presence, 10, 200, &n), PRESENCE_ZERO);
+	ck_assert_uint_eq(n, 40);
+	ck_assert_int_eq(presence_run(&presence, 50, 200, &n), PRESENCE_HELD);
+	ck_assert_uint_eq(n, 30);
+	ck_assert_int_eq(presence_run(&presence, 80, 200, &n), PRESENCE_ZERO);
+	ck_assert_uint_eq(n, 30);
+	ck_assert_uint_eq(presence_count_before(&presence, 110, 200), 100);
+	presence_finish(&presence);
+}
+END_TEST
+
+/* ---- What holds memory ---- */
+
+START_TEST(held_pages_are_counted_once)
+{
+	struct presence presence;
+	assert_ok(presence_init(&presence, (size_t)_i));
+	const size_t all = (size_t)_i;
+	ck_assert_uint_eq(presence_fill(&presence, 0, all, PRESENCE_ZERO), 0);
+	ck_assert_uint_eq(presence_clear(&presence, 0, all), 0);
+	ck_assert_uint_eq(presence_fill(&presence, 1, all - 2, PRESENCE_HELD), all - 2);
+	ck_assert_uint_eq(presence_fill(&presence, 0, all, PRESENCE_HELD), 2);
+	ck_assert_uint_eq(presence_fill(&presence, 0, all, PRESENCE_HELD), 0);
+	/* Zeros that were not installed, since the page was there, take no memory away. */
+	ck_assert_uint_eq(presence_fill(&presence, 0, all, PRESENCE_ZERO), 0);
+	ck_assert_uint_eq(presence_clear(&presence, 1, 1), 1);
+	ck_assert_uint_eq(presence_clear(&presence, 0, all), all - 1);
+	ck_assert_uint_eq(presence_clear(&presence, 0, all), 0);
+	presence_finish(&presence);
+}
+END_TEST
+
+START_TEST(clearing_leaves_the_neighbours_alone)
+{
+	struct presence presence;
+	assert_ok(presence_init(&presence, 256));
+	presence_fill(&presence, 0, 256, PRESENCE_HELD);
+	ck_assert_uint_eq(presence_clear(&presence, 63, 66), 66);
+	ck_assert_uint_eq(presence_count_before(&presence, 63, 256), 63);
+	ck_assert_uint_eq(presence_count_absent(&presence, 63, 256), 66);
+	ck_assert_uint_eq(presence_count_before(&presence, 256, 256), 256 - 129);
+	presence_finish(&presence);
+}
+END_TEST
+
+static size_t resident_pages(void)
+{
+	size_t size, resident;
+	FILE *f = fopen("/proc/self/statm", "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%zu %zu", &size, &resident), 2);
+	fclose(f);
+	return resident;
+}
+
+/* Address space is the client's to declare: a bitmap for it must not become memory, nor by being
+ * looked at or cleared. */
+START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
+{
+	if (HAS_THREAD_SANITIZER) {
+		unit_skip("the thread sanitizer takes memory for all that is looked at");
+		return;
+	}
+	const size_t n_pages = ((size_t)1 << 40) / 4096;
+	const size_t bitmap = n_pages / 8 * 2 / (size_t)sysconf(_SC_PAGESIZE);
+	struct presence presence;
+	size_t before = resident_pages();
+	assert_ok(presence_init(&presence, n_pages));
+	presence_fill(&presence, n_pages - 1, 1, PRESENCE_HELD);
+	ck_assert_uint_eq(presence_count_absent(&presence, 0, n_pages), n_pages - 1);
+	ck_assert_uint_eq(presence_clear(&presence, 0, n_pages), 1);
+	ck_assert_uint_lt(resident_pages() - before, bitmap / 2);
+	presence_finish(&presence);
+}
+END_TEST
+
+/* ---- Threads ---- */
+
+#define N_FILLERS 4
+
+struct filler {
+	struct presence *presence;
+	size_t start; /* fills this page, and every N_FILLERS-th after it */
+	size_t n_fresh, n_cleared;
+};
+
+static void *fill_and_clear(void *data)
+{
+	struct filler *filler = data;
+	for (int round = 0; round < 200; round++) {
+		for (size_t i = filler->start; i < MOST_PAGES; i += N_FILLERS)
+			filler->n_fresh += presence_fill(filler->presence, i, 1, PRESENCE_HELD);
+		for (size_t i = filler->start; i < MOST_PAGES; i += 2 * N_FILLERS)
+			filler->n_cleared += presence_clear(filler->presence, i, 1);
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_share_a_word_lose_no_bit)
+{
+	struct presence presence;
+	struct filler fillers[N_FILLERS];
+	pthread_t threads[N_FILLERS];
+	assert_ok(presence_init(&presence, MOST_PAGES));
+	for (size_t i = 0; i < N_FILLERS; i++) {
+		fillers[i] = (struct filler){ .presence = &presence, .start = i };
+		assert_ok(pthread_create(&threads[i], NULL, fill_and_clear, &fillers[i]));
+	}
+	size_t n_held = 0;
+	for (size_t i = 0; i < N_FILLERS; i++) {
+		assert_ok(pthread_join(threads[i], NULL));
+		n_held += fillers[i].n_fresh - fillers[i].n_cleared;
+	}
+	for (size_t page = 0; page < MOST_PAGES; page++)
+		ck_assert_int_eq(page_is_present(&presence, page), page / N_FILLERS % 2 == 1);
+	ck_assert_uint_eq(n_held, MOST_PAGES / 2);
+	ck_assert_uint_eq(presence_clear(&presence, 0, MOST_PAGES), n_held);
+	presence_finish(&presence);
+}
+END_TEST
+
+static TCase *model_case(void)
+{
+	TCase *tcase = tcase_create("model");
+	tcase_add_loop_test(tcase, fresh_pages_are_absent, 0, n_elements(sizes));
+	tcase_add_loop_test(
+		tcase, random_fills_and_clears_agree_with_the_naive_model, 0, n_elements(sizes));
+	return tcase;
+}
+
+static TCase *runs_case(void)
+{
+	TCase *tcase = tcase_create("runs");
+	tcase_add_loop_test(
+		tcase, run_across_words_is_found_from_each_of_its_pages, 0, n_elements(run_rows));
+	tcase_add_test(tcase, run_ends_at_its_limit);
+	tcase_add_test(tcase, zeros_and_held_pages_are_runs_of_their_own);
+	return tcase;
+}
+
+static TCase *memory_case(void)
+{
+	TCase *tcase = tcase_create("memory");
+	tcase_add_loop_test(tcase, held_pages_are_counted_once, 62, 68);
+	tcase_add_test(tcase, clearing_leaves_the_neighbours_alone);
+	tcase_add_test(tcase, bitmap_of_a_terabyte_costs_nothing_while_unused);
+	tcase_add_test(tcase, threads_that_share_a_word_lose_no_bit);
+	return tcase;
+}
+
+UNIT_MAIN("presence", model_case, runs_case, memory_case)
