@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What main() answers. */
+enum exit_code { EXIT_NO_VIOLATION, EXIT_VIOLATION, EXIT_USAGE, EXIT_NOT_RUN };
+
+enum loop_wish { LOOP_BEST, LOOP_URING, LOOP_POLL };
+
+struct options {
+	unsigned n_clients, n_readers, n_regions;
+	unsigned seconds;
+	uint64_t seed;
+	uint64_t size;	  /* bytes of a file */
+	uint32_t attacks; /* a bit for each enum attack */
+	enum loop_wish loop;
+	bool unprivileged, json, selftest, no_control;
+};
+
+/* 0, or what main() shall answer at once in *exit_code: after --help and --version, or an error
+ * that has been said. */
+int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code);

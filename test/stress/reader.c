@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reading thread of the server: at random it reads, refreshes, gives back, resizes, unmaps and
+ * maps, while others do the same, and lets the judge see each word.
+ *
+ * What makes a reading judgeable is the order of things. Knowledge comes before the words: the
+ * floors (which rewrite of a page is the oldest that may be seen), the counters that tell whether
+ * someone interfered, the client's word that the file is whole. Afterwards the counters are looked
+ * at again, and if they have moved, that check is not made. The last of the actions below shows how
+ * often each check was made.
+ */
+#include "reader.h"
+
+#include "clock.h"
+#include "server.h"
+#include "slot.h"
+#include "watchdog.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+
+#define MOST_SPANS 8
+
+/* Words of a region, and whether its length has been changed since they were chosen. */
+struct extent {
+	uint64_t first;
+	uint32_t n_words;
+	struct calm resizes;
+};
+
+static uint64_t bytes(uint64_t n_words)
+{
+	return n_words * sizeof(uint64_t);
+}
+
+/* Half of them in the first pages, where clients rewrite most, and half short, so that threads
+ * meet.
+ */
+static struct extent choose_extent(struct reader *reader, struct slot *slot, uint32_t most)
+{
+	struct rng *rng = &reader->rng;
+	uint32_t per_page = slot->control->words_per_page;
+	struct calm resizes = calm_begin(&slot->resizes);
+	uint64_t length = slot_length_words(slot);
+
+	uint64_t n_pages = (length + per_page - 1) / per_page;
+	uint64_t first = (uint64_t)rng_choose(rng, (uint32_t)n_pages) * per_page;
+	if (rng_one_in(rng, 2))
+		first += rng_below(rng, length - first < per_page ? length - first : per_page);
+	uint64_t n = length - first < most ? length - first : most;
+	if (rng_one_in(rng, 2) && n > per_page)
+		n = per_page;
+	else if (!rng_one_in(rng, 4))
+		n = 1 + rng_below(rng, n);
+	return (struct extent){ .first = first, .n_words = (uint32_t)n, .resizes = resizes };
+}
+
+/* ---- Reading ---- */
+
+static uint32_t reading_first_page(const struct reading *reading)
+{
+	return (uint32_t)(reading->first / reading->control->words_per_page);
+}
+
+static uint32_t reading_n_pages(const struct reading *reading)
+{
+	uint32_t per_page = reading->control->words_per_page;
+	uint64_t end = (reading->first + reading->n_words + per_page - 1) / per_page;
+	return (uint32_t)end - reading_first_page(reading);
+}
+
+/* What is known of the words before they are read. */
+static void reading_prepare(
+	struct reading *reading, const struct slot *slot, const struct extent *extent)
+{
+	reading->control = slot->control;
+	reading->file = slot->file;
+	reading->first =
+		atomic_load(&slot->first_page) * slot->control->words_per_page + extent->first;
+	reading->n_words = extent->n_words;
+	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
+	for (uint32_t i = 0; i < n; i++)
+		reading->floors[i] = atomic_load(&slot->floors[first + i]);
+}
+
+/* Someone else may be refreshing these words: that is what regions are for. */
+__attribute__((noinline, no_sanitize("thread"))) static void load_words(
+	uint64_t *to, const volatile uint64_t *from, uint32_t n_words)
+{
+	for (uint32_t i = 0; i < n_words; i++)
+		to[i] = from[i];
+}
+
+static void watched_load(struct reader *reader, const struct slot *slot, uint64_t *to,
+	const volatile uint64_t *from, uint32_t n_words)
+{
+	watch_begin(reader->watch, WATCHED_LOAD, slot->file);
+	load_words(to, from, n_words);
+	watch_end(reader->watch);
+	judge_count(&reader->server->judge, CHECK_ACCESSES, 1);
+}
+
+/* Page by page, so that each wait for an answer is watched by itself. */
+static void reading_load(struct reader *reader, struct reading *reading, const struct slot *slot,
+	const struct extent *extent)
+{
+	const volatile uint64_t *words = slot_words(slot) + extent->first;
+	uint32_t per_page = slot->control->words_per_page;
+	uint32_t n = per_page - (uint32_t)(extent->first % per_page);
+	for (uint32_t i = 0; i < extent->n_words; i += n, n = per_page) {
+		if (n > extent->n_words - i)
+			n = extent->n_words - i;
+		watched_load(reader, slot, &reading->words[i], words + i, n);
+	}
+}
+
+static void read_and_judge(
+	struct reader *reader, const struct slot *slot, const struct extent *extent)
+{
+	reading_prepare(&reader->reading, slot, extent);
+	reading_load(reader, &reader->reading, slot, extent);
+	judge_words(&reader->server->judge, &reader->reading);
+}
+
+/* ---- Calls ---- */
+
+static void call_begin(struct reader *reader, struct slot *slot, struct changes *changes)
+{
+	if (changes)
+		change_begin(changes);
+	watch_begin(reader->watch, WATCHED_CALL, slot->file);
+}
+
+/* Answers whether it worked. A range that is out of range since someone made the region shorter is
+ * nobody's mistake. */
+static bool call_end(struct reader *reader, struct slot *slot, struct changes *changes,
+	const struct calm *resizes, const char *name, int64_t result)
+{
+	watch_end(reader->watch);
+	if (changes)
+		change_end(changes);
+	if (result == -ERANGE && !calm_held(&slot->resizes, resizes))
+		return false;
+	judge_call(&reader->server->judge, name, slot->file, result);
+	return result >= 0;
+}
+
+typedef int range_fn(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+
+static bool call_on_extent(struct reader *reader, struct slot *slot, const struct extent *extent,
+	range_fn *call, const char *name, struct changes *changes)
+{
+	call_begin(reader, slot, changes);
+	int err = call(slot->region, bytes(extent->first), bytes(extent->n_words));
+	return call_end(reader, slot, changes, &extent->resizes, name, err);
+}
+
+/* ---- Bringing up to date: four ways ---- */
+
+static bool renew_by_refresh(struct reader *reader, struct slot *slot, const struct extent *extent)
+{
+	return call_on_extent(
+		reader, slot, extent, uffd_guard_refresh, "uffd_guard_refresh", &slot->mutations);
+}
+
+static bool renew_by_discard(struct reader *reader, struct slot *slot, const struct extent *extent)
+{
+	return call_on_extent(
+		reader, slot, extent, uffd_guard_discard, "uffd_guard_discard", &slot->mutations);
+}
+
+/* Spans that cover the extent, overlap, and come in no order. */
+static unsigned choose_spans(
+	struct reader *reader, const struct extent *extent, struct uffd_guard_span *spans)
+{
+	unsigned n = 1 + (unsigned)rng_below(&reader->rng, MOST_SPANS);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t first = extent->n_words * (uint64_t)i / n;
+		uint64_t end = extent->n_words * (uint64_t)(i + 1) / n;
+		first -= rng_below(&reader->rng, first + 1) / 4;
+		spans[i].offset = bytes(extent->first + first);
+		spans[i].length = bytes(end - first);
+	}
+	for (unsigned i = n - 1; i > 0; i--) {
+		unsigned other = (unsigned)rng_below(&reader->rng, i + 1);
+		struct uffd_guard_span span = spans[i];
+		spans[i] = spans[other];
+		spans[other] = span;
+	}
+	return n;
+}
+
+static bool renew_by_spans(struct reader *reader, struct slot *slot, const struct extent *extent)
+{
+	struct uffd_guard_span spans[MOST_SPANS];
+	unsigned n = choose_spans(reader, extent, spans);
+	call_begin(reader, slot, &slot->mutations);
+	int err = uffd_guard_refresh_spans(slot->region, spans, n);
+	return call_end(
+		reader, slot, &slot->mutations, &extent->resizes, "uffd_guard_refresh_spans", err);
+}
+
+/* Past the region, into the reading. */
+static bool read_directly(struct reader *reader, struct slot *slot, const struct extent *extent)
+{
+	call_begin(reader, slot, NULL);
+	ssize_t n = uffd_guard_read(
+		slot->region, bytes(extent->first), reader->reading.words, bytes(extent->n_words));
+	return call_end(reader, slot, NULL, &extent->resizes, "uffd_guard_read", n);
+}
+
+/* ---- Floors ---- */
+
+static void raise_to(_Atomic uint64_t *floor, uint64_t to)
+{
+	for (uint64_t now = atomic_load(floor);
+		to > now && !atomic_compare_exchange_weak(floor, &now, to);)
+		;
+}
+
+/* Before bringing up to date: what the client has published is what must be seen then. */
+static void reading_ask_for_the_latest(struct reading *reading)
+{
+	const struct control_file *file = &reading->control->files[reading->file];
+	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t published = atomic_load(&file->published[first + i]);
+		if (published > reading->floors[i])
+			reading->floors[i] = published;
+	}
+}
+
+/* Afterwards: for everybody, of pages that were brought up to date as a whole. */
+static void share_floors(struct slot *slot, const struct reading *reading)
+{
+	uint32_t per_page = reading->control->words_per_page;
+	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t start = (uint64_t)(first + i) * per_page;
+		if (start >= reading->first &&
+			start + per_page <= reading->first + reading->n_words)
+			raise_to(&slot->floors[first + i], reading->floors[i]);
+	}
+}
+
+/* ---- Actions: each with the slot's lock held, shared ---- */
+
+static void act_read(struct reader *reader, struct slot *slot)
+{
+	for (uint64_t n = 1 + rng_below(&reader->rng, 16); n > 0; n--) {
+		struct extent extent = choose_extent(reader, slot, 64);
+		read_and_judge(reader, slot, &extent);
+	}
+}
+
+static void act_read_in_sequence(struct reader *reader, struct slot *slot)
+{
+	uint64_t length = slot_length_words(slot);
+	uint64_t first = rng_one_in(&reader->rng, 2) ? rng_below(&reader->rng, length) : 0;
+	for (unsigned i = 0; i < 64 && first < length; i++, first += READING_WORDS) {
+		uint64_t left = length - first;
+		struct extent extent = { .first = first,
+			.n_words = left < READING_WORDS ? (uint32_t)left : READING_WORDS };
+		read_and_judge(reader, slot, &extent);
+	}
+}
+
+static void act_renew(struct reader *reader, struct slot *slot)
+{
+	static bool (*const ways[])(struct reader *, struct slot *, const struct extent *) = {
+		renew_by_refresh, renew_by_spans, renew_by_discard, read_directly
+	};
+	unsigned way = (unsigned)rng_below(&reader->rng, 4);
+	struct extent extent = choose_extent(reader, slot, READING_WORDS);
+	struct reading *reading = &reader->reading;
+	const _Atomic uint64_t *whole = &slot->control->files[slot->file].whole;
+
+	uint64_t whole_before = atomic_load(whole);
+	reading_prepare(reading, slot, &extent);
+	reading_ask_for_the_latest(reading);
+	if (!ways[way](reader, slot, &extent))
+		return;
+	if (ways[way] != read_directly) {
+		share_floors(slot, reading);
+		reading_load(reader, reading, slot, &extent);
+	}
+	__sync_synchronize();
+	uint64_t whole_after = atomic_load(whole);
+
+	judge_words(&reader->server->judge, reading);
+	if (whole_before % 2 == 0 && whole_before == whole_after &&
+		calm_held(&slot->resizes, &extent.resizes))
+		judge_whole(&reader->server->judge, reading);
+}
+
+static void do_other_work(struct reader *reader, struct slot *slot)
+{
+	uint64_t other[64];
+	struct extent extent = choose_extent(reader, slot, 64);
+	switch (rng_below(&reader->rng, 3)) {
+	case 0:
+		watched_load(reader, slot, other, slot_words(slot) + extent.first, extent.n_words);
+		break;
+	case 1:
+		sched_yield();
+		break;
+	default:
+		break;
+	}
+}
+
+static void act_read_twice(struct reader *reader, struct slot *slot)
+{
+	struct extent extent = choose_extent(reader, slot, 4 * slot->control->words_per_page);
+	struct calm mutations = calm_begin(&slot->mutations);
+
+	read_and_judge(reader, slot, &extent);
+	do_other_work(reader, slot);
+	reading_prepare(&reader->again, slot, &extent);
+	reading_load(reader, &reader->again, slot, &extent);
+	if (calm_held(&slot->mutations, &mutations))
+		judge_unchanged(&reader->server->judge, &reader->reading, &reader->again);
+}
+
+static void act_read_tail(struct reader *reader, struct slot *slot)
+{
+	struct calm resizes = calm_begin(&slot->resizes);
+	uint64_t length = slot_length_words(slot);
+	uint32_t per_page = slot->control->words_per_page;
+	struct extent extent = { .first = length,
+		.n_words = (per_page - (uint32_t)(length % per_page)) % per_page };
+	if (extent.n_words == 0)
+		return;
+	reading_prepare(&reader->reading, slot, &extent);
+	reading_load(reader, &reader->reading, slot, &extent);
+	if (calm_held(&slot->resizes, &resizes))
+		judge_tail(&reader->server->judge, &reader->reading);
+}
+
+static void act_refresh_all(struct reader *reader, struct slot *slot)
+{
+	struct calm resizes = calm_begin(&slot->resizes);
+	call_begin(reader, slot, &slot->mutations);
+	int err = uffd_guard_refresh(slot->region, 0, uffd_guard_region_length(slot->region));
+	call_end(reader, slot, &slot->mutations, &resizes, "uffd_guard_refresh", err);
+}
+
+static void act_populate(struct reader *reader, struct slot *slot)
+{
+	struct extent extent = choose_extent(reader, slot, READING_WORDS * 4);
+	call_on_extent(reader, slot, &extent, uffd_guard_populate, "uffd_guard_populate", NULL);
+}
+
+static void act_resize(struct reader *reader, struct slot *slot)
+{
+	uint64_t length = slot->reserved_words;
+	if (rng_one_in(&reader->rng, 2))
+		length = 1 + rng_below(&reader->rng, length);
+
+	change_begin(&slot->resizes);
+	call_begin(reader, slot, &slot->mutations);
+	int err = uffd_guard_resize(slot->region, bytes(length));
+	call_end(reader, slot, &slot->mutations, NULL, "uffd_guard_resize", err);
+	change_end(&slot->resizes);
+}
+
+static bool is_absent(const struct slot *slot, const volatile uint64_t *word)
+{
+	unsigned char residence;
+	uintptr_t page = (uintptr_t)word & ~(uintptr_t)(slot->control->page_size - 1);
+	return mincore((void *)page, slot->control->page_size, &residence) == 0 && !(residence & 1);
+}
+
+/* How long the first touch of an absent page takes. */
+static void act_time_first_touch(struct reader *reader, struct slot *slot)
+{
+	struct extent extent = choose_extent(reader, slot, 8 * slot->control->words_per_page);
+	if (!renew_by_discard(reader, slot, &extent))
+		return;
+	const volatile uint64_t *word =
+		slot_words(slot) + extent.first + rng_below(&reader->rng, extent.n_words);
+	if (!is_absent(slot, word))
+		return; /* only part of the page was discarded, or another reader was first */
+
+	uint64_t value, start = clock_ns();
+	watched_load(reader, slot, &value, word, 1);
+	histogram_add(&reader->server->first_touch, clock_ns() - start);
+}
+
+static void act_take_losses(struct reader *reader, struct slot *slot)
+{
+	uint32_t losses = uffd_guard_region_take_losses(slot->region);
+	if (losses & ~UFFD_GUARD_LOST_TRUNCATED)
+		judge_report(&reader->server->judge, VIOLATION_LOSS,
+			"region %u has lost bytes for the reasons %#x; expected %#x at most",
+			slot->file, losses, UFFD_GUARD_LOST_TRUNCATED);
+}
+
+static const struct {
+	void (*act)(struct reader *reader, struct slot *slot);
+	unsigned weight;
+} actions[] = {
+	{ act_read, 30 },
+	{ act_read_in_sequence, 8 },
+	{ act_renew, 30 },
+	{ act_read_twice, 15 },
+	{ act_read_tail, 3 },
+	{ act_refresh_all, 3 },
+	{ act_populate, 5 },
+	{ act_resize, 4 },
+	{ act_time_first_touch, 10 },
+	{ act_take_losses, 2 },
+};
+
+#define WEIGHT_OF_MAP 3
+#define N_ACTIONS     (sizeof(actions) / sizeof(actions[0]))
+
+/* ---- Life ---- */
+
+static void map_again(struct reader *reader, struct slot *slot)
+{
+	if (slot->fd < 0 || pthread_rwlock_trywrlock(&slot->lock))
+		return; /* in use: another time */
+	slot_unmap(slot);
+	watch_begin(reader->watch, WATCHED_CALL, slot->file);
+	int err = slot_map(slot, &reader->rng);
+	watch_end(reader->watch);
+	judge_call(&reader->server->judge, "uffd_guard_map", slot->file, err);
+	pthread_rwlock_unlock(&slot->lock);
+	atomic_fetch_add(&reader->server->n_maps, 1);
+}
+
+static void act(struct reader *reader, struct slot *slot, uint64_t choice)
+{
+	unsigned i = 0;
+	while (i + 1 < N_ACTIONS && choice >= actions[i].weight)
+		choice -= actions[i++].weight;
+	pthread_rwlock_rdlock(&slot->lock);
+	if (slot->region)
+		actions[i].act(reader, slot);
+	pthread_rwlock_unlock(&slot->lock);
+}
+
+static uint64_t sum_of_weights(void)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < N_ACTIONS; i++)
+		sum += actions[i].weight;
+	return sum;
+}
+
+void *reader_run(void *data)
+{
+	struct reader *reader = data;
+	struct server *server = reader->server;
+	const uint64_t sum = sum_of_weights();
+	while (!atomic_load(&server->shall_stop)) {
+		struct slot *slot = &server->slots[rng_choose(&reader->rng, server->n_slots)];
+		uint64_t choice = rng_below(&reader->rng, sum + WEIGHT_OF_MAP);
+		if (choice >= sum)
+			map_again(reader, slot);
+		else
+			act(reader, slot, choice);
+	}
+	return NULL;
+}

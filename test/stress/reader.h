@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "judge.h"
+#include "rng.h"
+
+#include <pthread.h>
+
+struct server;
+struct slot;
+struct watch;
+
+struct reader {
+	struct server *server;
+	struct watch *watch;
+	struct rng rng;
+	struct reading reading, again;
+	pthread_t thread;
+};
+
+/* Does one thing after another to one slot after another until the server stops. @data: its reader.
+ */
+void *reader_run(void *data);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server: a guard, a slot for each file of a client, and the threads: readers, one that hears
+ * of losses, and the watchdog.
+ *
+ * A loss is counted for the attack that was the cause of it, as well as can be told: bytes of the
+ * file's own pages for the latest attack that shrank it, bytes behind them for a growth that was
+ * taken back, or for nobody, where a region is simply longer than its file.
+ */
+#include "server.h"
+
+#include "client.h"
+#include "clock.h"
+#include "options.h"
+#include "reader.h"
+#include "slot.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_OF_OUR_OWN 64
+#define LOAD_LIMIT	       (2 * NS_PER_S)
+#define CALL_LIMIT	       (10 * NS_PER_S)
+#define JOIN_LIMIT	       (5 * NS_PER_S)
+
+/* ---- Losses ---- */
+
+static enum attack cause_of(const struct control_file *file, bool is_own_page)
+{
+	if (is_own_page)
+		return (enum attack)atomic_load(&file->last_cut);
+	return atomic_load(&file->attack) == ATTACK_GROW ? ATTACK_GROW : ATTACK_NONE;
+}
+
+static void count_truncated(
+	struct server *server, const struct slot *slot, uint64_t start, uint64_t end)
+{
+	const struct control *control = server->control;
+	const struct control_file *file = &control->files[slot->file];
+	uint64_t own_end = (uint64_t)control->n_pages * control->page_size;
+	uint64_t page = control->page_size;
+
+	uint64_t last_own = end < own_end ? end : own_end;
+	if (start < last_own)
+		server->pages_lost[cause_of(file, true)] += (last_own - start + page - 1) / page;
+	uint64_t first_behind = start > own_end ? start : own_end;
+	if (first_behind < end)
+		server->pages_lost[cause_of(file, false)] += (end - first_behind + page - 1) / page;
+}
+
+/* Nothing but an end of the file can make bytes of a memfd unreadable, and no file that was never
+ * cut ends before its own pages do. A range that covers all may be a summary (see
+ * uffd_guard_dispatch). */
+static void judge_loss(struct server *server, const struct slot *slot,
+	const struct uffd_guard_event *event, uint64_t start)
+{
+	const struct control *control = server->control;
+	bool is_summary = event->offset == 0;
+	bool was_cut = atomic_load(&control->files[slot->file].last_cut) != ATTACK_NONE;
+	judge_count(&server->judge, CHECK_LOSSES, 1);
+	if (event->reasons != UFFD_GUARD_LOST_TRUNCATED || event->error || event->length == 0 ||
+		(!was_cut && !is_summary &&
+			start < (uint64_t)control->n_pages * control->page_size))
+		judge_report(&server->judge, VIOLATION_LOSS,
+			"region %u: bytes %llu to %llu of the file, reasons %#x, error %d; the "
+			"file "
+			"%s and has %u pages of its own",
+			slot->file, (unsigned long long)start,
+			(unsigned long long)(start + event->length), event->reasons, event->error,
+			was_cut ? "has been cut" : "was never cut", control->n_pages);
+}
+
+static void on_event(const struct uffd_guard_event *event, void *data)
+{
+	struct server *server = data;
+	const struct slot *slot = event->user_data;
+	uint64_t start =
+		atomic_load(&slot->first_page) * server->control->page_size + event->offset;
+
+	for (unsigned i = 0; i < N_LOSS_REASONS; i++) {
+		if (event->reasons & 1u << i)
+			server->bytes_lost[i] += event->length;
+	}
+	if (event->reasons & UFFD_GUARD_LOST_TRUNCATED)
+		count_truncated(server, slot, start, start + event->length);
+	judge_loss(server, slot, event, start);
+}
+
+static void *run_dispatcher(void *data)
+{
+	struct server *server = data;
+	struct pollfd fd = { .fd = uffd_guard_get_fd(server->guard), .events = POLLIN };
+	while (!atomic_load(&server->shall_stop)) {
+		if (poll(&fd, 1, 100) <= 0)
+			continue;
+		int n = uffd_guard_dispatch(server->guard, on_event, server);
+		if (n < 0)
+			judge_report(&server->judge, VIOLATION_ERROR,
+				"uffd_guard_dispatch() answers %s; expected a count", strerror(-n));
+	}
+	return NULL;
+}
+
+/* ---- Slots ---- */
+
+int server_init(struct server *server, const struct options *options, struct control *control)
+{
+	*server = (struct server){
+		.options = options, .control = control, .n_slots = options->n_regions
+	};
+	uint32_t max_pages = control->max_pages;
+	server->slots = calloc(server->n_slots, sizeof(*server->slots));
+	_Atomic uint64_t *floors = calloc((size_t)server->n_slots * max_pages, sizeof(*floors));
+	if (!server->slots || !floors) {
+		free(server->slots);
+		free((void *)floors);
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < server->n_slots; i++) {
+		struct slot *slot = &server->slots[i];
+		pthread_rwlock_init(&slot->lock, NULL);
+		slot->control = control;
+		slot->file = i;
+		slot->fd = -1;
+		slot->floors = floors + (size_t)i * max_pages;
+	}
+	return 0;
+}
+
+void server_take_file(struct server *server, uint32_t file, int fd)
+{
+	server->slots[file].fd = fd;
+}
+
+static void close_descriptor(struct slot *slot)
+{
+	if (slot->fd >= 0)
+		close(slot->fd);
+	slot->fd = -1;
+}
+
+/* Each region has a descriptor of its own. For how many files is there room for ours as well? */
+static unsigned count_keepable(const struct server *server)
+{
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	uint64_t needed = server->n_slots + server->options->n_clients + DESCRIPTORS_OF_OUR_OWN;
+	uint64_t left = limit.rlim_cur > needed ? limit.rlim_cur - needed : 0;
+	return left < server->n_slots ? (unsigned)left : server->n_slots;
+}
+
+static int map_slots(struct server *server)
+{
+	struct rng rng = rng_of(server->options->seed, UINT32_MAX);
+	unsigned n_kept = count_keepable(server);
+	/* Those that lose their descriptor first. */
+	for (unsigned i = server->n_slots; i-- > 0;) {
+		struct slot *slot = &server->slots[i];
+		slot->guard = server->guard;
+		int err = slot_map(slot, &rng);
+		if (err) {
+			fprintf(stderr, "uffd-guard-stress: cannot map region %u: %s%s\n", i,
+				strerror(-err),
+				err == -EMFILE ? "; raise the limit of open files (ulimit -n)"
+				: err == -ENOMEM
+					? "; raise vm.max_map_count, or use fewer --regions"
+					: "");
+			return err;
+		}
+		if (i >= n_kept)
+			close_descriptor(slot);
+	}
+	return 0;
+}
+
+/* ---- Start and stop ---- */
+
+static void explain_create(int err)
+{
+	fprintf(stderr, "uffd-guard-stress: cannot create a guard: %s\n", strerror(-err));
+	if (err == -EPERM)
+		fputs("userfaultfd is denied here. In a container, let its seccomp profile pass "
+		      "userfaultfd(2),\nor run outside it.\n",
+			stderr);
+	if (err == -ENOSYS)
+		fputs("The kernel has no userfaultfd. It needs CONFIG_USERFAULTFD.\n", stderr);
+}
+
+static int create_guard(struct server *server)
+{
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = server->options->loop == LOOP_POLL ? UFFD_GUARD_NO_IO_URING : 0 };
+	int err = uffd_guard_create(&options, &server->guard);
+	if (err) {
+		explain_create(err);
+		return err;
+	}
+	bool has_uring = uffd_guard_features(server->guard) & UFFD_GUARD_FEATURE_IO_URING;
+	if (server->options->loop == LOOP_URING && !has_uring) {
+		fputs("uffd-guard-stress: io_uring is not available (see kernel.io_uring_disabled, "
+		      "or the container's\nseccomp profile); use --loop poll\n",
+			stderr);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int start_reader(struct server *server, unsigned number)
+{
+	struct reader *reader = &server->readers[number];
+	reader->server = server;
+	reader->watch = &server->watchdog.watches[number];
+	reader->rng = rng_of(server->options->seed, UINT64_C(1) << 32 | number);
+	return -pthread_create(&reader->thread, NULL, reader_run, reader);
+}
+
+static int start_threads(struct server *server)
+{
+	unsigned n = server->options->n_readers;
+	struct watch *watches = calloc(n, sizeof(*watches));
+	server->readers = calloc(n, sizeof(*server->readers));
+	server->watchdog = (struct watchdog){
+		.judge = &server->judge,
+		.watches = watches,
+		.n_watches = n,
+		.load_limit_ns = LOAD_LIMIT,
+		.call_limit_ns = CALL_LIMIT,
+	};
+	if (!watches || !server->readers)
+		return -ENOMEM;
+	int err = watchdog_start(&server->watchdog);
+	if (!err)
+		err = -pthread_create(&server->dispatcher, NULL, run_dispatcher, server);
+	while (!err && server->n_readers < n) {
+		err = start_reader(server, server->n_readers);
+		if (!err)
+			server->n_readers++;
+	}
+	return err;
+}
+
+int server_start(struct server *server)
+{
+	int err = create_guard(server);
+	if (!err)
+		err = map_slots(server);
+	if (err)
+		return err;
+	err = start_threads(server);
+	if (err)
+		fprintf(stderr, "uffd-guard-stress: cannot start the threads: %s\n",
+			strerror(-err));
+	return err;
+}
+
+bool server_stop_readers(struct server *server)
+{
+	struct timespec until = clock_timespec(clock_read(CLOCK_REALTIME) + JOIN_LIMIT);
+	atomic_store(&server->shall_stop, true);
+	for (unsigned i = 0; i < server->n_readers; i++) {
+		if (pthread_timedjoin_np(server->readers[i].thread, NULL, &until)) {
+			judge_report(&server->judge, VIOLATION_UNANSWERED,
+				"reader %u does not come back; expected it to stop", i);
+			return false;
+		}
+	}
+	pthread_join(server->dispatcher, NULL);
+	watchdog_stop(&server->watchdog);
+	return true;
+}
+
+void server_finish(struct server *server)
+{
+	for (unsigned i = 0; i < server->n_slots; i++) {
+		struct slot *slot = &server->slots[i];
+		slot_unmap(slot);
+		close_descriptor(slot);
+		pthread_rwlock_destroy(&slot->lock);
+	}
+	uffd_guard_destroy(server->guard);
+	free((void *)server->slots[0].floors);
+	free(server->slots);
+	free(server->readers);
+	free(server->watchdog.watches);
+}

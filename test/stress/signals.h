@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+/* SIGBUS and SIGSEGV of this process from now on: counted, and survived. */
+void signals_install(void);
+uint64_t signals_count(void);
+uintptr_t signals_first_address(void);

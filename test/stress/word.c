@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a word says, and whether it may stand where it stands.
+ *
+ * Each 64-bit word of a client's file carries its writer, its page, the number of the page's
+ * rewrite and a check over these. So one look at a word tells whether it belongs here, and how old
+ * it is.
+ *
+ * A promise of the library is about bytes, and a file that ends within a word splits it: the low
+ * bytes may be read before the client makes the file grow again and the high bytes after, of
+ * another rewrite or zeros. Such words are judged byte by byte: zero, or agreeing with what is
+ * known. To keep that loophole small, clients cut their files in one word of 64 only.
+ */
+#include "word.h"
+
+#define PAGE_SHIFT   WORD_SEQ_BITS
+#define WRITER_SHIFT (PAGE_SHIFT + WORD_PAGE_BITS)
+#define CHECK_SHIFT  (WRITER_SHIFT + WORD_WRITER_BITS)
+#define SEQ_MASK     ((UINT64_C(1) << WORD_SEQ_BITS) - 1)
+#define PAGE_MASK    ((UINT64_C(1) << WORD_PAGE_BITS) - 1)
+#define WRITER_MASK  ((UINT64_C(1) << WORD_WRITER_BITS) - 1)
+#define BODY_MASK    ((UINT64_C(1) << CHECK_SHIFT) - 1)
+#define PLACE_MASK   (BODY_MASK & ~SEQ_MASK)
+
+#define CUT_EVERY 64
+#define CUT_AT	  5
+
+static uint64_t with_check(uint64_t body)
+{
+	uint64_t check = (body * UINT64_C(0x9e3779b97f4a7c15)) >> CHECK_SHIFT;
+	return body | (check ? check : 1) << CHECK_SHIFT;
+}
+
+static uint64_t place_bits(uint32_t writer, uint32_t page)
+{
+	return (uint64_t)writer << WRITER_SHIFT | (uint64_t)page << PAGE_SHIFT;
+}
+
+uint64_t word_make(uint32_t writer, uint32_t page, uint64_t seq)
+{
+	return with_check(place_bits(writer, page) | (seq & SEQ_MASK));
+}
+
+/* Every byte is zero, or says of writer and page what is true. */
+static bool is_cut(uint64_t word, uint64_t expected)
+{
+	uint64_t wrong = (word ^ expected) & PLACE_MASK;
+	for (unsigned shift = 0; shift < 64; shift += 8) {
+		if (word >> shift & 0xff && wrong >> shift & 0xff)
+			return false;
+	}
+	return true;
+}
+
+enum word_kind word_judge(uint64_t word, const struct word_place *place)
+{
+	uint64_t expected = place_bits(place->writer, place->page);
+	bool is_whole = with_check(word & BODY_MASK) == word;
+
+	if (is_whole && (word & PLACE_MASK) == expected)
+		return WORD_VALID;
+	if (word == 0)
+		return WORD_ZERO;
+	if (word_may_be_cut(place->index) && is_cut(word, expected))
+		return WORD_CUT;
+	return is_whole ? WORD_FOREIGN : WORD_TORN;
+}
+
+bool word_may_be_cut(uint32_t index)
+{
+	return index % CUT_EVERY == CUT_AT;
+}
+
+uint32_t word_cut_near(uint32_t index)
+{
+	return index / CUT_EVERY * CUT_EVERY + CUT_AT;
+}
+
+uint64_t word_seq(uint64_t word, uint64_t published)
+{
+	uint64_t newest = published + 1;
+	return newest - ((newest - word) & SEQ_MASK);
+}
+
+uint32_t word_page(uint64_t word)
+{
+	return (uint32_t)(word >> PAGE_SHIFT & PAGE_MASK);
+}
+
+uint32_t word_writer(uint64_t word)
+{
+	return (uint32_t)(word >> WRITER_SHIFT & WRITER_MASK);
+}
