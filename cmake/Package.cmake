@@ -1,1 +1,53 @@
+# SPDX-License-Identifier: MIT
+# What `cmake --install` puts where: header, both libraries, pkg-config file, CMake package, man pages, documents.
+include(CMakePackageConfigHelpers)
 
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uffd_guard)
+
+# ---- Libraries and header ----
+
+# Two exports, because only the static library drags its dependencies to whoever links with it.
+install(TARGETS uffd_guard EXPORT shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS uffd_guard_static EXPORT static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/uffd_guard.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+# The installed tool finds the library beside it, wherever the prefix is.
+if(TARGET uffd-guard-stress AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
+  file(RELATIVE_PATH from_bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(uffd-guard-stress PROPERTIES INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
+endif()
+
+# ---- CMake package ----
+
+install(EXPORT shared FILE uffd_guardSharedTargets.cmake NAMESPACE uffd_guard:: DESTINATION ${package_dir})
+install(EXPORT static FILE uffd_guardStaticTargets.cmake NAMESPACE uffd_guard:: DESTINATION ${package_dir})
+write_basic_package_version_file(uffd_guardConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES cmake/uffd_guardConfig.cmake ${PROJECT_BINARY_DIR}/uffd_guardConfigVersion.cmake DESTINATION ${package_dir})
+
+# ---- pkg-config ----
+
+# Directories below the prefix follow it; absolute ones stay as they are.
+foreach(dir INCLUDEDIR LIBDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
+    set(pc_${dir} "${CMAKE_INSTALL_${dir}}")
+  else()
+    set(pc_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+  endif()
+endforeach()
+# In two steps: the prefix is known only at installation (cmake --install --prefix).
+set(PREFIX "@PREFIX@")
+configure_file(cmake/uffd_guard.pc.in uffd_guard.pc.in @ONLY)
+install(CODE "
+  get_filename_component(PREFIX \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
+  configure_file(\"${PROJECT_BINARY_DIR}/uffd_guard.pc.in\" \"${PROJECT_BINARY_DIR}/uffd_guard.pc\" @ONLY)")
+install(FILES ${PROJECT_BINARY_DIR}/uffd_guard.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# ---- Documents ----
+
+install(FILES docs/man/uffd_guard.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+install(FILES docs/man/uffd_guard.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
+if(UFFD_GUARD_TOOLS)
+  install(FILES docs/man/uffd-guard-stress.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+install(FILES LICENSE README.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)

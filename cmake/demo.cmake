@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# cmake -P cmake/demo.cmake: from a fresh checkout to a server that hostile clients attack for ten seconds.
+include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
+
+dependencies(compiler make pkg-config liburing)
+build(demo -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DUFFD_GUARD_TOOLS=ON)
+
+execute_process(COMMAND ${source}/build/demo/test/stress/uffd-guard-stress --seconds 10 RESULT_VARIABLE status)
+if(status EQUAL 3)
+  message(FATAL_ERROR "The demo could not run; the reason stands above. If it is \"Operation not permitted\", then "
+    "userfaultfd is denied here (containers often do that, by a seccomp filter); if it is \"Function not "
+    "implemented\", then this kernel has none. uffd_guard needs it.")
+elseif(NOT status EQUAL 0)
+  message(FATAL_ERROR "uffd-guard-stress found a violation, or ended by a signal: ${status}")
+endif()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# uffd_guard::uffd_guard         the shared library
+# uffd_guard::uffd_guard_static  the static one; only where Threads and liburing are found, since it links with both.
+#                                find_package(uffd_guard COMPONENTS static) makes their absence an error
+include(${CMAKE_CURRENT_LIST_DIR}/uffd_guardSharedTargets.cmake)
+
+find_package(Threads QUIET)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(LIBURING QUIET IMPORTED_TARGET liburing>=2.3)
+endif()
+if(TARGET Threads::Threads AND TARGET PkgConfig::LIBURING)
+  include(${CMAKE_CURRENT_LIST_DIR}/uffd_guardStaticTargets.cmake)
+  set(uffd_guard_static_FOUND TRUE)
+endif()
+set(uffd_guard_shared_FOUND TRUE)
+
+foreach(component ${uffd_guard_FIND_COMPONENTS})
+  if(uffd_guard_FIND_REQUIRED_${component} AND NOT uffd_guard_${component}_FOUND)
+    set(uffd_guard_FOUND FALSE)
+    set(uffd_guard_NOT_FOUND_MESSAGE "component ${component} is not there (static needs Threads and, by pkg-config, liburing)")
+  endif()
+endforeach()

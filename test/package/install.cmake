@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+# Install into an empty prefix, look at what is there, and build and run programs outside this tree with it: by
+# pkg-config, shared and static, and by find_package().
+cmake_minimum_required(VERSION 3.25)
+
+set(prefix ${work}/prefix)
+file(REMOVE_RECURSE ${work})
+file(MAKE_DIRECTORY ${work})
+
+function(run)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${work} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+# ---- What is installed ----
+
+run(${CMAKE_COMMAND} --install ${build} --prefix ${prefix})
+foreach(file
+    ${include_dir}/uffd_guard.h
+    ${lib_dir}/libuffd_guard.so ${lib_dir}/libuffd_guard.so.0 ${lib_dir}/libuffd_guard.so.${version}
+    ${lib_dir}/libuffd_guard.a
+    ${lib_dir}/pkgconfig/uffd_guard.pc
+    ${lib_dir}/cmake/uffd_guard/uffd_guardConfig.cmake ${lib_dir}/cmake/uffd_guard/uffd_guardConfigVersion.cmake
+    ${man_dir}/man3/uffd_guard.3 ${man_dir}/man7/uffd_guard.7)
+  cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${prefix})
+  if(NOT EXISTS ${file})
+    message(FATAL_ERROR "not installed: ${file}")
+  endif()
+endforeach()
+
+if(EXISTS ${prefix}/bin/uffd-guard-stress)
+  run(${prefix}/bin/uffd-guard-stress --version) # finds its library
+endif()
+
+# ---- By pkg-config ----
+
+cmake_path(ABSOLUTE_PATH lib_dir BASE_DIRECTORY ${prefix} OUTPUT_VARIABLE libraries)
+set(ENV{PKG_CONFIG_PATH} ${libraries}/pkgconfig)
+set(ENV{LD_LIBRARY_PATH} ${libraries})
+find_program(pkg_config pkg-config REQUIRED)
+
+function(flags_of result)
+  execute_process(COMMAND ${pkg_config} ${ARGN} uffd_guard OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ECHO STDOUT ECHO_OUTPUT_VARIABLE COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  set(${result} ${flags} PARENT_SCOPE)
+endfunction()
+
+flags_of(found_version --modversion)
+if(NOT found_version STREQUAL version)
+  message(FATAL_ERROR "uffd_guard.pc is of version ${found_version}")
+endif()
+flags_of(flags --cflags --libs)
+run(${compiler} ${source}/test/package/consumer/consumer.c -o shared ${flags})
+run(${work}/shared)
+flags_of(flags --static --cflags --libs)
+run(${compiler} -static ${source}/test/package/consumer/consumer.c -o static ${flags})
+run(${work}/static)
+
+# ---- By find_package() ----
+
+run(${CMAKE_COMMAND} -S ${source}/test/package/consumer -B ${work}/consumer -G ${generator}
+  -D CMAKE_C_COMPILER=${compiler} -D CMAKE_PREFIX_PATH=${prefix})
+run(${CMAKE_COMMAND} --build ${work}/consumer)
+run(${work}/consumer/shared)
+run(${work}/consumer/static)
