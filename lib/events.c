@@ -96,24 +96,22 @@ static void overflow_add(struct events *events, const struct loss *loss)
 		;
 }
 
-/* Off the list first: a loss that comes meanwhile is put on it again. */
+/*
+ * Off the list first: a loss that comes meanwhile is put on it again. The range only ever grows,
+ * for a producer may be half way through adding to it.
+ */
 static struct loss overflow_take(struct uffd_guard_region *region)
 {
 	struct loss_overflow *overflow = &region->overflow;
 	atomic_store(&overflow->is_listed, false);
-	struct loss loss = {
+	uint32_t reasons = atomic_exchange(&overflow->reasons, 0);
+	return (struct loss){
 		.region = region,
-		.reasons = atomic_exchange(&overflow->reasons, 0),
+		.reasons = reasons,
 		.error = atomic_exchange(&overflow->error, 0),
-		.start = atomic_exchange(&overflow->start, UINT64_MAX),
-		.end = atomic_exchange(&overflow->end, 0),
+		.start = atomic_load(&overflow->start),
+		.end = atomic_load(&overflow->end),
 	};
-	if (loss.start >=
-		loss.end) { /* a loss came in between, and half of it is gone with the last one */
-		loss.start = 0;
-		loss.end = atomic_load(&region->length);
-	}
-	return loss;
 }
 
 void loss_overflow_init(struct loss_overflow *overflow)

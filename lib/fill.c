@@ -106,31 +106,43 @@ static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
 }
 
 /* A piece that was read whole, where a huge page fits. One with pages of zeros only if these are
- * data: a hole is to cost no memory. False: it is to be copied. */
-static bool put_huge(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+ * known to be data: a hole is to cost no memory. */
+static bool is_huge(const struct fill *fill, size_t first, const char *bytes, size_t n_pages)
 {
-	struct uffd_guard_region *region = fill->region;
+	const struct uffd_guard_region *region = fill->region;
 	const size_t length = n_pages * page_size();
-	const uintptr_t address = region_address(region, first * page_size());
 	bool is_zero;
 
-	if (length != STAGING_SIZE || address % STAGING_SIZE != 0)
+	if (length != STAGING_SIZE ||
+		region_address(region, first * page_size()) % STAGING_SIZE != 0)
 		return false;
-	if ((count_alike(bytes, n_pages, &is_zero) < n_pages || is_zero) &&
-		source_data_length(&region->source, first * page_size(), length) < length)
-		return false;
-	if (install_huge(region->guard, address, bytes))
-		return false;
-	region_count_held(region, presence_fill(&region->presence, first, n_pages, PRESENCE_HELD));
-	stats_add(&region->guard->stats.pages_moved, n_pages);
-	note_filled(fill, first, first + n_pages);
-	return true;
+	if (count_alike(bytes, n_pages, &is_zero) == n_pages && !is_zero)
+		return true;
+	return source_is_data(&region->source, first * page_size(), length);
 }
 
+/* Answers how many pages are in place. */
+static size_t put_huge(struct fill *fill, size_t first)
+{
+	struct uffd_guard_region *region = fill->region;
+	size_t n = install_huge(region->guard, region_address(region, first * page_size()),
+			   fill->staging) /
+		   page_size();
+	region_count_held(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
+	stats_add(&region->guard->stats.pages_moved, n);
+	note_filled(fill, first, first + n);
+	return n;
+}
+
+/* @bytes: the beginning of the staging. */
 static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
 {
-	if (put_huge(fill, first, bytes, n_pages))
-		return 0;
+	if (is_huge(fill, first, bytes, n_pages)) {
+		size_t n = put_huge(fill, first);
+		first += n;
+		bytes += n * page_size();
+		n_pages -= n;
+	}
 
 	int err = 0;
 	while (n_pages > 0 && !err) {

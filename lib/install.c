@@ -93,14 +93,15 @@ int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size
 	return install(&in, done);
 }
 
-int install_huge(struct uffd_guard *guard, uintptr_t start, const void *staging)
+size_t install_huge(struct uffd_guard *guard, uintptr_t start, const void *staging)
 {
+	size_t done;
 	if (!atomic_load_explicit(&guard->can_move, memory_order_relaxed))
-		return -EOPNOTSUPP;
-	int err = uffd_move(&guard->uffd, start, staging, STAGING_SIZE);
+		return 0;
+	int err = uffd_move(&guard->uffd, start, staging, STAGING_SIZE, &done);
 	/* Denied, not merely in the way (shared or pinned for the moment, a part there already):
 	 * not to be asked again. */
 	if (err == -EPERM || err == -EACCES || err == -ENOSYS || err == -ENOTTY)
 		atomic_store_explicit(&guard->can_move, false, memory_order_relaxed);
-	return err;
+	return done;
 }

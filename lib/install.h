@@ -16,6 +16,7 @@ int install_copy(
 	struct uffd_guard *guard, uintptr_t start, const void *source, size_t length, size_t *done);
 int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size_t *done);
 
-/* Make one huge page of the staging's, which has been filled to the last byte: 0 if it could. Else
- * nothing has changed but that part of it may be in place: install_copy() does the rest. */
-int install_huge(struct uffd_guard *guard, uintptr_t start, const void *staging);
+/* Make one huge page of the staging's, which has been filled to the last byte. The bytes that are
+ * in place afterwards, and gone from the staging: all of it, or what install_copy() has to go on
+ * behind. */
+size_t install_huge(struct uffd_guard *guard, uintptr_t start, const void *staging);

@@ -76,6 +76,7 @@ int source_open(struct source *source, int fd, uint64_t offset)
 		.own_offset = own >= 0,
 		.writable = (flags & O_ACCMODE) == O_RDWR,
 		.offset = offset,
+		.block_size = max_u64(page_size(), (uint64_t)st.st_blksize),
 	};
 	return source->fd < 0 ? -errno : 0;
 }
@@ -126,6 +127,13 @@ uint64_t source_data_length(const struct source *source, uint64_t offset, uint64
 	return hole > at ? min_u64((uint64_t)(hole - at), limit) : limit;
 }
 
+bool source_is_data(const struct source *source, uint64_t offset, uint64_t length)
+{
+	off_t at = (off_t)(source->offset + offset);
+	return source->own_offset && lseek(source->fd, at, SEEK_DATA) == at &&
+	       lseek(source->fd, at, SEEK_HOLE) >= at + (off_t)length;
+}
+
 uint64_t source_length_from(const struct source *source, uint64_t offset)
 {
 	struct stat st;
@@ -152,9 +160,10 @@ int source_check_store(const struct source *source)
 #define STORE_CHUNK ((size_t)4 << 20)
 
 static int store_chunk(const struct source *source, uint64_t position, const void *bytes,
-	size_t length, size_t alignment, size_t *stored)
+	size_t length, size_t *stored)
 {
 	*stored = 0;
+	const size_t alignment = source->block_size;
 	uint64_t skip = position & (alignment - 1);
 	char *map = mmap(NULL, skip + length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
 		source->fd, (off_t)(position - skip));
@@ -171,32 +180,28 @@ static int store_chunk(const struct source *source, uint64_t position, const voi
 	return err;
 }
 
+/* A file cut at the wrong moment may have grown again by the next look; more often than this is no
+ * chance. */
+#define STORE_TRIES 1000
+
 int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
 	size_t *stored)
 {
 	*stored = 0;
-	while (*stored < length) {
-		struct stat st;
-		if (fstat(source->fd, &st) < 0)
-			return -errno;
-		uint64_t position = source->offset + offset + *stored;
-		if (position >= (uint64_t)st.st_size)
+	for (unsigned n_vain = 0; *stored < length && n_vain < STORE_TRIES;) {
+		uint64_t rest = source_length_from(source, offset + *stored);
+		if (rest == 0)
 			return 0;
 
 		/* Up to the end as it is now: what a mapping has behind it must not fill up with
 		 * our bytes. */
-		size_t n = min_u64(
-			min_u64(length - *stored, STORE_CHUNK), (uint64_t)st.st_size - position);
-		size_t done;
-		int err = store_chunk(source, position, (const char *)bytes + *stored, n,
-			max_u64(page_size(), (uint64_t)st.st_blksize), &done);
+		size_t n = min_u64(min_u64(length - *stored, STORE_CHUNK), rest), done;
+		int err = store_chunk(source, source->offset + offset + *stored,
+			(const char *)bytes + *stored, n, &done);
 		*stored += done;
-		/* -EFAULT: the file has ended meanwhile. Look again: if it has not, then it is the
-		 * bytes that are bad. */
-		if (err && err != -EFAULT)
+		n_vain = done ? 0 : n_vain + 1;
+		if (err && err != -EFAULT) /* -EFAULT: the file has ended meanwhile */
 			return err;
-		if (done == 0 && fstat(source->fd, &st) == 0 && position < (uint64_t)st.st_size)
-			return -EFAULT;
 	}
-	return 0;
+	return *stored < length ? -EFAULT : 0; /* it is the bytes that cannot be read */
 }

@@ -10,8 +10,10 @@ struct source {
 	bool own_offset; /* fd is an open file description of its own: lseek() on it is nobody's
 			    business */
 	bool writable;
-	uint64_t offset; /* into the file: where the region begins. All other offsets here are the
-			    region's */
+	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
+			    */
+	uint64_t offset;   /* into the file: where the region begins. All other offsets here are the
+			      region's */
 };
 
 /* Take a file that can be guarded: its kind is checked, and a descriptor of our own made. */
@@ -31,6 +33,8 @@ int source_read(
 uint64_t source_hole_length(const struct source *source, uint64_t offset, uint64_t limit);
 /* Bytes from @offset, at most @limit, before the next hole that is known. */
 uint64_t source_data_length(const struct source *source, uint64_t offset, uint64_t limit);
+/* Whether the range is known to have no hole. */
+bool source_is_data(const struct source *source, uint64_t offset, uint64_t length);
 /* Bytes between @offset and the file's end, as it is now. */
 uint64_t source_length_from(const struct source *source, uint64_t offset);
 /* Whether the file has less memory than bytes: it may have holes. */

@@ -139,12 +139,13 @@ int uffd_zero(const struct uffd *uffd, uintptr_t start, size_t length, size_t *d
 	return err;
 }
 
-int uffd_move(const struct uffd *uffd, uintptr_t start, const void *source, size_t length)
+int uffd_move(
+	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done)
 {
 	struct uffdio_move op = { .dst = start, .src = (uintptr_t)source, .len = length };
-	if (ioctl(uffd->fd, UFFDIO_MOVE, &op) == 0)
-		return 0;
-	return bytes_done(op.move) == length ? 0 : -errno;
+	int err = ioctl(uffd->fd, UFFDIO_MOVE, &op) < 0 ? -errno : 0;
+	*done = bytes_done(op.move);
+	return err;
 }
 
 int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages)

@@ -55,9 +55,9 @@ int uffd_copy(
 	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
 int uffd_zero(const struct uffd *uffd, uintptr_t start, size_t length, size_t *done);
 
-/* All of it, or an error and perhaps a part. The pages of @source are gone from there afterwards.
- */
-int uffd_move(const struct uffd *uffd, uintptr_t start, const void *source, size_t length);
+/* The same; what is done is gone from @source. */
+int uffd_move(
+	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
 
 /* Messages read, 0 when there is none, or a negative errno. */
 int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages);

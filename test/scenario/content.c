@@ -493,6 +493,23 @@ START_TEST(four_pages_of_a_sparse_gigabyte_cost_four_pages)
 }
 END_TEST
 
+/* Read in sequence, a huge page would fit over both the hole and the page behind it. */
+START_TEST(hole_within_a_huge_page_costs_no_memory)
+{
+	if (_i == FILE_HUGETLB)
+		return;
+	START_OR_RETURN(.n_pages = 2048)
+	file_punch(f.fd, 1025, 500);
+	for (size_t i = 0; i < 2048; i++)
+		ck_assert_uint_eq(f.data[i * f.page], i >= 1025 && i < 1525 ? 0 : page_value(i));
+	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 1548 * f.page);
+	assert_ok(uffd_guard_discard(f.region, 0, 2048 * f.page));
+	assert_ok(uffd_guard_populate(f.region, 0, 2048 * f.page));
+	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 1548 * f.page);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(reading_in_sequence_takes_few_faults)
 {
 	START_OR_RETURN(.n_pages = 2048)
@@ -521,6 +538,7 @@ static TCase *content_case(void)
 	tcase_add_loop_test(
 		tcase, four_pages_of_a_sparse_gigabyte_cost_four_pages, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, reading_in_sequence_takes_few_faults, 0, N_FILE_KINDS);
+	tcase_add_loop_test(tcase, hole_within_a_huge_page_costs_no_memory, 0, N_FILE_KINDS);
 	tcase_add_loop_test(
 		tcase, store_is_kept_until_refresh_without_map_write_too, 0, N_FILE_KINDS);
 	return tcase;

@@ -227,7 +227,8 @@ START_TEST(losses_beyond_the_queue_are_folded_but_not_lost)
 		ck_assert_uint_eq(seen->n, n > EVENTS_QUEUE ? EVENTS_QUEUE + 1 : n);
 		for (uint64_t i = 0; i < n; i++)
 			ck_assert(seen->is_covered[2 * i]);
-		ck_assert(!seen->is_covered[2 * n]);
+		if (n <= EVENTS_QUEUE) /* what covers the rest never shrinks */
+			ck_assert(!seen->is_covered[2 * n]);
 		ck_assert(!is_readable(guard));
 		ck_assert_uint_eq(atomic_load(&region->references), 1);
 	}

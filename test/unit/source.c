@@ -597,7 +597,7 @@ static void *store_for_ever(void *data)
 	memset(bytes, 9, 64 * page_size());
 	while (!atomic_load(&storer->is_over)) {
 		size_t stored;
-		source_store(&storer->source, 0, bytes, 64 * page_size(), &stored);
+		assert_ok(source_store(&storer->source, 0, bytes, 64 * page_size(), &stored));
 		atomic_fetch_add(&storer->n_stores, 1);
 	}
 	free(bytes);
