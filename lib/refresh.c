@@ -126,8 +126,10 @@ static int refresh_held(
 
 int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
+	/* The range was checked before the lock was taken; the region may have been resized since.
+	 */
 	const size_t page = page_size();
-	const uint64_t end = offset + length;
+	const uint64_t end = min_u64(offset + length, atomic_load(&region->length));
 	const bool is_sparse = source_is_sparse(&region->source);
 
 	int err = 0;
@@ -247,6 +249,9 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint64_t end)
 {
 	uint64_t length = atomic_load(&region->length);
+	end = min_u64(end, length);
+	if (offset >= end)
+		return 0;
 	uint64_t first = min_u64(page_ceil(offset), end);
 	uint64_t last = max_u64(first, end == length ? page_ceil(end) : page_floor(end));
 

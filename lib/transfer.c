@@ -55,9 +55,11 @@ static int write_back_pages(struct uffd_guard_region *region, enum presence_kind
 static int write_back_locked(
 	struct uffd_guard_region *region, uint64_t offset, size_t length, uint64_t *end)
 {
-	/* The file's end first: what was never touched counts as written only as far as the file
-	 * goes. */
-	*end = offset + min_u64(length, source_length_from(&region->source, offset));
+	/* The region may have been resized since the range was checked. The file's end next: what
+	 * was never touched counts as written only as far as the file goes. */
+	uint64_t all = max_u64(offset, atomic_load(&region->length));
+	*end = offset +
+	       min_u64(min_u64(length, all - offset), source_length_from(&region->source, offset));
 	int err = 0;
 	for (size_t stored; offset < *end && !err; offset += stored) {
 		size_t n_pages, first = offset / page_size();

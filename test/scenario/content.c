@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -373,6 +375,37 @@ START_TEST(resize_down_takes_bytes_away)
 }
 END_TEST
 
+static atomic_bool shall_stop;
+
+static void *refresh_for_ever(void *data)
+{
+	const struct fixture *f = data;
+	while (!atomic_load(&shall_stop)) {
+		int err = uffd_guard_refresh(f->region, 0, 4 * f->page);
+		ck_assert(err == 0 || err == -ERANGE);
+	}
+	return NULL;
+}
+
+/* A range that was inside the region when refresh looked, and is not when it writes. */
+START_TEST(refresh_racing_with_resize_leaves_nothing_behind_the_length)
+{
+	START_OR_RETURN(.n_pages = 4)
+	pthread_t thread;
+	assert_ok(pthread_create(&thread, NULL, refresh_for_ever, &f));
+	for (int i = 0; i < 3000; i++) {
+		assert_ok(uffd_guard_populate(f.region, 0, 4 * f.page));
+		assert_ok(uffd_guard_resize(f.region, f.page + 100));
+		for (int look = 0; look < 3; look++)
+			assert_bytes_are(&f, f.page + 100, f.page + 200, 0);
+		assert_ok(uffd_guard_resize(f.region, 4 * f.page));
+	}
+	atomic_store(&shall_stop, true);
+	pthread_join(thread, NULL);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(resize_beyond_the_reserve_is_refused)
 {
 	START_OR_RETURN(.n_pages = 2)
@@ -576,6 +609,7 @@ static TCase *resize_case(void)
 	tcase_add_loop_test(tcase, resize_up_shows_more_at_the_same_address, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, resize_down_takes_bytes_away, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, resize_beyond_the_reserve_is_refused, 0, N_FILE_KINDS);
+	tcase_add_test(tcase, refresh_racing_with_resize_leaves_nothing_behind_the_length);
 	tcase_add_loop_test(tcase, resize_beyond_a_sealed_file_reads_as_zero, 0, N_FILE_KINDS);
 	return tcase;
 }
