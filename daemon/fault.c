@@ -47,11 +47,19 @@ static struct uffd_guard_region *enter_region(
 	return region;
 }
 
+/* Windows end where huge pages do, so that the next one may be of a huge page. */
+static size_t count_to_border(uintptr_t address)
+{
+	return WINDOW_MOST_PAGES - address / page_size() % WINDOW_MOST_PAGES;
+}
+
 static struct window window_for(const struct uffd_guard_region *region, size_t page)
 {
 	const struct presence *presence = &region->presence;
 	size_t n_pages = max_u64(page + 1, page_ceil(atomic_load(&region->length)) / page_size());
-	size_t n_behind = min_u64(WINDOW_MOST_PAGES, n_pages - page) - 1;
+	size_t n_behind = min_u64(count_to_border(region_address(region, page * page_size())),
+				  n_pages - page) -
+			  1;
 
 	return window_around(page, presence_count_before(presence, page, WINDOW_MOST_PAGES),
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
@@ -80,15 +88,6 @@ int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, str
 	return err;
 }
 
-/* The pages of *ahead that lie in the region and before the border of a huge page. */
-static size_t count_piece(
-	const struct uffd_guard_region *region, size_t page, const struct ahead *ahead)
-{
-	size_t n_pages = page_ceil(atomic_load(&region->length)) / page_size();
-	size_t to_border = WINDOW_MOST_PAGES - ahead->address / page_size() % WINDOW_MOST_PAGES;
-	return page < n_pages ? min_u64(min_u64(ahead->n_pages, to_border), n_pages - page) : 0;
-}
-
 void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahead)
 {
 	uint32_t ticket;
@@ -99,7 +98,8 @@ void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahe
 	}
 
 	size_t page = (ahead->address - region->range.start) / page_size();
-	size_t n_pages = count_piece(region, page, ahead);
+	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
+	size_t n_pages = page < n_all ? min_u64(count_to_border(ahead->address), n_all - page) : 0;
 	struct fill fill = { .region = region, .staging = staging, .asked = FILL_NONE_ASKED };
 	int err = fill_pages(&fill, page, n_pages);
 
@@ -107,6 +107,6 @@ void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahe
 	bool goes_on =
 		!err && n_pages > 0 && page_is_present(&region->presence, page + n_pages - 1);
 	ahead->address += n_pages * page_size();
-	ahead->n_pages = goes_on ? ahead->n_pages - n_pages : 0;
+	ahead->n_pages = goes_on ? ahead->n_pages - min_u64(ahead->n_pages, n_pages) : 0;
 	epoch_leave(&region->fills, ticket);
 }

@@ -357,17 +357,14 @@ static int receive_some(int socket, uint32_t *first, int fds[FDS_PER_MESSAGE])
 int client_receive_files(
 	struct client *client, void (*on_file)(uint32_t file, int fd, void *data), void *data)
 {
-	for (uint32_t n_received = 0; n_received < client->n_files;) {
-		int fds[FDS_PER_MESSAGE];
-		uint32_t first;
-		int n = receive_some(client->socket, &first, fds);
-		if (n < 0)
-			return n;
-		for (int i = 0; i < n; i++)
-			on_file(first + (uint32_t)i, fds[i], data);
-		n_received += (uint32_t)n;
-	}
-	return 0;
+	int fds[FDS_PER_MESSAGE];
+	uint32_t first;
+	int n = receive_some(client->socket, &first, fds);
+	for (int i = 0; i < n; i++)
+		on_file(first + (uint32_t)i, fds[i], data);
+	if (n > 0)
+		client->n_received += (uint32_t)n;
+	return n < 0 ? n : 0;
 }
 
 void client_look_after(struct client *client)

@@ -12,14 +12,15 @@ struct client {
 	pid_t pid;
 	int socket;
 	uint32_t first, n_files;
-	int status; /* of waitpid(), if has_died */
+	uint32_t n_received; /* descriptors of them */
+	int status;	     /* of waitpid(), if has_died */
 	int has_died;
 };
 
 /* Fork one. 0 or a negative errno. Call before any thread is started. */
 int client_start(struct client *client, unsigned number, const struct options *options,
 	struct control *control);
-/* Take over the descriptors of its files, as it sends them. 0 or a negative errno. */
+/* Take over some of its files, as it sends them. 0 or a negative errno. */
 int client_receive_files(
 	struct client *client, void (*on_file)(uint32_t file, int fd, void *data), void *data);
 /* Ends it. Its status stays. */

@@ -110,7 +110,7 @@ static void report_word(struct judge *judge, enum violation violation,
 	uint64_t word = reading->words[i];
 	judge_report(judge, violation,
 		"region %u, page %u of the file, word %u is %016" PRIx64
-		" (writer %u, page %u); expected %s of writer %u",
+		" (writer %u, page %u); expected %s (its writer is %u)",
 		reading->file, place.page, place.index, word, word_writer(word), word_page(word),
 		expected, place.writer);
 }
@@ -159,10 +159,10 @@ static void judge_page(struct judge *judge, const struct reading *reading, uint3
 			tally->cuts++;
 			break;
 		case WORD_FOREIGN:
-			report_word(judge, VIOLATION_FOREIGN, reading, i, "this page");
+			report_word(judge, VIOLATION_FOREIGN, reading, i, "a word of this page");
 			break;
 		case WORD_TORN:
-			report_word(judge, VIOLATION_TORN, reading, i, "a word that was written,");
+			report_word(judge, VIOLATION_TORN, reading, i, "a word that was written");
 			break;
 		}
 	}
@@ -193,7 +193,7 @@ void judge_whole(struct judge *judge, const struct reading *reading)
 		enum word_kind kind = word_judge(reading->words[i], &place);
 		if (kind == WORD_ZERO || kind == WORD_CUT)
 			report_word(judge, VIOLATION_LOST, reading, i,
-				"data, the file had all of it, page");
+				"data, as the file had all of it");
 	}
 	judge_count(judge, CHECK_WHOLE, i);
 }
@@ -217,10 +217,11 @@ void judge_unchanged(struct judge *judge, const struct reading *before, const st
 void judge_tail(struct judge *judge, const struct reading *reading)
 {
 	judge_count(judge, CHECK_TAILS, 1);
-	for (uint32_t i = 0; i < reading->n_words; i++) {
-		if (reading->words[i])
-			report_word(judge, VIOLATION_TAIL, reading, i, "zero past the length");
-	}
+	uint32_t i = 0;
+	while (i < reading->n_words && reading->words[i] == 0)
+		i++;
+	if (i < reading->n_words)
+		report_word(judge, VIOLATION_TAIL, reading, i, "zero past the length");
 }
 
 /* ---- The rest ---- */

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,18 +46,27 @@ static int cannot(const char *what, int err)
 	return err;
 }
 
-/* Two descriptors for each region; and beyond the hard limit if we may. */
-static void raise_descriptor_limit(const struct options *options)
+/* Two descriptors for each region; and beyond the hard limit if we may. Some regions can do with
+ * one. */
+static int raise_descriptor_limit(const struct options *options)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
+		return cannot("learn the limit of open files", -errno);
 	rlim_t wanted = 2 * (rlim_t)options->n_regions + options->n_clients + 256;
 	struct rlimit more = { .rlim_cur = wanted, .rlim_max = wanted };
 	if (wanted > limit.rlim_max && setrlimit(RLIMIT_NOFILE, &more) == 0)
-		return;
+		return 0;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	rlim_t needed = server_least_descriptors(options);
+	if (limit.rlim_cur >= needed)
+		return 0;
+	fprintf(stderr,
+		"uffd-guard-stress: %u regions need %llu open files, and the limit is %llu; raise "
+		"it (ulimit -n), or use fewer --regions\n",
+		options->n_regions, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+	return -EMFILE;
 }
 
 static int give_up_privileges(void)
@@ -98,17 +108,40 @@ static void on_file(uint32_t file, int fd, void *data)
 	server_take_file(&run->server, file, fd);
 }
 
+static int take_files_of(struct run *run, struct client *client, const struct pollfd *fd)
+{
+	if (client->n_received == client->n_files || !fd->revents)
+		return 0;
+	int err = client_receive_files(client, on_file, run);
+	return err ? cannot("take over the files of a client (is there room for them in memory?)",
+			     err)
+		   : 0;
+}
+
+/* From whoever has sent some. Not one client after the other: all that is under way counts against
+ * one limit, and those whose turn it is not would keep the one whose turn it is from sending. */
 static int take_files(struct run *run)
 {
-	for (unsigned i = 0; i < run->options->n_clients; i++) {
-		int err = client_receive_files(&run->clients[i], on_file, run);
-		if (err)
-			return cannot("take over the files of a client (is there room for them in "
-				      "memory, and "
-				      "is the limit of open files high enough?)",
-				err);
+	unsigned n_clients = run->options->n_clients;
+	struct pollfd *fds = calloc(n_clients, sizeof(*fds));
+	int err = fds ? 0 : cannot("start", -ENOMEM);
+	for (unsigned n_complete = 0; !err && n_complete < n_clients;) {
+		for (unsigned i = 0; i < n_clients; i++) {
+			const struct client *client = &run->clients[i];
+			bool is_complete = client->n_received == client->n_files;
+			fds[i].fd = is_complete ? -1 : client->socket;
+			fds[i].events = POLLIN;
+		}
+		poll(fds, n_clients, -1);
+		n_complete = 0;
+		for (unsigned i = 0; i < n_clients && !err; i++) {
+			struct client *client = &run->clients[i];
+			err = take_files_of(run, client, &fds[i]);
+			n_complete += client->n_received == client->n_files;
+		}
 	}
-	return 0;
+	free(fds);
+	return err;
 }
 
 static void look_after_clients(struct run *run)
@@ -209,8 +242,9 @@ static int run_server(struct run *run)
 static int prepare(struct run *run)
 {
 	const struct options *options = run->options;
-	raise_descriptor_limit(options);
-	int err = options->unprivileged ? give_up_privileges() : 0;
+	int err = raise_descriptor_limit(options);
+	if (!err && options->unprivileged)
+		err = give_up_privileges();
 	if (err)
 		return err;
 	block_end_signals(&run->end_signals);

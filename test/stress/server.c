@@ -144,12 +144,17 @@ static void close_descriptor(struct slot *slot)
 	slot->fd = -1;
 }
 
+uint64_t server_least_descriptors(const struct options *options)
+{
+	return (uint64_t)options->n_regions + options->n_clients + DESCRIPTORS_OF_OUR_OWN;
+}
+
 /* Each region has a descriptor of its own. For how many files is there room for ours as well? */
 static unsigned count_keepable(const struct server *server)
 {
 	struct rlimit limit;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	uint64_t needed = server->n_slots + server->options->n_clients + DESCRIPTORS_OF_OUR_OWN;
+	uint64_t needed = server_least_descriptors(server->options);
 	uint64_t left = limit.rlim_cur > needed ? limit.rlim_cur - needed : 0;
 	return left < server->n_slots ? (unsigned)left : server->n_slots;
 }

@@ -35,6 +35,8 @@ struct server {
 	_Atomic uint64_t pages_lost[N_ATTACKS + 1]; /* past the end of the file, by attack */
 };
 
+/* Open files that a run needs at least. */
+uint64_t server_least_descriptors(const struct options *options);
 /* Before the clients' files come. 0 or a negative errno. */
 int server_init(struct server *server, const struct options *options, struct control *control);
 void server_take_file(struct server *server, uint32_t file, int fd);
