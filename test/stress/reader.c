@@ -6,8 +6,7 @@
  * What makes a reading judgeable is the order of things. Knowledge comes before the words: the
  * floors (which rewrite of a page is the oldest that may be seen), the counters that tell whether
  * someone interfered, the client's word that the file is whole. Afterwards the counters are looked
- * at again, and if they have moved, that check is not made. The last of the actions below shows how
- * often each check was made.
+ * at again, and if they have moved, that check is not made. The report shows how often each was.
  */
 #include "reader.h"
 

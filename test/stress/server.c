@@ -54,8 +54,8 @@ static void count_truncated(
 }
 
 /* Nothing but an end of the file can make bytes of a memfd unreadable, and no file that was never
- * cut ends before its own pages do. A range that covers all may be a summary (see
- * uffd_guard_dispatch). */
+ * cut ends before its own pages do. A range from the region's first byte may be a summary
+ * (see uffd_guard_dispatch). */
 static void judge_loss(struct server *server, const struct slot *slot,
 	const struct uffd_guard_event *event, uint64_t start)
 {

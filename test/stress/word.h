@@ -8,7 +8,6 @@
 #define WORD_SEQ_BITS	 26
 #define WORD_PAGE_BITS	 18
 #define WORD_WRITER_BITS 14
-#define WORD_MOST_PAGES	 (UINT32_C(1) << WORD_PAGE_BITS)
 #define WORD_MOST_WRITER ((UINT32_C(1) << WORD_WRITER_BITS) - 1)
 
 /* Where a word stands: who may write it, and where in the file. */
