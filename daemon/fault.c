@@ -65,8 +65,8 @@ static struct window window_for(const struct uffd_guard_region *region, size_t p
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
 }
 
-int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, struct answer *answer,
-	struct ahead *ahead)
+int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t address,
+	struct answer *answer, struct ahead *ahead)
 {
 	uint32_t ticket;
 	*answer = (struct answer){ .start = 0, .end = 0 };
@@ -88,7 +88,7 @@ int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, str
 	return err;
 }
 
-void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahead)
+void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct ahead *ahead)
 {
 	uint32_t ticket;
 	struct uffd_guard_region *region = enter_region(guard, ahead->address, &ticket);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct staging;
 struct uffd_guard;
 
 /* Addresses that are in place, and whose waiters are awake. */
@@ -19,8 +20,8 @@ struct ahead {
 
 /* Handler thread only. 0, or an error because of which this fault cannot be answered, nor any
  * other. Leaves *ahead as it is unless the reader is one that goes on. */
-int fault_answer(struct uffd_guard *guard, void *staging, uintptr_t address, struct answer *answer,
-	struct ahead *ahead);
+int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t address,
+	struct answer *answer, struct ahead *ahead);
 
 /* Handler thread only. Fill a piece of *ahead, and take it off. */
-void fault_fill_ahead(struct uffd_guard *guard, void *staging, struct ahead *ahead);
+void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct ahead *ahead);

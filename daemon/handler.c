@@ -35,7 +35,7 @@ struct handler {
 	struct uffd_guard *guard;
 	pthread_t thread;
 	struct loop loop;
-	void *staging;
+	struct staging *staging;
 	struct ahead ahead;
 	bool may_use_io_uring;
 
@@ -209,7 +209,9 @@ int handler_start(struct uffd_guard *guard, bool may_use_io_uring, struct handle
 	fresh->staging = staging_create();
 	if (!fresh->staging)
 		goto err_handler;
-	memset(fresh->staging, 0, STAGING_SIZE); /* its pages are there before a fault needs them */
+	staging_is_huge(fresh->staging);
+	memset(fresh->staging->memory, 0,
+		STAGING_SIZE); /* pages are there before a fault needs them */
 
 	fresh->loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fresh->loop.wake_fd < 0) {

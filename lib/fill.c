@@ -105,45 +105,8 @@ static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
 	return n;
 }
 
-/* A piece that was read whole, where a huge page fits. One with pages of zeros only if these are
- * known to be data: a hole is to cost no memory. */
-static bool is_huge(const struct fill *fill, size_t first, const char *bytes, size_t n_pages)
-{
-	const struct uffd_guard_region *region = fill->region;
-	const size_t length = n_pages * page_size();
-	bool is_zero;
-
-	if (length != STAGING_SIZE ||
-		region_address(region, first * page_size()) % STAGING_SIZE != 0)
-		return false;
-	if (count_alike(bytes, n_pages, &is_zero) == n_pages && !is_zero)
-		return true;
-	return source_is_data(&region->source, first * page_size(), length);
-}
-
-/* Answers how many pages are in place. */
-static size_t put_huge(struct fill *fill, size_t first)
-{
-	struct uffd_guard_region *region = fill->region;
-	size_t n = install_huge(region->guard, region_address(region, first * page_size()),
-			   fill->staging) /
-		   page_size();
-	region_count_held(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
-	stats_add(&region->guard->stats.pages_moved, n);
-	note_filled(fill, first, first + n);
-	return n;
-}
-
-/* @bytes: the beginning of the staging. */
 static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
 {
-	if (is_huge(fill, first, bytes, n_pages)) {
-		size_t n = put_huge(fill, first);
-		first += n;
-		bytes += n * page_size();
-		n_pages -= n;
-	}
-
 	int err = 0;
 	while (n_pages > 0 && !err) {
 		bool is_zero;
@@ -153,6 +116,44 @@ static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t 
 		first += n;
 		n_pages -= n;
 	}
+	return err;
+}
+
+/* A piece as large as a huge page, where one fits in, and staging that is one. */
+static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
+{
+	const struct uffd_guard_region *region = fill->region;
+	return n_pages * page_size() == STAGING_SIZE &&
+	       region_address(region, first * page_size()) % STAGING_SIZE == 0 &&
+	       atomic_load_explicit(&region->guard->can_move, memory_order_relaxed) &&
+	       staging_is_huge(fill->staging);
+}
+
+/* With pages of zeros only if these are known to be data: a hole is to cost no memory. */
+static bool is_data(const struct fill *fill, size_t first, size_t n_pages)
+{
+	bool is_zero;
+	if (count_alike(fill->staging->memory, n_pages, &is_zero) == n_pages && !is_zero)
+		return true;
+	return source_is_data(&fill->region->source, first * page_size(), n_pages * page_size());
+}
+
+/* All of the staging, which is one huge page: moved, and what does not move is copied. */
+static int put_huge(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const uintptr_t address = region_address(region, first * page_size());
+	const size_t done = install_huge(region->guard, address, fill->staging->memory),
+		     n = done / page_size();
+
+	region_count_held(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
+	stats_add(&region->guard->stats.pages_moved, n);
+	note_filled(fill, first, first + n);
+	int err = n < n_pages
+			  ? put_bytes(fill, first + n, fill->staging->memory + done, n_pages - n)
+			  : 0;
+	if (n > 0)
+		staging_renew(fill->staging);
 	return err;
 }
 
@@ -215,11 +216,12 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	}
 
 	size_t got;
-	int err = source_read(&region->source, start, fill->staging, end - start, &got);
+	const bool is_movable = may_move(fill, first, *n_pages);
+	int err = source_read(&region->source, start, fill->staging->memory, end - start, &got);
 	if (err == -EFAULT)
 		err = -ENOMEM; /* it is the staging that the kernel has no page for */
 	stats_add(&region->guard->stats.bytes_read, got);
-	char *bytes = fill->staging;
+	char *bytes = fill->staging->memory;
 	/* What an earlier fill left in the staging is another client's. */
 	memset(bytes + got, 0, page_ceil(got) - got);
 
@@ -238,6 +240,8 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 		int data_err = put_bytes(fill, first, bytes, n_data);
 		return lost_err ? lost_err : data_err;
 	}
+	if (is_movable && n_data == *n_pages && is_data(fill, first, n_data))
+		return put_huge(fill, first, n_data);
 	err = put_bytes(fill, first, bytes, n_data);
 	return err || n_data == *n_pages ? err : put_zeros(fill, first + n_data, *n_pages - n_data);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct staging;
 struct uffd_guard_region;
 
 #define FILL_ALL_ASKED	SIZE_MAX
@@ -11,10 +12,10 @@ struct uffd_guard_region;
 
 struct fill {
 	struct uffd_guard_region *region;
-	void *staging; /* of STAGING_SIZE */
-	size_t asked;  /* the page that a thread waits for, filled whatever presence says; the rest
-			  is  ahead of time. FILL_ALL_ASKED: somebody wants every page;
-			     FILL_NONE_ASKED: nobody yet */
+	struct staging *staging;
+	size_t asked; /* the page that a thread waits for, filled whatever presence says; the rest
+			 is  ahead of time. FILL_ALL_ASKED: somebody wants every page;
+			    FILL_NONE_ASKED: nobody yet */
 	size_t asked_end; /* out: pages [asked, asked_end) are in place, and who waited for them is
 			     awake */
 };

@@ -23,7 +23,8 @@
 
 /* ---- Filling on the caller's thread ---- */
 
-static int fill_all(struct uffd_guard_region *region, void *staging, size_t first, size_t n_pages)
+static int fill_all(
+	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
 {
 	struct fill fill = { .region = region, .staging = staging, .asked = FILL_ALL_ASKED };
 	uint32_t ticket = epoch_enter(&region->fills);
@@ -37,7 +38,7 @@ static int fill_all(struct uffd_guard_region *region, void *staging, size_t firs
 /* Take pages away and fill them again at once: who populated them relies on their being there. */
 static int replace_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
-	void *staging = staging_borrow(&region->guard->staging);
+	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;
 
@@ -229,7 +230,7 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 	int err = region_check_range(region, offset, length);
 	if (err || length == 0)
 		return err;
-	void *staging = staging_borrow(&region->guard->staging);
+	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;
 

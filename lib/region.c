@@ -176,6 +176,10 @@ static int make_accessible(struct uffd_guard_region *region)
 		madvise(address, size, MADV_DONTDUMP) < 0 ||
 		mprotect(address, size, PROT_READ | PROT_WRITE) < 0)
 		return -errno;
+	/* So that a load which faults leaves the place for a huge page free. A store would have the
+	 * kernel make one, clear it and throw it away. */
+	if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
+		madvise(address, size, MADV_HUGEPAGE);
 	/* A handler that gave up before the region was in its table has not seen it. */
 	return guard_check(region->guard);
 }

@@ -370,7 +370,7 @@ END_TEST
 /* An area that a huge page fits into, and staging full of the area's source. */
 struct huge {
 	struct area area;
-	unsigned char *staging;
+	struct staging *staging;
 };
 
 static bool huge_start(struct huge *huge, bool is_in_small_pages)
@@ -393,8 +393,8 @@ static bool huge_start(struct huge *huge, bool is_in_small_pages)
 	huge->staging = staging_create();
 	ck_assert_ptr_nonnull(huge->staging);
 	if (is_in_small_pages)
-		assert_ok(madvise(huge->staging, STAGING_SIZE, MADV_NOHUGEPAGE));
-	memcpy(huge->staging, huge->area.source, STAGING_SIZE);
+		assert_ok(madvise(huge->staging->memory, STAGING_SIZE, MADV_NOHUGEPAGE));
+	memcpy(huge->staging->memory, huge->area.source, STAGING_SIZE);
 	return true;
 }
 
@@ -406,7 +406,7 @@ static void huge_stop(struct huge *huge)
 
 static size_t install_staging(struct huge *huge)
 {
-	return install_huge(huge->area.guard, (uintptr_t)huge->area.data, huge->staging);
+	return install_huge(huge->area.guard, (uintptr_t)huge->area.data, huge->staging->memory);
 }
 
 START_TEST(staging_of_any_pages_is_moved_whole_and_wakes_who_waits)
@@ -421,7 +421,7 @@ START_TEST(staging_of_any_pages_is_moved_whole_and_wakes_who_waits)
 	for (size_t i = 0; i < huge.area.n_pages; i++)
 		assert_page_is(&huge.area, i, page_value(i));
 	/* What comes next into the staging is seen there alone. */
-	memset(huge.staging, 200, STAGING_SIZE);
+	memset(huge.staging->memory, 200, STAGING_SIZE);
 	assert_page_is(&huge.area, 300, page_value(300));
 	huge_stop(&huge);
 }
@@ -442,7 +442,7 @@ START_TEST(what_is_in_the_way_of_a_move_is_no_obstacle_to_the_copy_after_it)
 	ck_assert_uint_le(moved, 100 * huge.area.page);
 	ck_assert(atomic_load(&huge.area.guard->can_move));
 	assert_ok(install_copy(huge.area.guard, (uintptr_t)huge.area.data + moved,
-		(char *)huge.staging + moved, STAGING_SIZE - moved, &done));
+		huge.staging->memory + moved, STAGING_SIZE - moved, &done));
 	ck_assert_uint_eq(moved + done, STAGING_SIZE);
 	for (size_t i = 0; i < huge.area.n_pages; i++)
 		assert_page_is(&huge.area, i, i == 100 ? 200 : page_value(i));
@@ -458,7 +458,7 @@ START_TEST(guard_that_cannot_move_leaves_the_staging_alone)
 		return;
 	atomic_store(&huge.area.guard->can_move, false);
 	ck_assert_uint_eq(install_staging(&huge), 0);
-	ck_assert_int_eq(memcmp(huge.staging, huge.area.source, STAGING_SIZE), 0);
+	ck_assert_int_eq(memcmp(huge.staging->memory, huge.area.source, STAGING_SIZE), 0);
 	ck_assert(!is_resident(&huge.area, 0));
 	huge_stop(&huge);
 }
