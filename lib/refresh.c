@@ -125,14 +125,13 @@ static int refresh_held(
 	return err;
 }
 
-int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+static int refresh_filled(
+	struct uffd_guard_region *region, uint64_t offset, uint64_t length, bool is_sparse)
 {
 	/* The range was checked before the lock was taken; the region may have been resized since.
 	 */
 	const size_t page = page_size();
 	const uint64_t end = min_u64(offset + length, atomic_load(&region->length));
-	const bool is_sparse = source_is_sparse(&region->source);
-
 	int err = 0;
 	for (uint64_t next; offset < end && !err; offset = next) {
 		size_t first = offset / page, n_pages;
@@ -145,6 +144,11 @@ int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 			err = refresh_held(region, offset, next, is_sparse);
 	}
 	return err;
+}
+
+int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	return refresh_filled(region, offset, length, source_is_sparse(&region->source));
 }
 
 int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
@@ -168,10 +172,20 @@ static int compare_spans(const void *left, const void *right)
 	return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
+static bool are_sorted(const struct uffd_guard_span *spans, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (spans[i].offset < spans[i - 1].offset)
+			return false;
+	}
+	return true;
+}
+
 /* Sorts spans, joins what touches, and answers how many are left. */
 static size_t merge_spans(struct uffd_guard_span *spans, size_t n)
 {
-	qsort(spans, n, sizeof(*spans), compare_spans);
+	if (!are_sorted(spans, n))
+		qsort(spans, n, sizeof(*spans), compare_spans);
 	size_t last = 0;
 	for (size_t i = 1; i < n; i++) {
 		uint64_t end = spans[last].offset + spans[last].length;
@@ -190,8 +204,9 @@ static int refresh_merged(
 	int err = 0;
 	pthread_mutex_lock(&region->lock);
 	epoch_synchronize(&region->fills);
+	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
 	for (size_t i = 0; i < n_spans && !err; i++)
-		err = refresh_range(region, spans[i].offset, spans[i].length);
+		err = refresh_filled(region, spans[i].offset, spans[i].length, is_sparse);
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "bench.h"
+#include "pools.h"
+#include "touch.h"
+
+/* What a series is measured on: at one n. */
+struct cost {
+	struct bench *bench;
+	size_t n;
+	int fd;
+	struct uffd_guard_region *region;
+	struct pools pools;
+	struct touches touches;
+	struct uffd_guard_span *spans;
+};
+
+struct cost_kind {
+	const char *title, *unit;
+	double expected; /* exponent */
+	size_t first, last;
+	/* A negative errno, or 0. Whatever it answers, finish follows. */
+	int (*prepare)(struct cost *cost);
+	double (*sample)(struct cost *cost); /* nanoseconds, or a negative errno */
+	void (*finish)(struct cost *cost);
+};
+
+extern const struct cost_kind cost_kinds[]; /* ends with one without title */

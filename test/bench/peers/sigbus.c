@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What display servers do today: map the file, and where it ends let a handler of SIGBUS put a page
+ * of zeros in its place. The handler is the whole process's, so a thread says before it reads where
+ * it is going to; a signal from elsewhere is for whoever handled it before.
+ */
+#include "../peer.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct sigbus {
+	char *data;
+	size_t length;
+};
+
+static _Thread_local const struct sigbus *current;
+static struct sigaction before;
+static unsigned n_open;
+static uintptr_t page_mask;
+
+static void on_sigbus(int signal, siginfo_t *info, void *context)
+{
+	const struct sigbus *access = current;
+	uintptr_t address = (uintptr_t)info->si_addr;
+	(void)context;
+
+	if (!access || address - (uintptr_t)access->data >= access->length) {
+		sigaction(signal, &before, NULL); /* and the load is tried again */
+		return;
+	}
+	void *page = (char *)info->si_addr - (address & page_mask);
+	if (mmap(page, page_mask + 1, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) ==
+		MAP_FAILED)
+		_exit(EXIT_FAILURE);
+}
+
+static void install(void)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus,
+		.sa_flags = SA_SIGINFO | SA_NODEFER };
+	page_mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+	if (n_open++ == 0)
+		sigaction(SIGBUS, &action, &before);
+}
+
+static void *sigbus_open(int fd, size_t length)
+{
+	struct sigbus *map = malloc(sizeof(*map));
+	if (!map)
+		return NULL;
+	*map = (struct sigbus){
+		.data = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0),
+		.length = length,
+	};
+	if (map->data == MAP_FAILED) {
+		free(map);
+		return NULL;
+	}
+	install();
+	return map;
+}
+
+static const char *sigbus_begin(void *self, const struct damage *damage)
+{
+	struct sigbus *map = self;
+	(void)damage;
+	current = map;
+	return map->data;
+}
+
+static void sigbus_end(void *self)
+{
+	(void)self;
+	current = NULL;
+}
+
+static void sigbus_close(void *self)
+{
+	struct sigbus *map = self;
+	if (--n_open == 0)
+		sigaction(SIGBUS, &before, NULL);
+	munmap(map->data, map->length);
+	free(map);
+}
+
+const struct peer peer_sigbus = {
+	.name = "sigbus",
+	.open = sigbus_open,
+	.begin = sigbus_begin,
+	.end = sigbus_end,
+	.close = sigbus_close,
+};

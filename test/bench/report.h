@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "bench.h"
+#include "growth.h"
+#include "rows.h"
+#include "sampling.h"
+
+/* How results are told, as they come. */
+struct report {
+	void (*begin)(const struct bench *bench);
+	/* @err: it could not even begin, a negative errno. */
+	void (*row)(const struct row *row, struct contest *contest, int err);
+	void (*faults)(struct fault_growth *growth);
+	void (*cost)(const struct cost_growth *growth);
+	void (*chart)(const char *path);
+	void (*end)(void);
+};
+
+extern const struct report report_table, report_json;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Measuring side by side. A machine is now faster, now slower, so contenders take turns: a round
+ * runs each of them once, every round begins with another one, and what slows a round slows all.
+ * The first round warms up and is thrown away. Medians are compared, and a row that is steady early
+ * leaves its time to nobody: a shorter run is an answer too.
+ */
+#include "sampling.h"
+
+#include "clock.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEADY 0.03
+
+void contender_give_up(struct contender *contender, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(contender->why_not, sizeof(contender->why_not), format, args);
+	va_end(args);
+}
+
+struct contender *contest_add(struct contest *contest, const char *name,
+	double (*sample)(struct contender *), void *self, void (*close)(void *))
+{
+	int err = errno;
+	struct contender *contender = &contest->contenders[contest->n++];
+	*contender = (struct contender){ .sample = sample, .self = self, .close = close };
+	snprintf(contender->name, sizeof(contender->name), "%s", name);
+	if (!self)
+		contender_give_up(contender, "%s", strerror(err));
+	return contender;
+}
+
+static void take_sample(struct contender *contender, unsigned round)
+{
+	if (contender->why_not[0])
+		return;
+	if (round == 1) /* what the warm-up left */
+		contender->singles.n = 0;
+	double value = contender->sample(contender);
+	if (value < 0)
+		contender_give_up(contender, "%s", strerror((int)-value));
+	else if (round > 0)
+		series_add(&contender->samples, value);
+}
+
+static void run_round(struct contest *contest, unsigned round)
+{
+	for (unsigned i = 0; i < contest->n; i++)
+		take_sample(&contest->contenders[(i + round) % contest->n], round);
+}
+
+static bool is_over(struct contest *contest, uint64_t deadline)
+{
+	if (contest->contenders[0].why_not[0])
+		return true;
+	if (contest->n_rounds < LEAST_ROUNDS)
+		return false;
+	return contest_spread(contest) < STEADY || clock_ns() >= deadline;
+}
+
+void contest_run(struct contest *contest, const char *id, uint64_t deadline)
+{
+	progress_show("%s: warming up", id);
+	run_round(contest, 0);
+	while (!is_over(contest, deadline)) {
+		contest->n_rounds++;
+		run_round(contest, contest->n_rounds);
+		progress_show("%s: round %u, %.2f, spread %.1f %%", id, contest->n_rounds,
+			contest_ratio(contest), 100 * contest_spread(contest));
+	}
+	progress_clear();
+}
+
+double contest_ratio(struct contest *contest)
+{
+	struct contender *ours = &contest->contenders[0],
+			 *against = &contest->contenders[contest->against];
+	if (contest->n == 0 || ours->why_not[0] || against->why_not[0])
+		return NAN;
+	return series_median(&ours->samples) / series_median(&against->samples);
+}
+
+double contest_spread(struct contest *contest)
+{
+	return fmax(series_spread(&contest->contenders[0].samples),
+		series_spread(&contest->contenders[contest->against].samples));
+}
+
+void contest_finish(struct contest *contest)
+{
+	for (unsigned i = 0; i < contest->n; i++) {
+		struct contender *contender = &contest->contenders[i];
+		if (contender->close && contender->self)
+			contender->close(contender->self);
+		series_finish(&contender->samples);
+		series_finish(&contender->singles);
+	}
+	if (contest->detach)
+		contest->detach(contest->attached);
+	*contest = (struct contest){ .n = 0 };
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "series.h"
+
+#include <stdint.h>
+
+#define MOST_CONTENDERS 12
+#define LEAST_ROUNDS	10
+
+/* One way to do the work of a row. */
+struct contender {
+	char name[40];
+	/* Do the work once: nanoseconds (or bytes, or whatever the row is about), or a negative
+	 * errno. May add to ->singles. */
+	double (*sample)(struct contender *contender);
+	void *self;
+	void (*close)(void *self);
+	char why_not[96]; /* not empty: it does not run */
+
+	struct series samples,
+		singles; /* singles: of one fault each, where the row is about these */
+};
+
+/* All that run in a row. The first is ours. */
+struct contest {
+	struct contender contenders[MOST_CONTENDERS];
+	unsigned n;
+	unsigned against; /* number of the contender that ours is divided by */
+	unsigned n_rounds;
+	void *attached; /* something that contenders share */
+	void (*detach)(void *attached);
+};
+
+/* @self NULL: it could not be opened, and errno says why. Takes @self over. */
+struct contender *contest_add(struct contest *contest, const char *name,
+	double (*sample)(struct contender *), void *self, void (*close)(void *));
+__attribute__((format(printf, 2, 3))) void contender_give_up(
+	struct contender *contender, const char *format, ...);
+
+/* Every contender once a round, and rounds until ours and the one it is compared with are steady,
+ * or it is @deadline on the clock. */
+void contest_run(struct contest *contest, const char *id, uint64_t deadline);
+/* Ours divided by the other; NAN if either did not run. */
+double contest_ratio(struct contest *contest);
+/* The larger one of the two. */
+double contest_spread(struct contest *contest);
+void contest_finish(struct contest *contest);
