@@ -120,7 +120,10 @@ static void give_up(struct handler *handler)
 			region, 0, atomic_load(&region->length), UFFD_GUARD_LOST_HANDLER, 0);
 	}
 	range_table_for_each (range, &guard->ranges) {
-		uffd_unregister(&guard->uffd, range->start, range->end - range->start);
+		uintptr_t start = region_address(
+			region_of_range(range), region_direct_end(region_of_range(range)));
+		if (start < range->end)
+			uffd_unregister(&guard->uffd, start, range->end - start);
 	}
 	epoch_leave(&guard->lookups, lookup);
 }

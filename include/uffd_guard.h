@@ -142,9 +142,9 @@ struct uffd_guard_map_options {
  * Errors: -EBADF not a descriptor, or O_PATH; -EACCES open for writing only; -ENODEV not a regular
  * file of the kinds above (pipe, socket, directory, device, memfd_secret, dma-buf, file on another
  * file system); -EINVAL length 0, offset or addr not page aligned, addr without FIXED_NOREPLACE,
- * reserve < length; -EOVERFLOW offset + length or offset + reserve beyond what a file offset holds;
- * -EEXIST FIXED_NOREPLACE and something is mapped there; -EOPNOTSUPP for what this release does not
- * have; -EMFILE, -ENFILE, -ENOMEM (memory, or vm.max_map_count)
+ * SEAL without DIRECT, reserve < length; -EOVERFLOW offset + length or offset + reserve beyond what
+ * a file offset holds; -EEXIST FIXED_NOREPLACE and something is mapped there; -EOPNOTSUPP for what
+ * this release does not have; -EMFILE, -ENFILE, -ENOMEM (memory, or vm.max_map_count)
  */
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	const struct uffd_guard_map_options *options, struct uffd_guard_region **region);
@@ -164,9 +164,17 @@ void *uffd_guard_region_data(const struct uffd_guard_region *region);
 size_t uffd_guard_region_length(const struct uffd_guard_region *region);
 
 enum uffd_guard_mode {
-	UFFD_GUARD_MODE_LAZY,	/* pages are read when first touched */
-	UFFD_GUARD_MODE_DIRECT, /* not in this release */
-	UFFD_GUARD_MODE_EAGER	/* not in this release */
+	/* Pages are read when first touched, and stay as they are until refreshed. */
+	UFFD_GUARD_MODE_LAZY,
+	/* With UFFD_GUARD_MAP_DIRECT, a file on tmpfs (no hugetlb) that has F_SEAL_SHRINK and
+	 * covers the length: the file's own pages, always up to date; refresh and populate have
+	 * nothing to do. Judged again by resize(): what lies behind the file's end then is as in
+	 * LAZY. A hole that is read becomes memory of the client's file. The last page shows the
+	 * file also behind the length. Without UFFD_GUARD_MAP_WRITE, a page stored to is a copy
+	 * from then on, until it is discarded. A child of fork() goes on seeing the file. */
+	UFFD_GUARD_MODE_DIRECT,
+	/* Not in this release. */
+	UFFD_GUARD_MODE_EAGER
 };
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region);
 

@@ -129,9 +129,10 @@ static int refresh_filled(
 	struct uffd_guard_region *region, uint64_t offset, uint64_t length, bool is_sparse)
 {
 	/* The range was checked before the lock was taken; the region may have been resized since.
-	 */
+	 * What is direct is up to date by itself. */
 	const size_t page = page_size();
 	const uint64_t end = min_u64(offset + length, atomic_load(&region->length));
+	offset = max_u64(offset, region_direct_end(region));
 	int err = 0;
 	for (uint64_t next; offset < end && !err; offset = next) {
 		size_t first = offset / page, n_pages;
@@ -252,7 +253,8 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 	/* A grace period for each piece: who waits for us waits no longer than for a fault. */
 	const size_t page = page_size(), most = STAGING_SIZE / page;
 	const size_t end = page_ceil(offset + length) / page;
-	for (size_t first = offset / page, n; first < end && !err; first += n) {
+	const size_t begin = max_u64(offset, region_direct_end(region)) / page;
+	for (size_t first = begin, n; first < end && !err; first += n) {
 		n = min_u64(most, end - first);
 		err = fill_all(region, staging, first, n);
 	}
@@ -272,6 +274,7 @@ static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint
 	uint64_t last = max_u64(first, end == length ? page_ceil(end) : page_floor(end));
 
 	int err = refresh_range(region, offset, first - offset);
+	/* Of what is direct, only copies go that stores have made. */
 	if (!err && last > first)
 		err = region_drop_pages(region, first / page_size(), (last - first) / page_size());
 	if (!err && end > last)

@@ -8,6 +8,7 @@
  */
 #include "region.h"
 
+#include "direct.h"
 #include "fill.h"
 #include "guard.h"
 #include "options.h"
@@ -25,7 +26,7 @@
 	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
 		UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE |                         \
 		UFFD_GUARD_MAP_POPULATE)
-#define FLAGS_LATER (UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL | UFFD_GUARD_MAP_ANY_FILE)
+#define FLAGS_LATER UFFD_GUARD_MAP_ANY_FILE
 
 /* ---- References ---- */
 
@@ -85,15 +86,20 @@ static int madvise_dontneed(void *address, size_t length)
 	return -errno;
 }
 
+void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
+	atomic_fetch_sub(&region->bytes_resident, held);
+	stats_sub(&region->guard->stats.bytes_resident, held);
+}
+
 int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
 	 * mistake. */
-	size_t page = page_size();
-	size_t held = presence_clear(&region->presence, first, n_pages) * page;
-	atomic_fetch_sub(&region->bytes_resident, held);
-	stats_sub(&region->guard->stats.bytes_resident, held);
-	return madvise_dontneed((void *)region_address(region, first * page), n_pages * page);
+	region_forget_pages(region, first, n_pages);
+	return madvise_dontneed(
+		(void *)region_address(region, first * page_size()), n_pages * page_size());
 }
 
 /* ---- map ---- */
@@ -101,6 +107,8 @@ int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_p
 static int check_options(const struct uffd_guard_map_options *options, size_t length)
 {
 	if (length == 0 || options->flags & ~FLAGS_KNOWN)
+		return -EINVAL;
+	if (options->flags & UFFD_GUARD_MAP_SEAL && !(options->flags & UFFD_GUARD_MAP_DIRECT))
 		return -EINVAL;
 	if (options->flags & FLAGS_LATER || options->max_resident)
 		return -EOPNOTSUPP;
@@ -162,12 +170,11 @@ static void release_addresses(const struct range *range)
 
 /* Registered, and only then accessible. A child of fork() sees zeros in all of it; a core dump
  * leaves it out. */
-static int make_accessible(struct uffd_guard_region *region)
+int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
 {
-	void *address = (void *)region->range.start;
-	size_t size = region_reserve(region);
+	void *address = (void *)region_address(region, offset);
 
-	int err = uffd_register(&region->guard->uffd, region->range.start, size);
+	int err = uffd_register(&region->guard->uffd, (uintptr_t)address, size);
 	if (err)
 		return handler_gave_up(region->guard->handler) ? -EIO : err;
 	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
@@ -222,7 +229,9 @@ static int map_region(
 	if (err)
 		goto err_range;
 	enlist(region);
-	err = make_accessible(region);
+	err = region_make_accessible(region, 0, reserve);
+	if (!err)
+		direct_extend(region);
 	if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
 		err = uffd_guard_populate(region, 0, region->length);
 	if (err)
@@ -307,8 +316,8 @@ size_t uffd_guard_region_length(const struct uffd_guard_region *region)
 
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region)
 {
-	(void)region;
-	return UFFD_GUARD_MODE_LAZY;
+	return region && region_direct_end(region) > 0 ? UFFD_GUARD_MODE_DIRECT
+						       : UFFD_GUARD_MODE_LAZY;
 }
 
 uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
@@ -323,20 +332,25 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 {
 	size_t before = atomic_exchange(&region->length, length);
 	epoch_synchronize(&region->fills); /* those that worked with the old length */
+	int err = direct_retract(region);
+	if (err)
+		return err;
 
 	/* Pages behind the shorter of the two hold zeros that a stray access made, or bytes that
 	 * leave. */
 	size_t shorter = min_u64(before, length), longer = max_u64(before, length);
-	uint64_t boundary = page_ceil(shorter);
-	int err = 0;
-	if (page_ceil(longer) > boundary)
-		err = region_drop_pages(region, boundary / page_size(),
-			(page_ceil(longer) - boundary) / page_size());
-	if (err)
-		return err;
-	uint64_t rest = min_u64(boundary, longer) - shorter;
-	return length > before ? refresh_range(region, before, rest)
-			       : refresh_zeros(region, length, rest);
+	uint64_t boundary = max_u64(page_ceil(shorter), region_direct_end(region)),
+		 end = page_ceil(longer);
+	if (end > boundary)
+		err = region_drop_pages(
+			region, boundary / page_size(), (end - boundary) / page_size());
+	uint64_t rest = min_u64(page_ceil(shorter), longer) - shorter;
+	if (!err && shorter >= region_direct_end(region))
+		err = length > before ? refresh_range(region, before, rest)
+				      : refresh_zeros(region, length, rest);
+	if (!err)
+		direct_extend(region);
+	return err;
 }
 
 int uffd_guard_resize(struct uffd_guard_region *region, size_t length)

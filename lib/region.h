@@ -15,6 +15,10 @@ struct uffd_guard_region {
 	struct range range; /* all of the reserve */
 	struct source source;
 	_Atomic size_t length; /* within the reserve; written under lock */
+	/* Bytes from the beginning that are the file itself, in whole pages (direct.c); written
+	 * under lock. What this file and its like say of fills, presence and refresh is about the
+	 * rest. */
+	_Atomic uint64_t direct_end;
 	uint32_t flags;
 	void *user_data;
 
@@ -43,6 +47,11 @@ static inline uintptr_t region_address(const struct uffd_guard_region *region, u
 	return region->range.start + offset;
 }
 
+static inline uint64_t region_direct_end(const struct uffd_guard_region *region)
+{
+	return atomic_load(&region->direct_end);
+}
+
 static inline size_t region_reserve(const struct uffd_guard_region *region)
 {
 	return region->range.end - region->range.start;
@@ -63,3 +72,9 @@ void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64
 
 /* Take pages away; what they hold is gone, and a touch brings them back from the file. */
 int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
+
+/* Note pages as absent: they are being taken away, or are no longer ours. */
+void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
+
+/* Register a part that is mapped without access, and only then allow access. */
+int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size);

@@ -35,14 +35,15 @@ static int check_access(int fd, int *flags)
 	return (*flags & O_ACCMODE) == O_WRONLY ? -EACCES : 0;
 }
 
-static int check_kind(int fd, struct stat *st)
+static int check_kind(int fd, struct stat *st, bool *is_hugetlb)
 {
 	struct statfs fs;
 	if (fstat(fd, st) < 0 || fstatfs(fd, &fs) < 0)
 		return -errno;
 	if (!S_ISREG(st->st_mode))
 		return -ENODEV;
-	return fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC ? 0 : -ENODEV;
+	*is_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
+	return fs.f_type == TMPFS_MAGIC || *is_hugetlb ? 0 : -ENODEV;
 }
 
 static bool has_holes(const struct stat *st)
@@ -66,7 +67,8 @@ int source_open(struct source *source, int fd, uint64_t offset)
 	if (err)
 		return err;
 	struct stat st;
-	err = check_kind(fd, &st);
+	bool is_hugetlb = false;
+	err = check_kind(fd, &st, &is_hugetlb);
 	if (err)
 		return err;
 
@@ -74,6 +76,7 @@ int source_open(struct source *source, int fd, uint64_t offset)
 	*source = (struct source){
 		.fd = own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 0),
 		.own_offset = own >= 0,
+		.is_hugetlb = is_hugetlb,
 		.writable = (flags & O_ACCMODE) == O_RDWR,
 		.offset = offset,
 		.block_size = max_u64(page_size(), (uint64_t)st.st_blksize),
@@ -87,19 +90,38 @@ void source_close(struct source *source)
 	source->fd = -1;
 }
 
+bool source_cannot_shrink(const struct source *source)
+{
+	int seals = fcntl(source->fd, F_GET_SEALS);
+	return !source->is_hugetlb && seals >= 0 && seals & F_SEAL_SHRINK;
+}
+
+void source_seal(const struct source *source)
+{
+	/* Refused by a client's F_SEAL_SEAL, or without write access. */
+	fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK);
+}
+
+/*
+ * A short read is asked again: it is the end of the file only if nothing more comes. Asked again
+ * from the beginning of the page it stopped in, for a copy that starts at an odd byte would tear
+ * words that the client writes whole.
+ */
 int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
 {
 	*got = 0;
-	while (*got < length) {
-		ssize_t n = pread(source->fd, (char *)buffer + *got, length - *got,
-			(off_t)(source->offset + offset + *got));
-		if (n == 0)
-			return 0;
+	for (size_t from = 0; *got < length;) {
+		ssize_t n = pread(source->fd, (char *)buffer + from, length - from,
+			(off_t)(source->offset + offset + from));
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		if (n > 0)
-			*got += (size_t)n;
+		const size_t before = *got;
+		if (n >= 0)
+			*got = from + (size_t)n;
+		if (n >= 0 && *got <= before)
+			return 0;
+		from = max_u64(page_floor(offset + *got), offset) - offset;
 	}
 	return 0;
 }

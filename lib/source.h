@@ -10,6 +10,7 @@ struct source {
 	bool own_offset; /* fd is an open file description of its own: lseek() on it is nobody's
 			    business */
 	bool writable;
+	bool is_hugetlb;
 	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
 			    */
 	uint64_t offset;   /* into the file: where the region begins. All other offsets here are the
@@ -19,6 +20,11 @@ struct source {
 /* Take a file that can be guarded: its kind is checked, and a descriptor of our own made. */
 int source_open(struct source *source, int fd, uint64_t offset);
 void source_close(struct source *source);
+
+/* Whether the file is memory that will never be shorter than it is. */
+bool source_cannot_shrink(const struct source *source);
+/* Try to make it so. */
+void source_seal(const struct source *source);
 
 /*
  * Read up to @length bytes. *got is what was read, whatever is returned: 0, with fewer bytes only

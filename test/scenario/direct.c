@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* MAP_DIRECT: the file itself where it is sealed against shrinking, a snapshot wherever it is not.
+ */
+#include "../support/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int sealed_file(size_t n_pages, int seals)
+{
+	int fd = file_create(FILE_MEMFD, n_pages, false);
+	assert_ok(fcntl(fd, F_ADD_SEALS, seals));
+	return fd;
+}
+
+/* A region of @fd, which becomes the fixture's. */
+static void start_over(struct fixture *f, int fd, size_t n_pages, size_t reserve, uint32_t flags)
+{
+	*f = (struct fixture){
+		.page = (size_t)sysconf(_SC_PAGESIZE), .fd = fd, .guard = guard_start(0)
+	};
+	const struct uffd_guard_map_options options = {
+		.size = sizeof(options), .flags = flags, .reserve = reserve * f->page
+	};
+	assert_ok(uffd_guard_map(f->guard, fd, n_pages * f->page, &options, &f->region));
+	f->data = uffd_guard_region_data(f->region);
+}
+
+START_TEST(sealed_file_is_live_without_refresh)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(8, F_SEAL_SHRINK), 8, 0,
+		UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_POPULATE);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	assert_page_is(&f, 3, page_value(3));
+	file_write_page(f.fd, 3, 99);
+	assert_page_is(&f, 3, 99);
+	assert_ok(uffd_guard_refresh(f.region, 0, 8 * f.page));
+	struct uffd_guard_stats stats = fixture_stats(&f);
+	ck_assert_uint_eq(stats.bytes_resident + stats.faults + stats.pages_copied, 0);
+	ck_assert_int_eq(ftruncate(f.fd, 0), -1);
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(file_that_is_not_sealed_or_too_short_is_lazy)
+{
+	struct fixture f;
+	start_over(&f, _i ? sealed_file(7, F_SEAL_SHRINK) : file_create(FILE_MEMFD, 8, false), 8, 0,
+		UFFD_GUARD_MAP_DIRECT);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_LAZY);
+	assert_page_is(&f, 3, page_value(3));
+	assert_page_is(&f, 7, _i ? 0 : page_value(7));
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(hugetlb_file_is_lazy)
+{
+	struct fixture f;
+	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_HUGETLB,
+				       .n_pages = 512,
+				       .map_flags = UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL }))
+		return;
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_LAZY);
+	assert_page_is(&f, 1, page_value(1));
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(map_seal_adds_the_seal_where_it_may)
+{
+	struct fixture f;
+	const uint32_t flags = UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL;
+	start_over(&f, _i ? sealed_file(4, F_SEAL_SEAL) : file_create(FILE_MEMFD, 4, false), 4, 0,
+		flags);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region),
+		_i ? UFFD_GUARD_MODE_LAZY : UFFD_GUARD_MODE_DIRECT);
+	ck_assert_int_eq(fcntl(f.fd, F_GET_SEALS), _i ? F_SEAL_SEAL : F_SEAL_SHRINK);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* libwayland and KWin look at the seal once, and die of this. */
+START_TEST(resize_beyond_a_sealed_file_reads_as_zero_and_is_judged_again)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(4, F_SEAL_SHRINK), 4, 16, UFFD_GUARD_MAP_DIRECT);
+	assert_ok(uffd_guard_resize(f.region, 8 * f.page));
+	assert_page_is(&f, 3, page_value(3));
+	assert_page_is(&f, 6, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	ck_assert_ptr_eq(uffd_guard_region_data(f.region), (void *)f.data);
+
+	fixture_truncate(&f, 12);
+	file_write_page(f.fd, 6, 77);
+	file_write_page(f.fd, 11, 78);
+	assert_page_is(&f, 6, 0);
+	assert_ok(uffd_guard_refresh(f.region, 0, 8 * f.page));
+	assert_page_is(&f, 6, 77);
+	assert_ok(uffd_guard_resize(f.region, 12 * f.page));
+	assert_page_is(&f, 11, 78);
+	file_write_page(f.fd, 11, 79);
+	assert_page_is(&f, 11, 79); /* live by now */
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(what_resize_takes_away_reads_as_zero)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(8, F_SEAL_SHRINK), 8, 0, UFFD_GUARD_MAP_DIRECT);
+	assert_page_is(&f, 7, page_value(7));
+	assert_ok(uffd_guard_resize(f.region, 3 * f.page));
+	assert_page_is(&f, 2, page_value(2));
+	assert_page_is(&f, 3, 0);
+	assert_page_is(&f, 7, 0);
+	assert_ok(uffd_guard_resize(f.region, 8 * f.page));
+	assert_page_is(&f, 7, page_value(7));
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(store_without_map_write_stays_out_of_the_file)
+{
+	struct fixture f;
+	unsigned char byte;
+	start_over(&f, sealed_file(4, F_SEAL_SHRINK), 4, 0, UFFD_GUARD_MAP_DIRECT);
+	f.data[f.page] = 200;
+	ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)f.page), 1);
+	ck_assert_uint_eq(byte, page_value(1));
+	assert_ok(uffd_guard_discard(f.region, 0, 4 * f.page));
+	assert_page_is(&f, 1, page_value(1));
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(store_with_map_write_is_in_the_file)
+{
+	struct fixture f;
+	unsigned char byte;
+	start_over(&f, sealed_file(4, F_SEAL_SHRINK), 4, 0,
+		UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_WRITE);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	f.data[f.page] = 200;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, 4 * f.page), (ssize_t)(4 * f.page));
+	ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)f.page), 1);
+	ck_assert_uint_eq(byte, 200);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(file_sealed_against_writing_is_lazy_with_map_write)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(4, F_SEAL_SHRINK | F_SEAL_WRITE), 4, 0,
+		UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_WRITE);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_LAZY);
+	f.data[f.page] = 200;
+	ck_assert_uint_eq(f.data[f.page + 1], page_value(1));
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, 4 * f.page), -EPERM);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(direct_regions_leave_nothing_behind)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(8, F_SEAL_SHRINK), 4, 16, UFFD_GUARD_MAP_DIRECT);
+	size_t fds = count_fds(), mappings = count_mappings();
+	for (int i = 0; i < 100; i++) {
+		struct uffd_guard_region *region;
+		const struct uffd_guard_map_options options = { .size = sizeof(options),
+			.flags = UFFD_GUARD_MAP_DIRECT,
+			.reserve = 16 * f.page };
+		assert_ok(uffd_guard_map(f.guard, f.fd, 8 * f.page, &options, &region));
+		assert_ok(uffd_guard_resize(region, 16 * f.page));
+		ck_assert_uint_eq(
+			((volatile unsigned char *)uffd_guard_region_data(region))[9 * f.page], 0);
+		assert_ok(uffd_guard_resize(region, 2 * f.page));
+		uffd_guard_unmap(region);
+	}
+	ck_assert_uint_eq(count_fds(), fds);
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
+	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+static TCase *direct_case(void)
+{
+	TCase *tcase = tcase_create("direct");
+	tcase_add_test(tcase, sealed_file_is_live_without_refresh);
+	tcase_add_loop_test(tcase, file_that_is_not_sealed_or_too_short_is_lazy, 0, 2);
+	tcase_add_test(tcase, hugetlb_file_is_lazy);
+	tcase_add_loop_test(tcase, map_seal_adds_the_seal_where_it_may, 0, 2);
+	tcase_add_test(tcase, resize_beyond_a_sealed_file_reads_as_zero_and_is_judged_again);
+	tcase_add_test(tcase, what_resize_takes_away_reads_as_zero);
+	tcase_add_test(tcase, store_without_map_write_stays_out_of_the_file);
+	tcase_add_test(tcase, store_with_map_write_is_in_the_file);
+	tcase_add_test(tcase, file_sealed_against_writing_is_lazy_with_map_write);
+	tcase_add_test(tcase, direct_regions_leave_nothing_behind);
+	return tcase;
+}
+
+RUNNER_MAIN("direct", direct_case)
