@@ -129,7 +129,7 @@ static void judge_age(struct judge *judge, const struct reading *reading, uint32
 }
 
 struct tally {
-	uint64_t zeros, cuts, ages;
+	uint64_t zeros, cuts, splits, ages;
 };
 
 /* The words of one page. */
@@ -162,6 +162,10 @@ static void judge_page(struct judge *judge, const struct reading *reading, uint3
 			report_word(judge, VIOLATION_FOREIGN, reading, i, "a word of this page");
 			break;
 		case WORD_TORN:
+			if (judge->may_split && word_is_split(reading->words[i], &place)) {
+				tally->splits++;
+				break;
+			}
 			report_word(judge, VIOLATION_TORN, reading, i, "a word that was written");
 			break;
 		}
@@ -182,6 +186,7 @@ void judge_words(struct judge *judge, const struct reading *reading)
 	judge_count(judge, CHECK_AGES, tally.ages);
 	atomic_fetch_add_explicit(&judge->n_zeros, tally.zeros, memory_order_relaxed);
 	atomic_fetch_add_explicit(&judge->n_cuts, tally.cuts, memory_order_relaxed);
+	atomic_fetch_add_explicit(&judge->n_splits, tally.splits, memory_order_relaxed);
 }
 
 void judge_whole(struct judge *judge, const struct reading *reading)
@@ -191,7 +196,7 @@ void judge_whole(struct judge *judge, const struct reading *reading)
 	for (; i < reading->n_words && reading->first + i < end; i++) {
 		struct word_place place = place_of(reading, i);
 		enum word_kind kind = word_judge(reading->words[i], &place);
-		if (kind == WORD_ZERO || kind == WORD_CUT)
+		if (kind == WORD_ZERO || kind == WORD_CUT || kind == WORD_TORN)
 			report_word(judge, VIOLATION_LOST, reading, i,
 				"data, as the file had all of it");
 	}

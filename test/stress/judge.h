@@ -40,7 +40,9 @@ struct judge {
 	_Atomic uint64_t violations[N_VIOLATIONS];
 	_Atomic uint64_t checks[N_CHECKS];
 	_Atomic uint64_t n_zeros, n_cuts;
-	bool is_quiet; /* counts only */
+	_Atomic uint64_t n_splits;
+	bool may_split; /* clients end their files at odd bytes: see word.c */
+	bool is_quiet;	/* counts only */
 };
 
 #define READING_WORDS 8192

@@ -222,6 +222,7 @@ static int run_server(struct run *run)
 {
 	struct server *server = &run->server;
 	signals_install();
+	server->judge.may_split = run->options->attacks & (1u << ATTACK_ODD);
 	int err = server_start(server);
 	if (err)
 		return err;

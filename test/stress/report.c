@@ -82,8 +82,10 @@ static void print_checks(const struct outcome *outcome)
 			violation_name((enum violation)i), atomic_load(&judge->violations[i]),
 			check_name(check), n, n ? "" : "  NEVER CHECKED");
 	}
-	printf("of the words judged, zero %" PRIu64 ", cut by the end of a file %" PRIu64 "\n",
-		atomic_load(&judge->n_zeros), atomic_load(&judge->n_cuts));
+	printf("of the words judged, zero %" PRIu64 ", cut by the end of a file %" PRIu64
+	       ", split by a read across it %" PRIu64 "\n",
+		atomic_load(&judge->n_zeros), atomic_load(&judge->n_cuts),
+		atomic_load(&judge->n_splits));
 }
 
 static void print_count(const char *name, uint64_t count)

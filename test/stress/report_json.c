@@ -97,7 +97,8 @@ static void print_judge(const struct judge *judge)
 	for (unsigned i = 0; i < N_CHECKS; i++)
 		print_number(check_name((enum check)i), atomic_load(&judge->checks[i]));
 	print_number("words zero", atomic_load(&judge->n_zeros));
-	printf("\"words_cut\":%" PRIu64 "},", atomic_load(&judge->n_cuts));
+	printf("\"words_cut\":%" PRIu64 ",", atomic_load(&judge->n_cuts));
+	printf("\"words_split\":%" PRIu64 "},", atomic_load(&judge->n_splits));
 }
 
 static void print_stats(const struct outcome *outcome)

@@ -10,6 +10,11 @@
  * bytes may be read before the client makes the file grow again and the high bytes after, of
  * another rewrite or zeros. Such words are judged byte by byte: zero, or agreeing with what is
  * known. To keep that loophole small, clients cut their files in one word of 64 only.
+ *
+ * There is a rarer one. The kernel's read stops at the end of the file, finds that it has grown,
+ * and goes on from that odd byte, within one call: what it copies from there on, in pieces that
+ * begin at odd bytes, can split any word that is being written. word_is_split() tells such a word
+ * from one with bytes of elsewhere.
  */
 #include "word.h"
 
@@ -64,6 +69,11 @@ enum word_kind word_judge(uint64_t word, const struct word_place *place)
 	if (word_may_be_cut(place->index) && is_cut(word, expected))
 		return WORD_CUT;
 	return is_whole ? WORD_FOREIGN : WORD_TORN;
+}
+
+bool word_is_split(uint64_t word, const struct word_place *place)
+{
+	return is_cut(word, place_bits(place->writer, place->page));
 }
 
 bool word_may_be_cut(uint32_t index)

@@ -28,6 +28,9 @@ enum word_kind {
 uint64_t word_make(uint32_t writer, uint32_t page, uint64_t seq);
 enum word_kind word_judge(uint64_t word, const struct word_place *place);
 
+/* Whether a torn word consists of bytes that do belong here, of different moments. */
+bool word_is_split(uint64_t word, const struct word_place *place);
+
 /* A client ends its file within words of these indices only, so that everywhere else a word must be
  * whole. */
 bool word_may_be_cut(uint32_t index);
