@@ -81,7 +81,8 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 
 	answer->start = region_address(region, page * page_size());
 	answer->end = region_address(region, fill.asked_end * page_size());
-	if (window_ahead(window.n_pages) > 0)
+	if (window_ahead(window.n_pages) > 0 && fill.asked_end > page &&
+		fill.asked_end * page_size() < atomic_load(&region->length))
 		*ahead = (struct ahead){ .address = answer->end,
 			.n_pages = window_ahead(window.n_pages) };
 	epoch_leave(&region->fills, ticket);

@@ -116,8 +116,8 @@ static void give_up(struct handler *handler)
 	uint32_t lookup = epoch_enter(&guard->lookups);
 	range_table_for_each (range, &guard->ranges) {
 		struct uffd_guard_region *region = region_of_range(range);
-		region_report_loss(
-			region, 0, atomic_load(&region->length), UFFD_GUARD_LOST_HANDLER, 0);
+		region_report_loss(region, region_direct_end(region), atomic_load(&region->length),
+			UFFD_GUARD_LOST_HANDLER, 0);
 	}
 	range_table_for_each (range, &guard->ranges) {
 		uintptr_t start = region_address(
@@ -170,7 +170,7 @@ static void *run(void *data)
 		give_up(handler);
 	handler->loop.ops->finish(&handler->loop);
 	if (err)
-		uffd_abandon(&handler->guard->uffd);
+		uffd_abandon(&handler->guard->uffd, handler->loop.wake_fd);
 	return NULL;
 }
 

@@ -111,7 +111,9 @@ static int wait_for_faults(
 {
 	int err = shall_block ? io_uring_submit_and_wait(&loop->ring, 1)
 			      : submit_and_look(&loop->ring);
-	if (err < 0 && err != -EINTR)
+	/* -EAGAIN, -EBUSY: short of memory for the moment, or of room for completions, which are
+	 * taken now. */
+	if (err < 0 && err != -EINTR && err != -EAGAIN && err != -EBUSY)
 		return err;
 
 	int n_messages = 0;

@@ -104,9 +104,12 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard);
 /* Flags of struct uffd_guard_map_options. */
 /* Stores are meant, and uffd_guard_write_back() saves them; refresh and discard drop what was not
  * written back. */
-#define UFFD_GUARD_MAP_WRITE	(1u << 0)
-#define UFFD_GUARD_MAP_DIRECT	(1u << 1) /* not in this release: -EOPNOTSUPP */
-#define UFFD_GUARD_MAP_SEAL	(1u << 2) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_MAP_WRITE (1u << 0)
+/* The file itself, where that is safe; see enum uffd_guard_mode. Else as without the flag. */
+#define UFFD_GUARD_MAP_DIRECT (1u << 1)
+/* With DIRECT: try F_ADD_SEALS F_SEAL_SHRINK first. That may wait for a client that is writing to
+ * its file. */
+#define UFFD_GUARD_MAP_SEAL	(1u << 2)
 #define UFFD_GUARD_MAP_ANY_FILE (1u << 3) /* not in this release: -EOPNOTSUPP */
 #define UFFD_GUARD_MAP_FIXED_NOREPLACE                                                             \
 	(1u << 4)			  /* exactly at .addr, or -EEXIST; never clobbers          \

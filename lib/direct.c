@@ -20,13 +20,26 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+/* Made elsewhere and moved into place, so that whatever the client has sealed or the kernel refuses
+ * leaves the region whole. Without access at first: under mlockall(MCL_FUTURE) access would
+ * allocate all holes of the client's file. */
 static int map_file_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	int sharing = region->flags & UFFD_GUARD_MAP_WRITE ? MAP_SHARED : MAP_PRIVATE;
-	void *address = mmap((void *)region_address(region, start), end - start,
-		PROT_READ | PROT_WRITE, sharing | MAP_FIXED | MAP_NORESERVE, region->source.fd,
+	size_t size = end - start;
+	void *scratch = mmap(NULL, size, PROT_NONE, sharing | MAP_NORESERVE, region->source.fd,
 		(off_t)(region->source.offset + start));
-	return address == MAP_FAILED ? -errno : 0;
+	if (scratch == MAP_FAILED)
+		return -errno;
+	if (munlock(scratch, size) < 0 || madvise(scratch, size, MADV_DONTDUMP) < 0 ||
+		mprotect(scratch, size, PROT_READ | PROT_WRITE) < 0 ||
+		mremap(scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			(void *)region_address(region, start)) == MAP_FAILED) {
+		int err = -errno;
+		munmap(scratch, size);
+		return err;
+	}
+	return 0;
 }
 
 void direct_extend(struct uffd_guard_region *region)
@@ -59,9 +72,11 @@ int direct_retract(struct uffd_guard_region *region)
 	if (end >= before)
 		return 0;
 
-	/* Without access until it is registered, as at map. It is outside the region by now. */
-	void *address = mmap((void *)region_address(region, end), before - end, PROT_NONE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	/* It is outside the region by now, but a reader may come late. What it touches before this
+	 * is registered is zeros, which resize takes away. */
+	void *address =
+		mmap((void *)region_address(region, end), before - end, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	if (address == MAP_FAILED)
 		return -errno;
 	atomic_store(&region->direct_end, end);

@@ -87,20 +87,12 @@ static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t
 	return err && err != -ENOENT ? put_zeros_for_lost(fill, end, first + n_pages, err) : 0;
 }
 
-static bool is_all_zero(const char *bytes, size_t length)
-{
-	/* Equal to itself, shifted by a word, and the first word is 0. */
-	uint64_t word;
-	memcpy(&word, bytes, sizeof(word));
-	return word == 0 && memcmp(bytes, bytes + sizeof(word), length - sizeof(word)) == 0;
-}
-
 /* How many pages from @bytes on are all zeros, or all are not, as the first one. */
 static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
 {
 	size_t page = page_size(), n = 1;
-	*is_zero = is_all_zero(bytes, page);
-	while (n < n_pages && is_all_zero(bytes + n * page, page) == *is_zero)
+	*is_zero = bytes_are_zero(bytes, page);
+	while (n < n_pages && bytes_are_zero(bytes + n * page, page) == *is_zero)
 		n++;
 	return n;
 }
@@ -129,13 +121,11 @@ static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
 	       staging_is_huge(fill->staging);
 }
 
-/* With pages of zeros only if these are known to be data: a hole is to cost no memory. */
-static bool is_data(const struct fill *fill, size_t first, size_t n_pages)
+/* Not one with pages of zeros: they may be a hole, which is to cost no memory. */
+static bool is_data(const struct fill *fill, size_t n_pages)
 {
 	bool is_zero;
-	if (count_alike(fill->staging->memory, n_pages, &is_zero) == n_pages && !is_zero)
-		return true;
-	return source_is_data(&fill->region->source, first * page_size(), n_pages * page_size());
+	return count_alike(fill->staging->memory, n_pages, &is_zero) == n_pages && !is_zero;
 }
 
 /* All of the staging, which is one huge page: moved, and what does not move is copied. */
@@ -157,7 +147,7 @@ static int put_huge(struct fill *fill, size_t first, size_t n_pages)
 	return err;
 }
 
-/* Zeros are cheap, so where a fault finds some, more are filled than was read: absent pages behind
+/* Behind the file's end zeros are cheap, and more are filled than was read: absent pages behind
  * @end. */
 static size_t count_more_zeros(const struct fill *fill, size_t end, size_t n_read)
 {
@@ -178,16 +168,6 @@ static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
 	return first < end ? put_zeros(fill, first, end - first) : 0;
 }
 
-/* Pages that all read as zeros, at a fault: if it is a hole, go on as far as it goes. */
-static int put_hole(struct fill *fill, size_t first, size_t n_pages)
-{
-	uint64_t end = (first + n_pages) * page_size();
-	uint64_t more = count_more_zeros(fill, first + n_pages, n_pages) * page_size();
-	if (more > 0)
-		more = source_hole_length(&fill->region->source, end, more);
-	return put_zeros(fill, first, n_pages + more / page_size());
-}
-
 /* Pages from @first on that may be read in one go: what staging holds, and not across the border of
  * a huge page. */
 static size_t count_in_piece(const struct uffd_guard_region *region, size_t first)
@@ -205,16 +185,6 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	const uint64_t length = atomic_load(&region->length);
 	const uint64_t end = min_u64(start + *n_pages * page, max_u64(length, start));
 
-	if (fill->asked == FILL_ALL_ASKED) { /* who wants much looks for holes first */
-		uint64_t hole = source_hole_length(&region->source, start, end - start);
-		if (start + hole == length)
-			hole = page_ceil(hole);
-		if (hole >= page) {
-			*n_pages = hole / page;
-			return put_zeros(fill, first, *n_pages);
-		}
-	}
-
 	size_t got;
 	const bool is_movable = may_move(fill, first, *n_pages);
 	int err = source_read(&region->source, start, fill->staging->memory, end - start, &got);
@@ -230,9 +200,6 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	if (is_lossy && !is_asked(fill, first + n_whole, first + *n_pages))
 		return put_bytes(fill, first, bytes, n_whole);
 
-	if (got > 0 && !is_lossy && is_all_zero(bytes, page_ceil(got)))
-		return put_hole(fill, first, *n_pages);
-
 	/* Report before anybody can read the zeros. */
 	const size_t n_data = page_ceil(got) / page;
 	if (is_lossy) {
@@ -240,7 +207,7 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 		int data_err = put_bytes(fill, first, bytes, n_data);
 		return lost_err ? lost_err : data_err;
 	}
-	if (is_movable && n_data == *n_pages && is_data(fill, first, n_data))
+	if (is_movable && n_data == *n_pages && is_data(fill, n_data))
 		return put_huge(fill, first, n_data);
 	err = put_bytes(fill, first, bytes, n_data);
 	return err || n_data == *n_pages ? err : put_zeros(fill, first + n_data, *n_pages - n_data);

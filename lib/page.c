@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "page.h"
 
+#include <string.h>
 #include <sys/mman.h>
+
+bool bytes_are_zero(const char *bytes, size_t length)
+{
+	/* Equal to itself, shifted by a word, and the first word is 0. */
+	uint64_t word;
+	memcpy(&word, bytes, sizeof(word));
+	return word == 0 && memcmp(bytes, bytes + sizeof(word), length - sizeof(word)) == 0;
+}
 
 static void *map_anonymous(size_t size, int protection)
 {

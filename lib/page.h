@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@ static inline uint64_t page_ceil(uint64_t bytes)
 
 /* Private anonymous memory at a multiple of @alignment, or NULL. */
 void *map_aligned(size_t size, size_t alignment, int protection);
+
+bool bytes_are_zero(const char *bytes, size_t length); /* at least a word */
 
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {

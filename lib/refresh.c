@@ -90,7 +90,25 @@ static int refresh_with_zeros(struct uffd_guard_region *region, uint64_t start, 
 	return err ? err : zero_in_place(region, last, max_u64(last, end));
 }
 
-static int refresh_with_data(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+/* Pages of a file with holes, when they have just become zeros: their memory is given back. */
+static int drop_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const size_t page = page_size(), n_pages = page_floor(end) / page;
+	int err = 0;
+	for (size_t first = page_ceil(start) / page, n; first < n_pages && !err; first += n + 1) {
+		for (n = 0; first + n < n_pages; n++) {
+			if (!bytes_are_zero(
+				    (const char *)region_address(region, (first + n) * page), page))
+				break;
+		}
+		if (n > 0)
+			err = replace_pages(region, first, n);
+	}
+	return err;
+}
+
+static int refresh_with_data(
+	struct uffd_guard_region *region, uint64_t start, uint64_t end, bool is_sparse)
 {
 	size_t got;
 	int err = read_in_place(&region->source, start, region, start, end - start, &got);
@@ -98,7 +116,7 @@ static int refresh_with_data(struct uffd_guard_region *region, uint64_t start, u
 	if (err == -EFAULT)
 		return replace_bytes(region, start + got, end);
 	if (start + got == end)
-		return 0;
+		return is_sparse ? drop_zeros(region, start, end) : 0;
 
 	uint64_t lost = start + got;
 	region_report_loss(
@@ -106,21 +124,27 @@ static int refresh_with_data(struct uffd_guard_region *region, uint64_t start, u
 	return refresh_with_zeros(region, lost, end);
 }
 
-static int refresh_held(
-	struct uffd_guard_region *region, uint64_t start, uint64_t end, bool is_sparse)
+/* Whole pages are replaced; bytes of a page that is only partly in the range are written in place,
+ * for the rest of it is to stay, and the page gets memory of its own. */
+static int refresh_zero_pages(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	if (!is_sparse)
-		return refresh_with_data(region, start, end);
+	const size_t page = page_size();
+	const bool is_last = end == atomic_load(&region->length);
+	const uint64_t first = min_u64(page_ceil(start), end),
+		       last = max_u64(first, is_last ? page_ceil(end) : page_floor(end));
 
 	int err = 0;
-	for (uint64_t n; start < end && !err; start += n) {
-		n = source_hole_length(&region->source, start, end - start);
-		if (n > 0) {
-			err = refresh_with_zeros(region, start, start + n);
-		} else {
-			n = source_data_length(&region->source, start, end - start);
-			err = refresh_with_data(region, start, start + n);
-		}
+	if (start < first) {
+		region_count_held(
+			region, presence_fill(&region->presence, start / page, 1, PRESENCE_HELD));
+		err = refresh_with_data(region, start, first, false);
+	}
+	if (!err && first < last)
+		err = replace_pages(region, first / page, (last - first) / page);
+	if (!err && last < end) {
+		region_count_held(
+			region, presence_fill(&region->presence, last / page, 1, PRESENCE_HELD));
+		err = refresh_with_data(region, last, end, false);
 	}
 	return err;
 }
@@ -140,9 +164,9 @@ static int refresh_filled(
 		enum presence_kind kind = presence_run(&region->presence, first, limit, &n_pages);
 		next = min_u64((first + n_pages) * page, end);
 		if (kind == PRESENCE_ZERO)
-			err = replace_pages(region, first, n_pages);
+			err = refresh_zero_pages(region, offset, next);
 		else if (kind == PRESENCE_HELD)
-			err = refresh_held(region, offset, next, is_sparse);
+			err = refresh_with_data(region, offset, next, is_sparse);
 	}
 	return err;
 }

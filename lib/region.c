@@ -117,8 +117,7 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 	if (page_floor(options->offset) != options->offset)
 		return -EINVAL;
 	uintptr_t addr = (uintptr_t)options->addr;
-	if (page_floor(addr) != addr ||
-		(addr && !(options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE)))
+	if (page_floor(addr) != addr || !addr != !(options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE))
 		return -EINVAL;
 
 	uint64_t reserve = max_u64(length, options->reserve);
@@ -364,7 +363,10 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 		return -ENOSPC;
 
 	pthread_mutex_lock(&region->lock);
+	const size_t before = atomic_load(&region->length);
 	err = resize_locked(region, length);
+	if (err)
+		atomic_store(&region->length, before);
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }

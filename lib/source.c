@@ -7,6 +7,11 @@
  * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
  * to us.
  *
+ * Nothing here waits for the inode's lock, which a client may hold for ever: write(2) keeps it
+ * while it reads the writer's memory, and that may be a file that the client serves itself.
+ * pread(2), fstat(2) and reading seals do not take it. lseek(2) for holes and data does,
+ * ftruncate(2), fallocate(2) and adding a seal do.
+ *
  * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
  * at the size before it can exclude that. The bytes go there by process_vm_writev(2), for which the
  * end is -EFAULT.
@@ -18,7 +23,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -51,15 +55,6 @@ static bool has_holes(const struct stat *st)
 	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
 }
 
-/* Holes are looked for with lseek(), which would move the file offset that a mere dup shares with
- * the client. */
-static int open_own_description(int fd, int flags)
-{
-	char path[32];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, (flags & O_ACCMODE) | O_CLOEXEC);
-}
-
 int source_open(struct source *source, int fd, uint64_t offset)
 {
 	int flags;
@@ -72,10 +67,8 @@ int source_open(struct source *source, int fd, uint64_t offset)
 	if (err)
 		return err;
 
-	int own = has_holes(&st) || st.st_size == 0 ? open_own_description(fd, flags) : -1;
 	*source = (struct source){
-		.fd = own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 0),
-		.own_offset = own >= 0,
+		.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
 		.is_hugetlb = is_hugetlb,
 		.writable = (flags & O_ACCMODE) == O_RDWR,
 		.offset = offset,
@@ -98,8 +91,10 @@ bool source_cannot_shrink(const struct source *source)
 
 void source_seal(const struct source *source)
 {
-	/* Refused by a client's F_SEAL_SEAL, or without write access. */
-	fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK);
+	/* Refused by a client's F_SEAL_SEAL, or without write access. Takes the inode's lock: see
+	 * above. */
+	if (!source_cannot_shrink(source))
+		fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK);
 }
 
 /*
@@ -124,36 +119,6 @@ int source_read(
 		from = max_u64(page_floor(offset + *got), offset) - offset;
 	}
 	return 0;
-}
-
-uint64_t source_hole_length(const struct source *source, uint64_t offset, uint64_t limit)
-{
-	if (!source->own_offset)
-		return 0;
-
-	off_t at = (off_t)(source->offset + offset);
-	off_t data = lseek(source->fd, at, SEEK_DATA);
-	if (data >= 0)
-		return min_u64((uint64_t)(data - at), limit);
-
-	return errno == ENXIO ? min_u64(source_length_from(source, offset), limit) : 0;
-}
-
-uint64_t source_data_length(const struct source *source, uint64_t offset, uint64_t limit)
-{
-	if (!source->own_offset)
-		return limit;
-
-	off_t at = (off_t)(source->offset + offset);
-	off_t hole = lseek(source->fd, at, SEEK_HOLE);
-	return hole > at ? min_u64((uint64_t)(hole - at), limit) : limit;
-}
-
-bool source_is_data(const struct source *source, uint64_t offset, uint64_t length)
-{
-	off_t at = (off_t)(source->offset + offset);
-	return source->own_offset && lseek(source->fd, at, SEEK_DATA) == at &&
-	       lseek(source->fd, at, SEEK_HOLE) >= at + (off_t)length;
 }
 
 uint64_t source_length_from(const struct source *source, uint64_t offset)

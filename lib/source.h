@@ -6,9 +6,7 @@
 #include <stdint.h>
 
 struct source {
-	int fd;		 /* ours */
-	bool own_offset; /* fd is an open file description of its own: lseek() on it is nobody's
-			    business */
+	int fd; /* ours */
 	bool writable;
 	bool is_hugetlb;
 	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
@@ -23,7 +21,7 @@ void source_close(struct source *source);
 
 /* Whether the file is memory that will never be shorter than it is. */
 bool source_cannot_shrink(const struct source *source);
-/* Try to make it so. */
+/* Try to make it so. May wait for the client. */
 void source_seal(const struct source *source);
 
 /*
@@ -34,13 +32,6 @@ void source_seal(const struct source *source);
 int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
 
-/* Bytes from @offset, at most @limit, known to be a hole; 0 where there is data, the end, or no way
- * to tell. */
-uint64_t source_hole_length(const struct source *source, uint64_t offset, uint64_t limit);
-/* Bytes from @offset, at most @limit, before the next hole that is known. */
-uint64_t source_data_length(const struct source *source, uint64_t offset, uint64_t limit);
-/* Whether the range is known to have no hole. */
-bool source_is_data(const struct source *source, uint64_t offset, uint64_t length);
 /* Bytes between @offset and the file's end, as it is now. */
 uint64_t source_length_from(const struct source *source, uint64_t offset);
 /* Whether the file has less memory than bytes: it may have holes. */

@@ -29,14 +29,23 @@ ssize_t uffd_guard_read(
 	return (ssize_t)got;
 }
 
-/* Pages of zeros that nobody has stored to need not become pages of the client's file. */
+/* A page of zeros that nobody has stored to need not become a page of the client's file, if that
+ * reads as zeros anyway. */
 static bool is_unwritten_hole(const struct uffd_guard_region *region, enum presence_kind kind,
 	uint64_t offset, uint64_t length)
 {
-	if (kind != PRESENCE_ZERO || source_hole_length(&region->source, offset, length) < length)
+	if (kind != PRESENCE_ZERO || length != page_size() ||
+		!bytes_are_zero((const char *)region_address(region, offset), length))
 		return false;
-	const char *bytes = (const char *)region_address(region, offset);
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+
+	char chunk[512];
+	for (uint64_t at = 0; at < length; at += sizeof(chunk)) {
+		size_t got;
+		if (source_read(&region->source, offset + at, chunk, sizeof(chunk), &got) ||
+			got < sizeof(chunk) || !bytes_are_zero(chunk, sizeof(chunk)))
+			return false;
+	}
+	return true;
 }
 
 static int write_back_pages(struct uffd_guard_region *region, enum presence_kind kind,

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -81,13 +80,10 @@ void uffd_close(struct uffd *uffd)
 	uffd->fd = -1;
 }
 
-void uffd_abandon(struct uffd *uffd)
+void uffd_abandon(struct uffd *uffd, int harmless)
 {
-	int harmless = eventfd(0, EFD_CLOEXEC);
-	if (harmless < 0 || dup3(harmless, uffd->fd, O_CLOEXEC) < 0)
-		close(uffd->fd);
-	if (harmless >= 0)
-		close(harmless);
+	dup3(harmless, uffd->fd,
+		O_CLOEXEC); /* needs no new descriptor, so a limit on these is no matter */
 }
 
 int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length)

@@ -34,9 +34,9 @@ enum uffd_want {
 int uffd_open(struct uffd *uffd, enum uffd_want want);
 void uffd_close(struct uffd *uffd);
 
-/* Put something harmless at the descriptor's number, so that a thread about to use it cannot hit a
- * stranger's file. */
-void uffd_abandon(struct uffd *uffd);
+/* Put another file, which stays open elsewhere, at the descriptor's number, so that a thread about
+ * to use it cannot hit a stranger's file. */
+void uffd_abandon(struct uffd *uffd, int harmless);
 
 int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length);
 int uffd_unregister(

@@ -292,6 +292,25 @@ START_TEST(refresh_drops_stores_also_in_holes)
 }
 END_TEST
 
+START_TEST(stores_beside_a_refreshed_range_stay)
+{
+	START_OR_RETURN(.n_pages = 4, .is_sparse = true, .map_flags = UFFD_GUARD_MAP_WRITE)
+	for (size_t i = 0; i < 3; i++) {
+		f.data[i * f.page] = 65;
+		f.data[i * f.page + 2048] = 66;
+	}
+	assert_ok(uffd_guard_refresh(f.region, 2048, 64));
+	assert_ok(uffd_guard_discard(f.region, f.page + 2048, f.page - 2048));
+	assert_ok(uffd_guard_resize(f.region, 2 * f.page + 2048));
+	assert_ok(uffd_guard_resize(f.region, 4 * f.page));
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(f.data[i * f.page], 65);
+		ck_assert_uint_eq(f.data[i * f.page + 2048], 0);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(discard_gives_memory_back_and_reads_afresh)
 {
 	START_OR_RETURN(.n_pages = 8)
@@ -592,6 +611,7 @@ static TCase *refresh_case(void)
 	tcase_add_loop_test(
 		tcase, refresh_of_a_page_cut_in_the_middle_zeroes_the_rest, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, refresh_drops_stores_also_in_holes, 0, N_FILE_KINDS);
+	tcase_add_loop_test(tcase, stores_beside_a_refreshed_range_stay, 0, N_FILE_KINDS);
 	tcase_add_loop_test(
 		tcase, spans_are_refreshed_in_any_order_and_overlapping, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, spans_are_all_checked_before_any_is_done, 0, N_FILE_KINDS);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -373,6 +376,71 @@ START_TEST(program_may_populate_by_madvise_where_the_kernel_may_fault)
 }
 END_TEST
 
+struct stuck_client {
+	int fd, uffd;
+	char *never_filled;
+};
+
+static void *write_what_never_comes(void *data)
+{
+	const struct stuck_client *client = data;
+	return pwrite(client->fd, client->never_filled, 1, 0) == 1 ? NULL : data;
+}
+
+/* A page that nobody fills, as one of a FUSE file would be whose server does not answer: -1 where
+ * system calls cannot wait for one. */
+static int make_page_that_never_comes(struct stuck_client *client)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	client->uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (client->uffd < 0)
+		return -1;
+	client->never_filled =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register range = { .range = { .start = (uintptr_t)client->never_filled,
+						 .len = 4096 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING };
+	assert_ok(ioctl(client->uffd, UFFDIO_API, &api));
+	assert_ok(ioctl(client->uffd, UFFDIO_REGISTER, &range));
+	return 0;
+}
+
+/* write(2) holds the inode's lock while it waits for the writer's memory. Whatever takes it, waits
+ * for the client. */
+START_TEST(client_that_holds_its_files_lock_stops_nobody)
+{
+	struct fixture f;
+	pthread_t thread;
+	void *failed;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16, .is_sparse = true }));
+	struct stuck_client client = { .fd = f.fd };
+	if (make_page_that_never_comes(&client)) {
+		runner_skip("a system call cannot be made to wait for a page");
+		return;
+	}
+	file_write_page(f.fd, 5, 55);
+	assert_ok(pthread_create(&thread, NULL, write_what_never_comes, &client));
+	struct uffd_msg message;
+	ck_assert_int_eq(
+		read(client.uffd, &message, sizeof(message)), sizeof(message)); /* it waits */
+
+	assert_page_is(&f, 2, 0);
+	assert_page_is(&f, 5, 55);
+	assert_ok(uffd_guard_populate(f.region, 0, 16 * f.page));
+	assert_ok(uffd_guard_refresh(f.region, 0, 16 * f.page));
+	assert_ok(uffd_guard_discard(f.region, 0, 16 * f.page));
+	assert_page_is(&f, 2, 0);
+	struct uffd_guard_region *second;
+	assert_ok(uffd_guard_map(f.guard, f.fd, f.page, NULL, &second));
+	uffd_guard_unmap(second);
+	fixture_stop(&f);
+
+	close(client.uffd);
+	pthread_join(thread, &failed);
+	ck_assert_ptr_null(failed);
+}
+END_TEST
+
 START_TEST(two_guards_do_not_mix)
 {
 	struct fixture a, b;
@@ -415,6 +483,7 @@ static TCase *process_case(void)
 	tcase_add_loop_test(tcase, pages_that_the_program_took_away_come_back, 0, 2);
 	tcase_add_test(tcase, pages_that_the_program_write_protected_are_refreshed);
 	tcase_add_test(tcase, program_may_populate_by_madvise_where_the_kernel_may_fault);
+	tcase_add_test(tcase, client_that_holds_its_files_lock_stops_nobody);
 	tcase_add_test(tcase, two_guards_do_not_mix);
 	return tcase;
 }

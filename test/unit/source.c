@@ -260,69 +260,11 @@ static int memfd_with_holes(void)
 }
 
 /* In tenths of a page, to have offsets within one. */
-static uint64_t tenths(unsigned n)
-{
-	return n / 10 * page_size() + n % 10 * 64;
-}
-
-static const struct hole_row {
-	unsigned offset, limit; /* tenths */
-	unsigned hole, data;	/* whole pages end them */
-} hole_rows[] = {
-	/* in a hole; how much data there is has no answer */
-	{ 0, ALL * 10, 20, 0 },
-	{ 10, ALL * 10, 10, 0 },
-	{ 40, ALL * 10, 20, 0 },
-	{ 0, 20, 20, 0 },
-	{ 0, 10, 10, 0 },
-	/* in data */
-	{ 20, ALL * 10, 0, 20 },
-	{ 30, ALL * 10, 0, 10 },
-	{ 60, ALL * 10, 0, 10 },
-	{ 20, 10, 0, 10 },
-	/* the last hole ends with the file */
-	{ 70, ALL * 10, 10, 0 },
-	{ 70, 10, 10, 0 },
-	{ 80, ALL * 10, 0, 0 },
-	{ 90, ALL * 10, 0, 0 },
-};
-
-START_TEST(holes_and_data_are_as_long_as_they_are)
-{
-	const struct hole_row *row = &hole_rows[_i];
-	int fd = memfd_with_holes();
-	struct source source = source_of(fd, 0);
-	uint64_t offset = tenths(row->offset), limit = tenths(row->limit);
-	ck_assert_uint_eq(source_hole_length(&source, offset, limit), tenths(row->hole));
-	if (row->data)
-		ck_assert_uint_eq(source_data_length(&source, offset, limit), tenths(row->data));
-	source_close(&source);
-	close(fd);
-}
-END_TEST
-
-START_TEST(holes_begin_and_end_at_any_byte_that_is_asked_for)
-{
-	int fd = memfd_with_holes();
-	struct source source = source_of(fd, 0);
-	const size_t page = page_size();
-	ck_assert_uint_eq(source_hole_length(&source, 2 * page - 7, ALL * page), 7);
-	ck_assert_uint_eq(source_hole_length(&source, page + 1, 5), 5);
-	ck_assert_uint_eq(source_data_length(&source, 4 * page - 7, ALL * page), 7);
-	ck_assert_uint_eq(source_data_length(&source, 2 * page + 1, 5), 5);
-	ck_assert_uint_eq(source_hole_length(&source, 8 * page - 7, ALL * page), 7);
-	source_close(&source);
-	close(fd);
-}
-END_TEST
-
 START_TEST(offsets_count_from_where_the_region_begins)
 {
 	int fd = memfd_with_holes();
 	const size_t page = page_size();
 	struct source source = source_of(fd, 4 * page);
-	ck_assert_uint_eq(source_hole_length(&source, 0, ALL * page), 2 * page);
-	ck_assert_uint_eq(source_data_length(&source, 2 * page, ALL * page), page);
 	ck_assert_uint_eq(source_length_from(&source, 0), 4 * page);
 	ck_assert_uint_eq(source_length_from(&source, 3 * page + 1), page - 1);
 	ck_assert_uint_eq(source_length_from(&source, 4 * page), 0);
@@ -332,36 +274,7 @@ START_TEST(offsets_count_from_where_the_region_begins)
 }
 END_TEST
 
-START_TEST(looking_for_holes_moves_no_offset_of_the_clients)
-{
-	int fd = _i ? memfd_with_holes() : memfd_of_pages(8);
-	ck_assert_int_eq(lseek(fd, 5, SEEK_SET), 5);
-	struct source source = source_of(fd, 0);
-	for (size_t i = 0; i < 10; i++) {
-		source_hole_length(&source, i * page_size(), ALL * page_size());
-		source_data_length(&source, i * page_size(), ALL * page_size());
-	}
-	char byte;
-	size_t got;
-	assert_ok(source_read(&source, 3 * page_size(), &byte, 1, &got));
-	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 5);
-	source_close(&source);
-	close(fd);
-}
-END_TEST
-
 /* Such a file has no descriptor of our own to look with; reading it is always right. */
-START_TEST(file_without_holes_is_all_data)
-{
-	int fd = memfd_of_pages(4);
-	struct source source = source_of(fd, 0);
-	ck_assert_uint_eq(source_hole_length(&source, 0, ALL * page_size()), 0);
-	ck_assert_uint_ge(source_data_length(&source, 0, 4 * page_size()), 4 * page_size());
-	source_close(&source);
-	close(fd);
-}
-END_TEST
-
 START_TEST(file_is_sparse_while_it_has_less_memory_than_bytes)
 {
 	int fd = memfd_of_bytes(0);
@@ -636,12 +549,7 @@ static TCase *kinds_case(void)
 static TCase *holes_case(void)
 {
 	TCase *tcase = tcase_create("holes");
-	tcase_add_loop_test(
-		tcase, holes_and_data_are_as_long_as_they_are, 0, n_elements(hole_rows));
-	tcase_add_test(tcase, holes_begin_and_end_at_any_byte_that_is_asked_for);
 	tcase_add_test(tcase, offsets_count_from_where_the_region_begins);
-	tcase_add_loop_test(tcase, looking_for_holes_moves_no_offset_of_the_clients, 0, 2);
-	tcase_add_test(tcase, file_without_holes_is_all_data);
 	tcase_add_test(tcase, file_is_sparse_while_it_has_less_memory_than_bytes);
 	return tcase;
 }
