@@ -16,13 +16,13 @@ cmake --build "$work/build" -j 2 >>"$work/log" 2>&1 || { tail -n 20 "$work/log";
 # Does the test fail, in any of the ways to run it?
 test_fails() {
 	for loop in poll uring; do
-		timeout 240 "$work/build/test/scenario_$1" --loop $loop --timeout 8 >"$work/out" 2>&1 || true
+		timeout 240 "$work/build/test/scenario_$1" --loop $loop --timeout 8 >"$work/out" 2>&1 </dev/null 3<&- || true
 		if grep -q ":[FE]:.*:$2:" "$work/out"; then return 0; fi
 	done
 	return 1
 }
 
-while IFS= read -r row; do
+while IFS= read -r row <&3; do
 	case $row in '#'* | '') continue ;; esac
 	name=${row%%; *} row=${row#*; }
 	file=${row%%; *} row=${row#*; }
@@ -44,7 +44,7 @@ while IFS= read -r row; do
 	echo "$name: $result"
 	case $result in noticed) n_passed=$((n_passed + 1)) ;; *) n_failed=$((n_failed + 1)) ;; esac
 	cp "$source/$file" "$work/$file"
-done <"$source/test/hazards/cures.txt"
+done 3<"$source/test/hazards/cures.txt"
 
 echo "$n_passed passed, $n_failed failed"
 [ "$n_failed" -eq 0 ]

@@ -67,6 +67,24 @@ START_TEST(write_back_saves_stores)
 }
 END_TEST
 
+/* The handler wakes the thread that stores before it has noted the page as filled. */
+START_TEST(store_made_a_moment_ago_is_saved)
+{
+	struct fixture f;
+	ck_assert(fixture_start(
+		&f, &(struct fixture_options){ .n_pages = 2, .map_flags = UFFD_GUARD_MAP_WRITE }));
+	for (unsigned i = 0; i < 1000; i++) {
+		unsigned char byte, value = (unsigned char)(i % 200 + 20);
+		f.data[f.page + 7] = value;
+		ck_assert_int_eq(uffd_guard_write_back(f.region, f.page, f.page), (ssize_t)f.page);
+		ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)(f.page + 7)), 1);
+		ck_assert_uint_eq(byte, value);
+		assert_ok(uffd_guard_discard(f.region, 0, 2 * f.page));
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(write_back_is_exact_to_the_byte)
 {
 	struct fixture f;
@@ -210,6 +228,7 @@ static TCase *transfer_case(void)
 	tcase_add_loop_test(tcase, read_copies_the_file_and_fills_no_page, 0, N_FILE_KINDS);
 	tcase_add_test(tcase, read_past_the_end_is_zeros_and_a_loss);
 	tcase_add_loop_test(tcase, write_back_saves_stores, 0, N_FILE_KINDS);
+	tcase_add_test(tcase, store_made_a_moment_ago_is_saved);
 	tcase_add_test(tcase, write_back_is_exact_to_the_byte);
 	tcase_add_test(tcase, write_back_never_grows_the_file);
 	tcase_add_test(tcase, write_back_racing_with_shrink_never_grows_the_file);
