@@ -14,7 +14,7 @@ install(FILES include/uffd_guard.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 # The installed tool finds the library beside it, wherever the prefix is.
 if(TARGET uffd-guard-stress AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
   file(RELATIVE_PATH from_bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-  set_target_properties(uffd-guard-stress PROPERTIES INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
+  set_target_properties(uffd-guard-bench uffd-guard-stress PROPERTIES INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
 endif()
 
 # ---- CMake package ----

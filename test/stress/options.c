@@ -102,7 +102,7 @@ static int parse_number(
 
 static int parse_count(const char *name, const char *text, unsigned most, unsigned *value)
 {
-	uint64_t number;
+	uint64_t number = 0;
 	int err = parse_number(name, text, 1, most, &number);
 	if (!err)
 		*value = (unsigned)number;

@@ -39,7 +39,7 @@ static int deny_huge_pages(void)
 
 static int deny_io_uring(void)
 {
-	return deny(SCMP_SYS(io_uring_setup), 0, SCMP_A0(SCMP_CMP_GE, 0));
+	return deny(SCMP_SYS(io_uring_setup), 0, SCMP_A0(SCMP_CMP_MASKED_EQ, 0, 0));
 }
 
 static const struct {
