@@ -413,7 +413,7 @@ START_TEST(client_that_holds_its_files_lock_stops_nobody)
 	pthread_t thread;
 	void *failed;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16, .is_sparse = true }));
-	struct stuck_client client = { .fd = f.fd };
+	struct stuck_client client = { .fd = fcntl(f.fd, F_DUPFD_CLOEXEC, 0) };
 	if (make_page_that_never_comes(&client)) {
 		runner_skip("a system call cannot be made to wait for a page");
 		return;
@@ -437,6 +437,7 @@ START_TEST(client_that_holds_its_files_lock_stops_nobody)
 
 	close(client.uffd);
 	pthread_join(thread, &failed);
+	close(client.fd);
 	ck_assert_ptr_null(failed);
 }
 END_TEST
