@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's file: which kinds we take, what is data and what a hole, and reading it so that
- * nothing the client does to it hurts.
+ * The client's file: which kinds we take, and reading and storing to it so that nothing the client
+ * does to it hurts.
  *
  * It is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
  * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
@@ -9,8 +9,8 @@
  *
  * Nothing here waits for the inode's lock, which a client may hold for ever: write(2) keeps it
  * while it reads the writer's memory, and that may be a file that the client serves itself.
- * pread(2), fstat(2) and reading seals do not take it. lseek(2) for holes and data does,
- * ftruncate(2), fallocate(2) and adding a seal do.
+ * pread(2), fstat(2) and reading seals do not take it; looking for holes with lseek(2) and adding a
+ * seal do (source_seal(), which the program has asked for).
  *
  * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
  * at the size before it can exclude that. The bytes go there by process_vm_writev(2), for which the
