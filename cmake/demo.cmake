@@ -2,7 +2,7 @@
 # cmake -P cmake/demo.cmake: from a fresh checkout to a server that hostile clients attack for ten seconds.
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
-dependencies(compiler make pkg-config liburing)
+dependencies(compiler make pkg-config liburing libseccomp)
 build(demo -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DUFFD_GUARD_TOOLS=ON)
 
 execute_process(COMMAND ${source}/build/demo/test/stress/uffd-guard-stress --seconds 10 RESULT_VARIABLE status)

@@ -15,6 +15,7 @@
 
 #include "fault.h"
 #include "loop.h"
+#include "sandbox.h"
 
 #include "../lib/guard.h"
 #include "../lib/region.h"
@@ -31,17 +32,19 @@
 
 #define STACK_SIZE ((size_t)256 << 10)
 
+void (*handler_test_hook)(void);
+
 struct handler {
 	struct uffd_guard *guard;
 	pthread_t thread;
 	struct loop loop;
 	struct staging *staging;
 	struct ahead ahead;
-	bool may_use_io_uring;
+	struct handler_options options;
 
 	sem_t is_ready; /* posted by the thread once; what stands below is then set */
 	int start_error;
-	bool uses_io_uring, missed_scheduling;
+	bool uses_io_uring, is_sandboxed, missed_scheduling;
 	int creator_policy;
 	struct sched_param creator_param;
 
@@ -134,11 +137,20 @@ static int start_loop(struct handler *handler)
 {
 	struct loop *loop = &handler->loop;
 	loop->uffd = &handler->guard->uffd;
+	loop->shall_restrict = handler->options.may_use_sandbox;
 	loop->ops = &loop_uring;
-	if (handler->may_use_io_uring && loop->ops->start(loop) == 0)
+	if (handler->options.may_use_io_uring && loop->ops->start(loop) == 0)
 		return 0;
 	loop->ops = &loop_poll;
+	loop->is_restricted = true; /* it has no ring */
 	return loop->ops->start(loop);
+}
+
+static bool enter_sandbox(const struct handler *handler)
+{
+	const struct uffd_guard *guard = handler->guard;
+	return handler->options.may_use_sandbox && handler->loop.is_restricted &&
+	       sandbox_enter(guard->uffd.fd, handler->loop.wake_fd, guard->events.fd) == 0;
 }
 
 /* Policy and priority are inherited unless the creator asked for SCHED_RESET_ON_FORK, as real-time
@@ -161,9 +173,14 @@ static void *run(void *data)
 	handler->start_error = start_loop(handler);
 	handler->uses_io_uring = handler->loop.ops == &loop_uring;
 	int err = handler->start_error;
+	if (!err)
+		handler->is_sandboxed = enter_sandbox(handler);
 	sem_post(&handler->is_ready);
 	if (err)
 		return NULL;
+
+	if (handler_test_hook)
+		handler_test_hook();
 
 	err = serve_until_stopped(handler);
 	if (err)
@@ -199,13 +216,14 @@ static int start_thread(struct handler *handler)
 	return handler->start_error;
 }
 
-int handler_start(struct uffd_guard *guard, bool may_use_io_uring, struct handler **handler)
+int handler_start(
+	struct uffd_guard *guard, const struct handler_options *options, struct handler **handler)
 {
 	struct handler *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return -ENOMEM;
 	fresh->guard = guard;
-	fresh->may_use_io_uring = may_use_io_uring;
+	fresh->options = *options;
 	sem_init(&fresh->is_ready, 0, 0);
 
 	int err = -ENOMEM;
@@ -257,6 +275,11 @@ bool handler_gave_up(const struct handler *handler)
 bool handler_uses_io_uring(const struct handler *handler)
 {
 	return handler->uses_io_uring;
+}
+
+bool handler_is_sandboxed(const struct handler *handler)
+{
+	return handler->is_sandboxed;
 }
 
 bool handler_missed_scheduling(const struct handler *handler)

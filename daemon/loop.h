@@ -24,7 +24,10 @@ struct loop_ops {
 struct loop {
 	const struct loop_ops *ops;
 	const struct uffd *uffd;
-	int wake_fd; /* eventfd */
+	int wake_fd;	     /* eventfd */
+	bool shall_restrict; /* whoever controls this thread is to get no more out of the ring than
+				faults */
+	bool is_restricted;  /* set by start */
 
 	/* loop_uring.c */
 	struct io_uring ring;

@@ -14,6 +14,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define ENTRIES 8
 
@@ -36,16 +38,51 @@ static void ask_for_faults(struct loop *loop)
 	ask(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
 }
 
-static int start(struct loop *loop)
+/* liburing 2.3 declares functions for what we ask for here, but does not export them. */
+static int ring_register(struct io_uring *ring, unsigned operation, void *what, unsigned n)
+{
+	return syscall(SYS_io_uring_register, ring->ring_fd, operation, what, n) < 0 ? -errno : 0;
+}
+
+/* Of all that a ring can do, only what is done here. Before it is enabled, and for good. */
+static bool restrict_ring(struct io_uring *ring)
+{
+	struct io_uring_restriction allowed[] = {
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READ },
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_POLL_ADD },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
+			.register_op = IORING_REGISTER_ENABLE_RINGS },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
+			.register_op = IORING_REGISTER_RING_FDS },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
+			.register_op = IORING_UNREGISTER_RING_FDS },
+	};
+	return ring_register(ring, IORING_REGISTER_RESTRICTIONS, allowed,
+		       sizeof(allowed) / sizeof(allowed[0])) == 0;
+}
+
+/* Disabled as yet, so that it can be restricted (5.10). */
+static int init_ring(struct io_uring *ring)
 {
 	/* Completions are worked off by this thread when it waits, not by interrupting it. 6.1;
 	 * before, plainly. */
+	const unsigned disabled = IORING_SETUP_R_DISABLED;
 	int err = io_uring_queue_init(
-		ENTRIES, &loop->ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (err == -EINVAL)
-		err = io_uring_queue_init(ENTRIES, &loop->ring, 0);
+		ENTRIES, ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | disabled);
+	return err == -EINVAL ? io_uring_queue_init(ENTRIES, ring, disabled) : err;
+}
+
+static int start(struct loop *loop)
+{
+	int err = init_ring(&loop->ring);
 	if (err)
 		return err;
+	loop->is_restricted = loop->shall_restrict && restrict_ring(&loop->ring);
+	err = ring_register(&loop->ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	if (err) {
+		io_uring_queue_exit(&loop->ring);
+		return err;
+	}
 	io_uring_register_ring_fd(
 		&loop->ring); /* 5.18: saves a look-up each time; elsewhere no matter */
 	ask(loop, REQUEST_WAKE);

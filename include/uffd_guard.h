@@ -48,7 +48,7 @@ struct uffd_guard_region;
 #define UFFD_GUARD_USER_FAULTS_ONLY      (1u << 1) /* do not even try for kernel-mode faults */
 #define UFFD_GUARD_REQUIRE_KERNEL_FAULTS (1u << 2) /* -EPERM unless system calls may touch unfilled pages */
 #define UFFD_GUARD_NO_IO_URING           (1u << 3) /* the handler waits with poll(2) */
-#define UFFD_GUARD_NO_SANDBOX            (1u << 4) /* no effect yet: this release has no sandbox */
+#define UFFD_GUARD_NO_SANDBOX            (1u << 4) /* the handler thread keeps its rights */
 /* clang-format on */
 
 /** How a guard is made. Set @size to sizeof(struct uffd_guard_options) and what you do not need to
@@ -71,7 +71,7 @@ struct uffd_guard_options {
 #define UFFD_GUARD_FEATURE_LAZY	    (1u << 1) /* userfaultfd works */
 #define UFFD_GUARD_FEATURE_MOVE	    (1u << 2) /* the kernel has UFFDIO_MOVE (6.8) */
 #define UFFD_GUARD_FEATURE_IO_URING (1u << 3) /* the handler waits with io_uring */
-#define UFFD_GUARD_FEATURE_SANDBOX  (1u << 4) /* the handler runs under a seccomp filter */
+#define UFFD_GUARD_FEATURE_SANDBOX  (1u << 4) /* the handler thread is confined: see below */
 
 /**
  * Open a userfaultfd and start its handler thread.
@@ -80,6 +80,10 @@ struct uffd_guard_options {
  * CPU affinity of the calling thread: create the guard from the thread that will read, or from one
  * as urgent. The userfaultfd is /dev/userfaultfd where it may be opened, else the system call, else
  * the user-mode-only kind that everybody gets.
+ *
+ * Where the process may do so, the thread confines itself with a seccomp filter, and its ring with
+ * restrictions: it can neither open, connect nor execute. Other threads, and their no_new_privs,
+ * stay as they are.
  *
  * @options: NULL for the defaults
  * @guard: set on success; yours, to be given back with uffd_guard_destroy()

@@ -105,7 +105,11 @@ static int init(struct uffd_guard *guard, uint32_t flags)
 	if (err)
 		goto err_events;
 	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
-	err = handler_start(guard, !(flags & UFFD_GUARD_NO_IO_URING), &guard->handler);
+	const struct handler_options options = {
+		.may_use_io_uring = !(flags & UFFD_GUARD_NO_IO_URING),
+		.may_use_sandbox = !(flags & UFFD_GUARD_NO_SANDBOX),
+	};
+	err = handler_start(guard, &options, &guard->handler);
 	if (err)
 		goto err_uffd;
 	return 0;
@@ -183,7 +187,8 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard)
 	return UFFD_GUARD_FEATURE_LAZY |
 	       (guard->uffd.kernel_faults ? UFFD_GUARD_FEATURE_KERNEL_FAULTS : 0) |
 	       (guard->uffd.features & UFFD_FEATURE_MOVE ? UFFD_GUARD_FEATURE_MOVE : 0) |
-	       (handler_uses_io_uring(guard->handler) ? UFFD_GUARD_FEATURE_IO_URING : 0);
+	       (handler_uses_io_uring(guard->handler) ? UFFD_GUARD_FEATURE_IO_URING : 0) |
+	       (handler_is_sandboxed(guard->handler) ? UFFD_GUARD_FEATURE_SANDBOX : 0);
 }
 
 #define READ_COUNTER(name) .name = atomic_load_explicit(&from->name, memory_order_relaxed)

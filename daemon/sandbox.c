@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the handler's thread may do: wait for faults, read files it has been given, fill pages, say
+ * that something was lost, and end. A hostile file that got the better of it would find no way to
+ * open, connect or execute.
+ *
+ * The filter is the thread's own: the program's other threads stay as they are, and so does their
+ * no_new_privs. What it denies fails with EPERM and never kills: a dead handler with an open
+ * userfaultfd would leave every waiter asleep for ever. What io_uring does passes no filter, so
+ * the ring has restrictions of its own; see loop_uring.c.
+ */
+#include "sandbox.h"
+
+#include "../lib/uffd.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#define IO_URING_UNREGISTER_RING_FDS 21 /* liburing does so when it closes a ring */
+
+#define LOW_32_BITS(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
+
+/* Needed whole, and harmless: none takes a name. */
+static const int plain[] = {
+	SCMP_SYS(clock_gettime), /* where the vDSO has no clock */
+	SCMP_SYS(close),
+	SCMP_SYS(dup3), /* to close the userfaultfd for good */
+	SCMP_SYS(exit),
+	SCMP_SYS(futex),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(io_uring_enter),
+	SCMP_SYS(madvise),
+	SCMP_SYS(munlock),
+	SCMP_SYS(munmap),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll), /* what poll() is where the kernel has no other */
+	SCMP_SYS(pread64),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(rt_sigprocmask), /* as a thread ends */
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(set_robust_list),
+};
+
+/* Of the userfaultfd: filling and giving up, but not registering. */
+static const unsigned long requests[] = { UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE, UFFDIO_WAKE,
+	UFFDIO_UNREGISTER };
+
+static int allow_plain(scmp_filter_ctx filter)
+{
+	int err = 0;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, plain[i], 0);
+	return err;
+}
+
+static int allow_on_fd(scmp_filter_ctx filter, int call, int fd)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, LOW_32_BITS(0, fd));
+}
+
+static int allow_ioctls(scmp_filter_ctx filter, int uffd)
+{
+	int err = 0;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]) && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
+			LOW_32_BITS(0, uffd), LOW_32_BITS(1, requests[i]));
+	return err;
+}
+
+/* Memory, but no file and nothing to run. */
+static int allow_memory(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
+}
+
+static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
+{
+	int err = allow_plain(filter);
+	if (!err)
+		err = allow_memory(filter);
+	if (!err)
+		err = allow_ioctls(filter, uffd);
+	if (!err)
+		err = allow_on_fd(filter, SCMP_SYS(read), uffd);
+	if (!err)
+		err = allow_on_fd(filter, SCMP_SYS(read), wake_fd);
+	if (!err)
+		err = allow_on_fd(filter, SCMP_SYS(write), events_fd);
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_register), 1,
+			LOW_32_BITS(1, IO_URING_UNREGISTER_RING_FDS));
+	return err;
+}
+
+int sandbox_enter(int uffd, int wake_fd, int events_fd)
+{
+	const uint32_t denied = SCMP_ACT_ERRNO(EPERM);
+	scmp_filter_ctx filter = seccomp_init(denied);
+	if (!filter)
+		return -ENOMEM;
+
+	/* A call by another architecture's table kills the thread by default. */
+	int err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, denied);
+	if (!err)
+		err = allow(filter, uffd, wake_fd, events_fd);
+	if (!err)
+		err = seccomp_load(filter);
+	seccomp_release(filter);
+	return err;
+}
