@@ -86,7 +86,8 @@ static int start(struct loop *loop)
 	io_uring_register_ring_fd(
 		&loop->ring); /* 5.18: saves a look-up each time; elsewhere no matter */
 	ask(loop, REQUEST_WAKE);
-	ask_for_faults(loop);
+	if (loop->uffd->fd >= 0)
+		ask_for_faults(loop);
 	return 0;
 }
 

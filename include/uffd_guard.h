@@ -44,7 +44,7 @@ struct uffd_guard_region;
 
 /* Flags of struct uffd_guard_options. */
 /* clang-format off */
-#define UFFD_GUARD_ALLOW_EAGER           (1u << 0) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_ALLOW_EAGER           (1u << 0) /* where userfaultfd is denied, go on without: regions are EAGER */
 #define UFFD_GUARD_USER_FAULTS_ONLY      (1u << 1) /* do not even try for kernel-mode faults */
 #define UFFD_GUARD_REQUIRE_KERNEL_FAULTS (1u << 2) /* -EPERM unless system calls may touch unfilled pages */
 #define UFFD_GUARD_NO_IO_URING           (1u << 3) /* the handler waits with poll(2) */
@@ -180,7 +180,11 @@ enum uffd_guard_mode {
 	 * file also behind the length. Without UFFD_GUARD_MAP_WRITE, a page stored to is a copy
 	 * from then on, until it is discarded. A child of fork() goes on seeing the file. */
 	UFFD_GUARD_MODE_DIRECT,
-	/* Not in this release. */
+	/* With UFFD_GUARD_ALLOW_EAGER, where userfaultfd is denied: nothing tells when a page is
+	 * touched, so all data of the file is read by map, and again by refresh, discard (which
+	 * gives no memory back) and resize, for their range. Holes cost neither memory nor, from
+	 * Linux 6.5 on, time. What the file does not have then is reported then, touched or not.
+	 * System calls may touch all pages. */
 	UFFD_GUARD_MODE_EAGER
 };
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region);

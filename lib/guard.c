@@ -23,7 +23,7 @@ static int check_options(const struct uffd_guard_options *options)
 {
 	if (options->flags & ~FLAGS_KNOWN || (options->flags & FAULT_FLAGS) == FAULT_FLAGS)
 		return -EINVAL;
-	return options->flags & UFFD_GUARD_ALLOW_EAGER || options->max_resident ? -EOPNOTSUPP : 0;
+	return options->max_resident ? -EOPNOTSUPP : 0;
 }
 
 static enum uffd_want wanted_faults(uint32_t flags)
@@ -73,6 +73,12 @@ static void log_outcome(struct uffd_guard *guard)
 {
 	if (!guard->log)
 		return;
+	if (guard->is_eager)
+		guard->log(LOG_NOTICE,
+			"userfaultfd is denied (by a container, a seccomp filter or the kernel): "
+			"clients' data "
+			"is read at map and refresh, not when it is touched",
+			guard->log_data);
 	if (!guard->uffd.kernel_faults)
 		guard->log(LOG_INFO,
 			"userfaultfd is limited to user mode: system calls get EFAULT on pages "
@@ -84,6 +90,22 @@ static void log_outcome(struct uffd_guard *guard)
 			"the handler thread may not run with its creator's real-time policy (see "
 			"RLIMIT_RTPRIO): who waits for a page waits at ordinary priority",
 			guard->log_data);
+}
+
+/* Denied, or not there; not merely short of something for the moment. */
+static bool is_denial(int err)
+{
+	return err != -EMFILE && err != -ENFILE && err != -ENOMEM && err != -EINTR;
+}
+
+static int open_uffd(struct uffd_guard *guard, uint32_t flags)
+{
+	int err = uffd_open(&guard->uffd, wanted_faults(flags));
+	if (!err || !(flags & UFFD_GUARD_ALLOW_EAGER) || !is_denial(err))
+		return err;
+	guard->uffd = (struct uffd){ .fd = -1, .kernel_faults = true };
+	guard->is_eager = true;
+	return 0;
 }
 
 static int init(struct uffd_guard *guard, uint32_t flags)
@@ -101,7 +123,7 @@ static int init(struct uffd_guard *guard, uint32_t flags)
 	err = events_init(&guard->events);
 	if (err)
 		goto err_zeros;
-	err = uffd_open(&guard->uffd, wanted_faults(flags));
+	err = open_uffd(guard, flags);
 	if (err)
 		goto err_events;
 	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
@@ -184,7 +206,7 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard)
 {
 	if (!guard)
 		return 0;
-	return UFFD_GUARD_FEATURE_LAZY |
+	return (guard->is_eager ? 0 : UFFD_GUARD_FEATURE_LAZY) |
 	       (guard->uffd.kernel_faults ? UFFD_GUARD_FEATURE_KERNEL_FAULTS : 0) |
 	       (guard->uffd.features & UFFD_FEATURE_MOVE ? UFFD_GUARD_FEATURE_MOVE : 0) |
 	       (handler_uses_io_uring(guard->handler) ? UFFD_GUARD_FEATURE_IO_URING : 0) |

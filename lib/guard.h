@@ -14,6 +14,7 @@
 
 struct uffd_guard {
 	struct uffd uffd;
+	bool is_eager; /* there is none: uffd.fd is -1, and what is read is read beforehand */
 	struct handler *handler;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
 	const volatile unsigned char

@@ -5,6 +5,7 @@
  */
 #include "install.h"
 
+#include "eager.h"
 #include "guard.h"
 #include "page.h"
 
@@ -81,6 +82,8 @@ static int install(struct install *in, size_t *done)
 int install_copy(
 	struct uffd_guard *guard, uintptr_t start, const void *source, size_t length, size_t *done)
 {
+	if (guard->is_eager)
+		return eager_copy(start, source, length, done);
 	struct install in = {
 		.guard = guard, .start = start, .source = source, .length = length, .step = length
 	};
@@ -89,6 +92,8 @@ int install_copy(
 
 int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size_t *done)
 {
+	if (guard->is_eager)
+		return eager_zeros(start, length, done);
 	struct install in = { .guard = guard, .start = start, .length = length, .step = length };
 	return install(&in, done);
 }

@@ -14,6 +14,7 @@
  */
 #include "refresh.h"
 
+#include "eager.h"
 #include "fill.h"
 #include "guard.h"
 #include "region.h"
@@ -38,6 +39,10 @@ static int fill_all(
 /* Take pages away and fill them again at once: who populated them relies on their being there. */
 static int replace_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
+	if (region->guard->is_eager) {
+		region_forget_pages(region, first, n_pages);
+		return eager_fill(region, first, n_pages);
+	}
 	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;
@@ -161,7 +166,7 @@ static int refresh_filled(
 	for (uint64_t next; offset < end && !err; offset = next) {
 		size_t first = offset / page, n_pages;
 		size_t limit = page_ceil(end) / page - first;
-		enum presence_kind kind = presence_run(&region->presence, first, limit, &n_pages);
+		enum presence_kind kind = region_run(region, first, limit, &n_pages);
 		next = min_u64((first + n_pages) * page, end);
 		if (kind == PRESENCE_ZERO)
 			err = refresh_zero_pages(region, offset, next);
@@ -268,7 +273,7 @@ int uffd_guard_refresh_spans(
 int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	int err = region_check_range(region, offset, length);
-	if (err || length == 0)
+	if (err || length == 0 || region->guard->is_eager)
 		return err;
 	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
@@ -288,6 +293,15 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 
 /* ---- discard ---- */
 
+static int discard_pages(struct uffd_guard_region *region, size_t first, size_t end)
+{
+	/* Of what is direct, only copies go that stores have made. */
+	const size_t n_direct = region_direct_end(region) / page_size();
+	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;
+	int err = first < split ? region_drop_pages(region, first, split - first) : 0;
+	return !err && split < end ? replace_pages(region, split, end - split) : err;
+}
+
 static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint64_t end)
 {
 	uint64_t length = atomic_load(&region->length);
@@ -298,9 +312,8 @@ static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint
 	uint64_t last = max_u64(first, end == length ? page_ceil(end) : page_floor(end));
 
 	int err = refresh_range(region, offset, first - offset);
-	/* Of what is direct, only copies go that stores have made. */
 	if (!err && last > first)
-		err = region_drop_pages(region, first / page_size(), (last - first) / page_size());
+		err = discard_pages(region, first / page_size(), last / page_size());
 	if (!err && end > last)
 		err = refresh_range(region, last, end - last);
 	return err;

@@ -9,6 +9,7 @@
 #include "region.h"
 
 #include "direct.h"
+#include "eager.h"
 #include "fill.h"
 #include "guard.h"
 #include "options.h"
@@ -56,6 +57,13 @@ int region_check_range(const struct uffd_guard_region *region, uint64_t offset, 
 	return offset > all || length > all - offset ? -ERANGE : 0;
 }
 
+enum presence_kind region_run(
+	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
+{
+	enum presence_kind kind = presence_run(&region->presence, first, limit, n_pages);
+	return kind == PRESENCE_ABSENT && region->guard->is_eager ? PRESENCE_ZERO : kind;
+}
+
 void region_report_loss(
 	struct uffd_guard_region *region, uint64_t start, uint64_t end, uint32_t reasons, int error)
 {
@@ -76,8 +84,9 @@ void region_count_held(struct uffd_guard_region *region, size_t n_pages)
 
 /* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
  * needs locked. */
-static int madvise_dontneed(void *address, size_t length)
+int region_drop_memory(uintptr_t start, size_t length)
 {
+	void *address = (void *)start;
 	if (madvise(address, length, MADV_DONTNEED) == 0)
 		return 0;
 	if (errno == EINVAL && munlock(address, length) == 0 &&
@@ -98,8 +107,8 @@ int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_p
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
 	 * mistake. */
 	region_forget_pages(region, first, n_pages);
-	return madvise_dontneed(
-		(void *)region_address(region, first * page_size()), n_pages * page_size());
+	return region_drop_memory(
+		region_address(region, first * page_size()), n_pages * page_size());
 }
 
 /* ---- map ---- */
@@ -164,7 +173,7 @@ static void release_addresses(const struct range *range)
 	/* Neighbouring regions may be one mapping to the kernel, and at vm.max_map_count it splits
 	 * none. Then the addresses are lost, but the memory is not. */
 	if (munmap(address, size) < 0)
-		madvise_dontneed(address, size);
+		region_drop_memory(range->start, size);
 }
 
 /* Registered, and only then accessible. A child of fork() sees zeros in all of it; a core dump
@@ -173,7 +182,9 @@ int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, si
 {
 	void *address = (void *)region_address(region, offset);
 
-	int err = uffd_register(&region->guard->uffd, (uintptr_t)address, size);
+	int err = region->guard->is_eager
+			  ? 0
+			  : uffd_register(&region->guard->uffd, (uintptr_t)address, size);
 	if (err)
 		return handler_gave_up(region->guard->handler) ? -EIO : err;
 	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
@@ -184,7 +195,9 @@ int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, si
 		return -errno;
 	/* So that a load which faults leaves the place for a huge page free. A store would have the
 	 * kernel make one, clear it and throw it away. */
-	if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
+	if (region->guard->is_eager)
+		madvise(address, size, MADV_NOHUGEPAGE); /* one page of data is to cost one page */
+	else if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
 		madvise(address, size, MADV_HUGEPAGE);
 	/* A handler that gave up before the region was in its table has not seen it. */
 	return guard_check(region->guard);
@@ -231,7 +244,9 @@ static int map_region(
 	err = region_make_accessible(region, 0, reserve);
 	if (!err)
 		direct_extend(region);
-	if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
+	if (!err && region->guard->is_eager)
+		err = eager_fill(region, 0, reserve / page_size());
+	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
 		err = uffd_guard_populate(region, 0, region->length);
 	if (err)
 		goto err_enlisted;
@@ -315,8 +330,9 @@ size_t uffd_guard_region_length(const struct uffd_guard_region *region)
 
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region)
 {
-	return region && region_direct_end(region) > 0 ? UFFD_GUARD_MODE_DIRECT
-						       : UFFD_GUARD_MODE_LAZY;
+	if (region && region_direct_end(region) > 0)
+		return UFFD_GUARD_MODE_DIRECT;
+	return region && region->guard->is_eager ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
 }
 
 uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
@@ -343,6 +359,8 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	if (end > boundary)
 		err = region_drop_pages(
 			region, boundary / page_size(), (end - boundary) / page_size());
+	if (!err && length > before && region->guard->is_eager && end > boundary)
+		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());
 	uint64_t rest = min_u64(page_ceil(shorter), longer) - shorter;
 	if (!err && shorter >= region_direct_end(region))
 		err = length > before ? refresh_range(region, before, rest)

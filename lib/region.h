@@ -57,6 +57,11 @@ static inline size_t region_reserve(const struct uffd_guard_region *region)
 	return region->range.end - region->range.start;
 }
 
+/* As presence_run(). In EAGER, pages that were not filled are holes, which may have been stored to.
+ */
+enum presence_kind region_run(
+	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages);
+
 /* The check that every call with a range makes: 0, or -EINVAL, -ECHILD, -EIO, -ERANGE. */
 int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length);
 
@@ -72,6 +77,9 @@ void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64
 
 /* Take pages away; what they hold is gone, and a touch brings them back from the file. */
 int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
+
+/* Make memory that is mapped read as zero again, without keeping any for it. */
+int region_drop_memory(uintptr_t start, size_t length);
 
 /* Note pages as absent: they are being taken away, or are no longer ours. */
 void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);

@@ -74,8 +74,8 @@ static int write_back_locked(
 		*end); /* what is direct is there already */
 	for (size_t stored; offset < *end && !err; offset += stored) {
 		size_t n_pages, first = offset / page_size();
-		enum presence_kind kind = presence_run(
-			&region->presence, first, page_ceil(*end) / page_size() - first, &n_pages);
+		enum presence_kind kind =
+			region_run(region, first, page_ceil(*end) / page_size() - first, &n_pages);
 		if (kind == PRESENCE_ZERO)
 			n_pages = 1; /* each may have been stored to, or not */
 		uint64_t next = min_u64((first + n_pages) * page_size(), *end);

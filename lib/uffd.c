@@ -76,7 +76,8 @@ int uffd_open(struct uffd *uffd, enum uffd_want want)
 
 void uffd_close(struct uffd *uffd)
 {
-	close(uffd->fd);
+	if (uffd->fd >= 0)
+		close(uffd->fd);
 	uffd->fd = -1;
 }
 

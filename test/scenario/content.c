@@ -48,6 +48,7 @@ START_TEST(page_beyond_truncated_file_reads_as_zero)
 	size_t u = unit(_i);
 	START_OR_RETURN(.n_pages = 4 * u)
 	fixture_truncate(&f, u);
+	fixture_changed(&f);
 	assert_page_is(&f, 2 * u, 0);
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	assert_page_is(&f, 0, page_value(0));
@@ -118,6 +119,7 @@ START_TEST(regrown_file_is_seen_after_refresh)
 	size_t u = unit(_i);
 	START_OR_RETURN(.n_pages = 2 * u)
 	fixture_truncate(&f, 0);
+	fixture_changed(&f);
 	assert_page_is(&f, 0, 0);
 	assert_page_is(&f, u, 0);
 	fixture_truncate(&f, 2 * u);
@@ -206,6 +208,7 @@ START_TEST(file_cut_in_the_middle_of_a_page_loses_the_rest_only)
 	 * show. */
 	assert_page_is(&f, 2, page_value(2));
 	assert_ok(ftruncate(f.fd, (off_t)(f.page + 123)));
+	fixture_changed(&f);
 	assert_bytes_are(&f, f.page, f.page + 123, page_value(1));
 	assert_bytes_are(&f, f.page + 123, 2 * f.page, 0);
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
@@ -246,6 +249,7 @@ START_TEST(only_pages_without_data_are_lost)
 	size_t u = unit(_i);
 	START_OR_RETURN(.n_pages = 8 * u)
 	fixture_truncate(&f, 4 * u);
+	fixture_changed(&f);
 	assert_page_is(&f, 7 * u, 0);
 	for (size_t i = 0; i < 4 * u; i++)
 		assert_page_is(&f, i, page_value(i));
@@ -320,7 +324,7 @@ START_TEST(discard_gives_memory_back_and_reads_afresh)
 	file_write_page(f.fd, 1, 50);
 	file_write_page(f.fd, 3, 53);
 	assert_ok(uffd_guard_discard(f.region, f.page, 2 * f.page + 10));
-	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 6 * f.page);
+	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, (runner_is_eager() ? 8 : 6) * f.page);
 	assert_page_is(&f, 1, 50);
 	/* The page that is only partly in the range: just those bytes. */
 	assert_bytes_are(&f, 3 * f.page, 3 * f.page + 10, 53);
@@ -345,9 +349,9 @@ START_TEST(populate_reports_what_the_file_lacks)
 	size_t u = unit(_i);
 	START_OR_RETURN(.n_pages = 4 * u)
 	fixture_truncate(&f, 2 * u);
-	assert_ok(uffd_guard_populate(f.region, 0, 2 * u * f.page));
+	fixture_ask(&f, 0, 2 * u);
 	assert_losses_eq(&f, 0);
-	assert_ok(uffd_guard_populate(f.region, 0, 4 * u * f.page));
+	fixture_ask(&f, 0, 4 * u);
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	assert_page_is(&f, 2 * u, 0);
 	ck_assert_uint_eq(fixture_stats(&f).faults, 0);
@@ -536,10 +540,11 @@ START_TEST(four_pages_of_a_sparse_gigabyte_cost_four_pages)
 	const size_t pages[] = { 0, n / 3, n / 2 + 17, n - 1 };
 	for (size_t i = 0; i < 4; i++)
 		file_write_page(f.fd, pages[i], (unsigned char)(i + 1));
+	fixture_changed(&f);
 	for (size_t i = 0; i < 4; i++)
 		assert_page_is(&f, pages[i], (unsigned char)(i + 1));
 	ck_assert_uint_le(fixture_stats(&f).bytes_resident, (size_t)1 << 20);
-	ck_assert_uint_le(fixture_stats(&f).pages_zeroed, 1024);
+	ck_assert_uint_le(fixture_stats(&f).pages_zeroed, runner_is_eager() ? 4096 : 1024);
 	ck_assert_uint_le(file_allocated_bytes(f.fd), 8 * f.page);
 	fixture_stop(&f);
 }
@@ -552,6 +557,7 @@ START_TEST(hole_within_a_huge_page_costs_no_memory)
 		return;
 	START_OR_RETURN(.n_pages = 2048)
 	file_punch(f.fd, 1025, 500);
+	fixture_changed(&f);
 	for (size_t i = 0; i < 2048; i++)
 		ck_assert_uint_eq(f.data[i * f.page], i >= 1025 && i < 1525 ? 0 : page_value(i));
 	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 1548 * f.page);

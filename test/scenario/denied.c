@@ -70,6 +70,31 @@ START_TEST(denied_userfaultfd_is_told)
 }
 END_TEST
 
+START_TEST(denied_userfaultfd_leaves_eager_where_it_is_allowed)
+{
+	struct fixture f;
+	const int calls[] = { SCMP_SYS(userfaultfd), SCMP_SYS(openat) };
+	const int fd = file_create(FILE_MEMFD, 8, false);
+	deny_all(calls, 2);
+	f = (struct fixture){
+		.guard = guard_start(UFFD_GUARD_ALLOW_EAGER), .fd = fd, .page = 4096
+	};
+	ck_assert_uint_eq(features_of(&f) & UFFD_GUARD_FEATURE_LAZY, 0);
+	ck_assert_uint_ne(features_of(&f) & UFFD_GUARD_FEATURE_KERNEL_FAULTS, 0);
+	assert_ok(uffd_guard_map(f.guard, f.fd, 8 * f.page, NULL, &f.region));
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_EAGER);
+	f.data = uffd_guard_region_data(f.region);
+	fixture_truncate(&f, 4);
+	assert_page_is(&f, 5, page_value(5)); /* as it was at map */
+	assert_losses_eq(&f, 0);
+	assert_ok(uffd_guard_refresh(f.region, 0, 8 * f.page));
+	assert_page_is(&f, 3, page_value(3));
+	assert_page_is(&f, 5, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	fixture_stop(&f);
+}
+END_TEST
+
 /* Two filters, one of the program and one of the handler: both hold, and the guard works. */
 START_TEST(program_with_a_filter_of_its_own_keeps_its_sandbox)
 {
@@ -88,6 +113,7 @@ static TCase *denied_case(void)
 	tcase_add_test(tcase, denied_io_uring_leaves_the_poll_loop);
 	tcase_add_test(tcase, denied_seccomp_leaves_the_handler_without_sandbox);
 	tcase_add_test(tcase, denied_userfaultfd_is_told);
+	tcase_add_test(tcase, denied_userfaultfd_leaves_eager_where_it_is_allowed);
 	tcase_add_test(tcase, program_with_a_filter_of_its_own_keeps_its_sandbox);
 	return tcase;
 }

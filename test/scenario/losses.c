@@ -38,6 +38,7 @@ START_TEST(loss_is_reported_with_region_range_and_reason)
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .user_data = &mine }));
 	ck_assert(!is_readable(f.guard));
 	assert_ok(ftruncate(f.fd, (off_t)(5 * f.page + 10)));
+	fixture_changed(&f);
 	assert_bytes_are(&f, 5 * f.page, 5 * f.page + 10, page_value(5));
 	ck_assert(is_readable(f.guard));
 
@@ -62,10 +63,10 @@ START_TEST(adjacent_losses_are_one_event_and_others_are_not)
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8 }));
 	fixture_truncate(&f, 0);
 	/* By populate, which takes no more than it is asked for. */
-	assert_ok(uffd_guard_populate(f.region, 3 * f.page, f.page));
-	assert_ok(uffd_guard_populate(f.region, 1 * f.page, f.page));
-	assert_ok(uffd_guard_populate(f.region, 2 * f.page, f.page));
-	assert_ok(uffd_guard_populate(f.region, 6 * f.page, f.page));
+	fixture_ask(&f, 3, 1);
+	fixture_ask(&f, 1, 1);
+	fixture_ask(&f, 2, 1);
+	fixture_ask(&f, 6, 1);
 	ck_assert_int_eq(uffd_guard_dispatch(f.guard, note, &seen), 2);
 	ck_assert_uint_eq(seen.events[0].offset, 1 * f.page);
 	ck_assert_uint_eq(seen.events[0].length, 3 * f.page);
@@ -80,6 +81,7 @@ START_TEST(take_losses_answers_once_and_leaves_the_event)
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 2 }));
 	fixture_truncate(&f, 0);
+	fixture_changed(&f);
 	assert_page_is(&f, 1, 0);
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	assert_losses_eq(&f, 0);
@@ -95,7 +97,7 @@ START_TEST(losses_that_nobody_dispatches_are_not_lost)
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = n_pages }));
 	fixture_truncate(&f, 0);
 	for (size_t i = 0; i < n_pages; i += 2)
-		assert_ok(uffd_guard_populate(f.region, i * f.page, f.page));
+		fixture_ask(&f, i, 1);
 
 	int n = uffd_guard_dispatch(f.guard, note, &seen);
 	ck_assert_int_gt(n, 100);
@@ -118,6 +120,7 @@ START_TEST(events_stop_with_unmap)
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	fixture_truncate(&f, 0);
+	fixture_changed(&f);
 	assert_page_is(&f, 0, 0);
 	uffd_guard_unmap(f.region);
 	ck_assert_int_eq(uffd_guard_dispatch(f.guard, note, &seen), 0);
@@ -139,7 +142,7 @@ START_TEST(region_can_be_unmapped_while_its_event_is_delivered)
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8 }));
 	fixture_truncate(&f, 0);
 	for (size_t i = 0; i < 8; i += 2) /* four events; the first one's handler ends it */
-		assert_ok(uffd_guard_populate(f.region, i * f.page, f.page));
+		fixture_ask(&f, i, 1);
 	int n_seen = 0;
 	ck_assert_int_eq(uffd_guard_dispatch(f.guard, unmap_it, &n_seen), 1);
 	ck_assert_int_eq(n_seen, 1);
@@ -180,6 +183,7 @@ START_TEST(unmap_waits_for_a_delivery_on_another_thread)
 	struct slow_delivery slow = { .fixture = &f };
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	fixture_truncate(&f, 0);
+	fixture_changed(&f);
 	assert_page_is(&f, 0, 0);
 	pthread_t thread;
 	assert_ok(pthread_create(&thread, NULL, unmap_on_another_thread, &slow));
@@ -196,7 +200,7 @@ START_TEST(guard_with_undispatched_losses_can_be_destroyed)
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4000 }));
 	fixture_truncate(&f, 0);
 	for (size_t i = 0; i < 4000; i += 2)
-		assert_ok(uffd_guard_populate(f.region, i * f.page, f.page));
+		fixture_ask(&f, i, 1);
 	fixture_stop(&f);
 }
 END_TEST

@@ -137,6 +137,23 @@ void fixture_truncate(struct fixture *f, size_t n_pages)
 	assert_ok(ftruncate(f->fd, (off_t)(n_pages * f->page)));
 }
 
+void fixture_changed(struct fixture *f)
+{
+	if (runner_is_eager())
+		assert_ok(uffd_guard_refresh(f->region, 0, uffd_guard_region_length(f->region)));
+}
+
+void fixture_ask(struct fixture *f, size_t first, size_t n_pages)
+{
+	assert_ok((runner_is_eager() ? uffd_guard_refresh : uffd_guard_populate)(
+		f->region, first * f->page, n_pages * f->page));
+}
+
+enum uffd_guard_mode mode_without_direct(void)
+{
+	return runner_is_eager() ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
+}
+
 void assert_bytes_are(const struct fixture *f, size_t from, size_t to, unsigned char value)
 {
 	for (size_t i = from; i < to; i++) {

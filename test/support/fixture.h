@@ -47,6 +47,11 @@ bool fixture_start(struct fixture *f, const struct fixture_options *options);
 void fixture_stop(struct fixture *f);
 
 void fixture_truncate(struct fixture *f, size_t n_pages);
+/* The client has changed its file. LAZY sees what was not touched yet; EAGER has to be told. */
+void fixture_changed(struct fixture *f);
+/* Have pages filled without touching them. */
+void fixture_ask(struct fixture *f, size_t first, size_t n_pages);
+enum uffd_guard_mode mode_without_direct(void);
 unsigned char page_value(size_t page); /* what a fresh file has there */
 
 #define assert_ok(call) ck_assert_int_eq((call), 0)

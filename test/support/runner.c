@@ -3,10 +3,13 @@
 
 #include <uffd_guard.h>
 
+#include <errno.h>
 #include <grp.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -14,12 +17,18 @@
 #define NOBODY	     65534
 #define TEST_TIMEOUT 60 /* seconds; a hang is what it is there for */
 
-static bool use_poll_loop;
+static bool use_poll_loop, is_eager;
 static int timeout = TEST_TIMEOUT;
 
 uint32_t runner_guard_flags(void)
 {
-	return use_poll_loop ? UFFD_GUARD_NO_IO_URING : 0;
+	return (use_poll_loop ? UFFD_GUARD_NO_IO_URING : 0) |
+	       (is_eager ? UFFD_GUARD_ALLOW_EAGER : 0);
+}
+
+bool runner_is_eager(void)
+{
+	return is_eager;
 }
 
 bool runner_is_root(void)
@@ -31,6 +40,13 @@ void runner_skip(const char *reason)
 {
 	printf("SKIP: %s\n", reason);
 	fflush(stdout);
+}
+
+bool runner_skip_eager(void)
+{
+	if (is_eager)
+		runner_skip("nothing faults in EAGER");
+	return is_eager;
 }
 
 /* Huge pages for hugetlb memfds, while we may. */
@@ -65,12 +81,28 @@ static void become(const char *user)
 	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
 }
 
+/* Deny userfaultfd, as containers do. */
+static void deny_userfaultfd(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!filter || seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(userfaultfd), 0) ||
+		seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, _IO(0xAA, 0))) ||
+		seccomp_load(filter)) {
+		perror("cannot deny userfaultfd");
+		exit(EXIT_FAILURE);
+	}
+	seccomp_release(filter);
+}
+
 int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *cases, int n_cases)
 {
 	const char *user = runner_is_root() ? "root" : "nobody";
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--loop") == 0)
 			use_poll_loop = strcmp(argv[i + 1], "poll") == 0;
+		else if (strcmp(argv[i], "--mode") == 0)
+			is_eager = strcmp(argv[i + 1], "eager") == 0;
 		else if (strcmp(argv[i], "--user") == 0)
 			user = argv[i + 1];
 		else if (strcmp(argv[i], "--timeout") == 0)
@@ -78,6 +110,8 @@ int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *
 	}
 	reserve_huge_pages();
 	become(user);
+	if (is_eager)
+		deny_userfaultfd();
 
 	Suite *suite = suite_create(name);
 	for (int i = 0; i < n_cases; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What every test program does first: take --loop and --user, and become who it shall be. */
+/* What every test program does first: take --loop, --user and --mode, and become who it shall be.
+ */
 #pragma once
 
 #include <check.h>
@@ -9,9 +10,11 @@
 /* The flags of struct uffd_guard_options that make a guard of this run. */
 uint32_t runner_guard_flags(void);
 bool runner_is_root(void);
+bool runner_is_eager(void); /* userfaultfd is denied, and guards may do without */
 
 /* Says on standard output that the running test cannot, and why. CI collects these lines. */
 void runner_skip(const char *reason);
+bool runner_skip_eager(void); /* true: return from the test, it is about faults */
 
 typedef TCase *runner_case_fn(void);
 int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *cases, int n_cases);
