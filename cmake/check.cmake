@@ -2,7 +2,7 @@
 # cmake -P cmake/check.cmake: build with warnings as errors, and run all tests.
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
-dependencies(compiler make pkg-config liburing libseccomp check)
+dependencies(compiler make pkg-config liburing libseccomp check fuse3)
 build(check -DBUILD_TESTING=ON -DUFFD_GUARD_TOOLS=ON -DUFFD_GUARD_WERROR=ON)
 
 # ctest's summary comes last.

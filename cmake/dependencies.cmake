@@ -36,6 +36,7 @@ set(package_of_pkg-config pkg-config)
 set(package_of_liburing liburing-dev)
 set(package_of_libseccomp libseccomp-dev)
 set(package_of_check check)
+set(package_of_fuse3 libfuse3-dev)
 
 # The command line prefix with which apt-get may be run, or NOTFOUND.
 function(find_right_to_install result)

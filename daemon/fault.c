@@ -8,6 +8,7 @@
  */
 #include "fault.h"
 
+#include "slow.h"
 #include "window.h"
 
 #include "../lib/fill.h"
@@ -76,6 +77,11 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
+	if (region->source.slow) {
+		answer->is_later = true;
+		slow_answer_later(guard->slow, region, page, window.n_pages, ticket);
+		return 0;
+	}
 	struct fill fill = { .region = region, .staging = staging, .asked = page };
 	int err = fill_pages(&fill, window.first, window.n_pages);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,8 @@ struct uffd_guard;
 /* Addresses that are in place, and whose waiters are awake. */
 struct answer {
 	uintptr_t start, end;
+	bool is_later; /* the file may block: it was asked, and the answer comes when it has
+			  answered */
 };
 
 /* What is worth filling when no fault waits. */

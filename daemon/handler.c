@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "loop.h"
 #include "sandbox.h"
+#include "slow.h"
 
 #include "../lib/guard.h"
 #include "../lib/region.h"
@@ -40,6 +41,7 @@ struct handler {
 	struct loop loop;
 	struct staging *staging;
 	struct ahead ahead;
+	struct slow slow;
 	struct handler_options options;
 
 	sem_t is_ready; /* posted by the thread once; what stands below is then set */
@@ -48,7 +50,13 @@ struct handler {
 	int creator_policy;
 	struct sched_param creator_param;
 
+	uint64_t stop_limit_ns;
 	atomic_bool shall_stop, gave_up;
+
+	/* Between the thread's end and who stops it. */
+	sem_t has_ended, may_free;
+	bool lingers; /* set before has_ended: then all of this is the thread's to free, after
+			 may_free */
 };
 
 /* ---- Serving ---- */
@@ -84,28 +92,39 @@ static int serve(struct handler *handler, const struct uffd_msg *messages, int n
 		if (!is_answered(answers, i, address))
 			err = fault_answer(handler->guard, handler->staging, address, &answers[i],
 				&handler->ahead);
-		stats_count_fault(&handler->guard->stats, now_ns() - start);
+		if (!answers[i].is_later)
+			stats_count_fault(&handler->guard->stats, now_ns() - start);
 	}
 	return err;
+}
+
+/* What is not a fault: requests of callers, files that are late, reading ahead. */
+static int serve_others(struct handler *handler, bool has_time)
+{
+	struct slow *slow = &handler->slow;
+	slow_take_requests(slow);
+	if (handler->loop.wake_at)
+		slow_expire(slow, now_ns());
+	if (has_time && handler->ahead.n_pages > 0)
+		fault_fill_ahead(handler->guard, handler->staging, &handler->ahead);
+	handler->loop.wake_at = slow_next_deadline(slow);
+	return slow->error;
 }
 
 static int serve_until_stopped(struct handler *handler)
 {
 	struct loop *loop = &handler->loop;
 	struct uffd_msg messages[LOOP_MESSAGES];
-	int n = 0;
+	int n = 0, err = 0;
 
-	while (n >= 0 && !atomic_load(&handler->shall_stop)) {
+	while (!err && !atomic_load(&handler->shall_stop)) {
 		n = loop->ops->wait(loop, messages, handler->ahead.n_pages == 0);
 		stats_add(&handler->guard->stats.wakeups, 1);
-		if (n > 0) {
-			int err = serve(handler, messages, n);
-			n = err ? err : n;
-		} else if (n == 0 && handler->ahead.n_pages > 0) {
-			fault_fill_ahead(handler->guard, handler->staging, &handler->ahead);
-		}
+		err = n > 0 ? serve(handler, messages, n) : n;
+		if (!err)
+			err = serve_others(handler, n == 0);
 	}
-	return n < 0 ? n : 0;
+	return err;
 }
 
 /* ---- Giving up ---- */
@@ -165,6 +184,54 @@ static bool take_over_scheduling(const struct handler *handler)
 	return sched_setscheduler(0, handler->creator_policy, &handler->creator_param) == 0;
 }
 
+/* ---- Files that have not answered by the end ---- */
+
+/* A thread that has asked the kernel for a page of a file cannot exit before it comes. So it waits
+ * here, and whoever stops it goes on without it when that takes too long. */
+static void wait_for_slow_files(struct handler *handler, bool has_time_limit)
+{
+	struct loop *loop = &handler->loop;
+	struct uffd_msg messages[LOOP_MESSAGES];
+	uint64_t limit = 0;
+	int err = 0;
+	while (handler->slow.n_in_flight > 0 && err >= 0 && (!limit || now_ns() < limit)) {
+		if (!limit && has_time_limit && atomic_load(&handler->shall_stop))
+			limit = now_ns() + handler->stop_limit_ns;
+		loop->wake_at = limit;
+		err = loop->ops->wait(loop, messages, true);
+		slow_take_requests(&handler->slow);
+	}
+}
+
+static void free_handler(struct handler *handler)
+{
+	close(handler->loop.wake_fd);
+	staging_destroy(handler->staging);
+	sem_destroy(&handler->is_ready);
+	sem_destroy(&handler->has_ended);
+	sem_destroy(&handler->may_free);
+	free(handler);
+}
+
+static void end(struct handler *handler)
+{
+	wait_for_slow_files(handler, true);
+	slow_close(&handler->slow);
+	handler->lingers = handler->slow.n_in_flight > 0;
+	const bool lingers = handler->lingers;
+	if (!lingers)
+		handler->loop.ops->finish(&handler->loop);
+	sem_post(&handler->has_ended); /* if it does not linger, it is another's from now on */
+	if (!lingers)
+		return;
+
+	while (sem_wait(&handler->may_free) < 0)
+		;
+	wait_for_slow_files(handler, false);
+	handler->loop.ops->finish(&handler->loop);
+	free_handler(handler);
+}
+
 static void *run(void *data)
 {
 	struct handler *handler = data;
@@ -183,11 +250,12 @@ static void *run(void *data)
 		handler_test_hook();
 
 	err = serve_until_stopped(handler);
-	if (err)
+	if (err) {
 		give_up(handler);
-	handler->loop.ops->finish(&handler->loop);
-	if (err)
+		slow_abandon(&handler->slow);
 		uffd_abandon(&handler->guard->uffd, handler->loop.wake_fd);
+	}
+	end(handler);
 	return NULL;
 }
 
@@ -225,6 +293,11 @@ int handler_start(
 	fresh->guard = guard;
 	fresh->options = *options;
 	sem_init(&fresh->is_ready, 0, 0);
+	sem_init(&fresh->has_ended, 0, 0);
+	sem_init(&fresh->may_free, 0, 0);
+	fresh->stop_limit_ns = guard->read_deadline_ms * UINT64_C(1000000);
+	slow_init(&fresh->slow, &fresh->loop);
+	fresh->loop.slow = &fresh->slow;
 
 	int err = -ENOMEM;
 	fresh->staging = staging_create();
@@ -243,6 +316,7 @@ int handler_start(
 	err = start_thread(fresh);
 	if (err)
 		goto err_wake;
+	guard->slow = loop_uring_can_read_files(&fresh->loop) ? &fresh->slow : NULL;
 	*handler = fresh;
 	return 0;
 
@@ -252,6 +326,8 @@ err_staging:
 	staging_destroy(fresh->staging);
 err_handler:
 	sem_destroy(&fresh->is_ready);
+	sem_destroy(&fresh->has_ended);
+	sem_destroy(&fresh->may_free);
 	free(fresh);
 	return err;
 }
@@ -260,11 +336,15 @@ void handler_stop(struct handler *handler)
 {
 	atomic_store(&handler->shall_stop, true);
 	eventfd_write(handler->loop.wake_fd, 1);
+	while (sem_wait(&handler->has_ended) < 0)
+		; /* EINTR */
+	if (handler->lingers) {
+		pthread_detach(handler->thread);
+		sem_post(&handler->may_free);
+		return;
+	}
 	pthread_join(handler->thread, NULL);
-	close(handler->loop.wake_fd);
-	staging_destroy(handler->staging);
-	sem_destroy(&handler->is_ready);
-	free(handler);
+	free_handler(handler);
 }
 
 bool handler_gave_up(const struct handler *handler)

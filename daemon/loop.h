@@ -24,16 +24,26 @@ struct loop_ops {
 struct loop {
 	const struct loop_ops *ops;
 	const struct uffd *uffd;
-	int wake_fd;	     /* eventfd */
+	uint64_t wake_at; /* when to stop waiting all the same, in ns of CLOCK_MONOTONIC; 0: never.
+			     The ring's only */
+	int wake_fd;	  /* eventfd */
 	bool shall_restrict; /* whoever controls this thread is to get no more out of the ring than
 				faults */
 	bool is_restricted;  /* set by start */
 
 	/* loop_uring.c */
 	struct io_uring ring;
+	struct slow *slow;			 /* is told of what it has asked for */
 	struct uffd_msg incoming[LOOP_MESSAGES]; /* where a read of the ring puts them */
 	int polls; /* the kernel cannot read a userfaultfd by ring: poll it there, and read it
 		      ourselves */
 };
 
 extern const struct loop_ops loop_uring, loop_poll;
+
+/* For slow.c, which is told of the result with @tag: an address. The requests are made before the
+ * loop waits the next time. */
+bool loop_uring_can_read_files(const struct loop *loop);
+void loop_uring_read(
+	struct loop *loop, int fd, void *buffer, size_t length, uint64_t position, uint64_t tag);
+void loop_uring_close(struct loop *loop, int fd, uint64_t tag);

@@ -7,6 +7,7 @@
  * descriptor.
  */
 #include "loop.h"
+#include "slow.h"
 
 #include "../lib/uffd.h"
 
@@ -15,16 +16,28 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-#define ENTRIES 8
+#define ENTRIES 64
+#define WORKERS                                                                                    \
+	1024 /* of the kernel, that wait for files that block: so many may stall at once           \
+	      */
 
 enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE };
 
+/* Made room for where there is none. */
+static struct io_uring_sqe *get_sqe(struct loop *loop)
+{
+	struct io_uring_sqe *sqe;
+	while (!(sqe = io_uring_get_sqe(&loop->ring)))
+		io_uring_submit(&loop->ring);
+	return sqe;
+}
+
 static void ask(struct loop *loop, enum request request)
 {
-	struct io_uring_sqe *sqe =
-		io_uring_get_sqe(&loop->ring); /* never NULL: more entries than requests */
+	struct io_uring_sqe *sqe = get_sqe(loop);
 	if (request == REQUEST_READ)
 		io_uring_prep_read(sqe, loop->uffd->fd, loop->incoming, sizeof(loop->incoming), 0);
 	else
@@ -50,6 +63,8 @@ static bool restrict_ring(struct io_uring *ring)
 	struct io_uring_restriction allowed[] = {
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READ },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_POLL_ADD },
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_CLOSE },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
 			.register_op = IORING_REGISTER_ENABLE_RINGS },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
@@ -77,6 +92,9 @@ static int start(struct loop *loop)
 	int err = init_ring(&loop->ring);
 	if (err)
 		return err;
+	unsigned workers[2] = { WORKERS, 0 };
+	io_uring_register_iowq_max_workers(
+		&loop->ring, workers); /* 5.15; before, the kernel's own bound */
 	loop->is_restricted = loop->shall_restrict && restrict_ring(&loop->ring);
 	err = ring_register(&loop->ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	if (err) {
@@ -135,6 +153,7 @@ static int take(struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_m
 	case REQUEST_WAKE:
 		return take_wake(loop);
 	}
+	slow_complete(loop->slow, cqe->user_data, cqe->res);
 	return 0;
 }
 
@@ -144,14 +163,29 @@ static int submit_and_look(struct io_uring *ring)
 	return err < 0 ? err : io_uring_get_events(ring);
 }
 
+static int submit_and_wait(struct loop *loop)
+{
+	if (!loop->wake_at)
+		return io_uring_submit_and_wait(&loop->ring, 1);
+
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t rest = (int64_t)loop->wake_at - now.tv_sec * INT64_C(1000000000) - now.tv_nsec;
+	if (rest <= 0)
+		return submit_and_look(&loop->ring);
+	struct __kernel_timespec timeout = { .tv_sec = rest / 1000000000,
+		.tv_nsec = rest % 1000000000 };
+	struct io_uring_cqe *cqe;
+	return io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &timeout, NULL);
+}
+
 static int wait_for_faults(
 	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
-	int err = shall_block ? io_uring_submit_and_wait(&loop->ring, 1)
-			      : submit_and_look(&loop->ring);
+	int err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
 	/* -EAGAIN, -EBUSY: short of memory for the moment, or of room for completions, which are
 	 * taken now. */
-	if (err < 0 && err != -EINTR && err != -EAGAIN && err != -EBUSY)
+	if (err < 0 && err != -EINTR && err != -EAGAIN && err != -EBUSY && err != -ETIME)
 		return err;
 
 	int n_messages = 0;
@@ -167,6 +201,30 @@ static int wait_for_faults(
 				*/
 	}
 	return n_messages;
+}
+
+bool loop_uring_can_read_files(const struct loop *loop)
+{
+	return loop->ops == &loop_uring && loop->ring.features & IORING_FEAT_EXT_ARG; /* 5.11 */
+}
+
+/* By a worker of the kernel from the beginning. Asked to try at once, the kernel would on this
+ * thread find out whether the file can be polled, and a FUSE file asks its server. */
+void loop_uring_read(
+	struct loop *loop, int fd, void *buffer, size_t length, uint64_t position, uint64_t tag)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+	io_uring_prep_read(sqe, fd, buffer, (unsigned)length, position);
+	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+	io_uring_sqe_set_data64(sqe, tag);
+}
+
+void loop_uring_close(struct loop *loop, int fd, uint64_t tag)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+	io_uring_prep_close(sqe, fd);
+	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+	io_uring_sqe_set_data64(sqe, tag);
 }
 
 static void finish(struct loop *loop)

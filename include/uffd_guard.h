@@ -56,7 +56,9 @@ struct uffd_guard_region;
 struct uffd_guard_options {
 	size_t size;		   /* sizeof(struct uffd_guard_options) */
 	uint32_t flags;		   /* UFFD_GUARD_* above */
-	uint32_t read_deadline_ms; /* for files that can block; 0: 100. No effect yet */
+	uint32_t read_deadline_ms; /* milliseconds, for files that can block
+				      (UFFD_GUARD_MAP_ANY_FILE): of a fault, and of a
+				      whole call; 0: 100 */
 	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound.
 				      Not in this release: other than 0 is -EOPNOTSUPP */
 	void (*log)(int level, const char *message,
@@ -113,8 +115,10 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard);
 #define UFFD_GUARD_MAP_DIRECT (1u << 1)
 /* With DIRECT: try F_ADD_SEALS F_SEAL_SHRINK first. That may wait for a client that is writing to
  * its file. */
-#define UFFD_GUARD_MAP_SEAL	(1u << 2)
-#define UFFD_GUARD_MAP_ANY_FILE (1u << 3) /* not in this release: -EOPNOTSUPP */
+#define UFFD_GUARD_MAP_SEAL (1u << 2)
+/* Accept regular files that are not memory (tmpfs, hugetlbfs) too, on a disk, a network or FUSE.
+ * They are read by io_uring, and no longer than read_deadline_ms waited for. */
+#define UFFD_GUARD_MAP_ANY_FILE (1u << 3)
 #define UFFD_GUARD_MAP_FIXED_NOREPLACE                                                             \
 	(1u << 4)			  /* exactly at .addr, or -EEXIST; never clobbers          \
 					   */
@@ -142,16 +146,18 @@ struct uffd_guard_map_options {
  * @fd may be closed afterwards, and its file offset is never moved. The memory can be stored to;
  * without UFFD_GUARD_MAP_WRITE such stores are merely lost at the next refresh.
  *
- * @fd: a memfd (hugetlb too), or a file on tmpfs or hugetlbfs, open for reading
+ * @fd: a memfd (hugetlb too), or a file on tmpfs or hugetlbfs, open for reading; with
+ * UFFD_GUARD_MAP_ANY_FILE any regular file
  * @length: bytes, > 0
  * @options: NULL for the defaults
  * @region: set on success; yours, to be given back with uffd_guard_unmap()
  * Errors: -EBADF not a descriptor, or O_PATH; -EACCES open for writing only; -ENODEV not a regular
  * file of the kinds above (pipe, socket, directory, device, memfd_secret, dma-buf, file on another
  * file system); -EINVAL length 0, offset or addr not page aligned, addr without FIXED_NOREPLACE,
- * SEAL without DIRECT, reserve < length; -EOVERFLOW offset + length or offset + reserve beyond what
- * a file offset holds; -EEXIST FIXED_NOREPLACE and something is mapped there; -EOPNOTSUPP for what
- * this release does not have; -EMFILE, -ENFILE, -ENOMEM (memory, or vm.max_map_count)
+ * SEAL without DIRECT, reserve < length; -EOPNOTSUPP ANY_FILE, and the file is one that can block,
+ * but the guard has no io_uring; -EOVERFLOW offset + length or offset + reserve beyond what a file
+ * offset holds; -EEXIST FIXED_NOREPLACE and something is mapped there; -EOPNOTSUPP for what this
+ * release does not have; -EMFILE, -ENFILE, -ENOMEM (memory, or vm.max_map_count)
  */
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	const struct uffd_guard_map_options *options, struct uffd_guard_region **region);
@@ -255,8 +261,9 @@ ssize_t uffd_guard_read(
  * @offset, @length: bytes of the region
  * Returns the bytes from @offset that the file now has as the region does: fewer than @length where
  * the file ends. Or: -EACCES not mapped with UFFD_GUARD_MAP_WRITE; -ERANGE not inside the region;
- * -EPERM the file is sealed against writing; -EBADF the descriptor given to uffd_guard_map() was
- * read-only; -ENOMEM
+ * -EPERM the file is sealed against writing; -EOPNOTSUPP it is on a
+ * network or FUSE (to respect its end one would have to wait for its server); -EBADF the descriptor
+ * given to uffd_guard_map() was read-only; -ENOMEM
  */
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length);
 

@@ -45,18 +45,6 @@ static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
 	return err == -ENOENT || !is_asked(fill, end, first + n_pages) ? 0 : err;
 }
 
-static uint32_t reason_of(int err)
-{
-	if (!err)
-		return UFFD_GUARD_LOST_TRUNCATED;
-	return err == -ENOMEM ? UFFD_GUARD_LOST_NO_MEMORY : UFFD_GUARD_LOST_IO_ERROR;
-}
-
-static void report(struct fill *fill, uint64_t start, uint64_t end, int err)
-{
-	region_report_loss(fill->region, start, end, reason_of(err), err == -ENOMEM ? 0 : err);
-}
-
 /* No page could be made for data: whoever waits gets zeros, and hears of it; the others may try
  * again later. */
 static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int err)
@@ -67,7 +55,7 @@ static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int e
 		first = fill->asked;
 		end = first + 1;
 	}
-	report(fill, first * page_size(), end * page_size(), err);
+	region_report_failure(fill->region, first * page_size(), end * page_size(), err);
 	return put_zeros(fill, first, end - first);
 }
 
@@ -163,8 +151,9 @@ static size_t count_more_zeros(const struct fill *fill, size_t end, size_t n_rea
 static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
 {
 	size_t first = page_ceil(at) / page_size();
-	end += count_more_zeros(fill, end, end - at / page_size());
-	report(fill, at, end * page_size(), err);
+	if (!err)
+		end += count_more_zeros(fill, end, end - at / page_size());
+	region_report_failure(fill->region, at, end * page_size(), err);
 	return first < end ? put_zeros(fill, first, end - first) : 0;
 }
 
@@ -176,41 +165,57 @@ static size_t count_in_piece(const struct uffd_guard_region *region, size_t firs
 	return (STAGING_SIZE - address % STAGING_SIZE) / page_size();
 }
 
-/* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with. */
-static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
+int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t got, int err)
 {
-	struct uffd_guard_region *region = fill->region;
 	const size_t page = page_size();
 	const uint64_t start = first * page;
-	const uint64_t length = atomic_load(&region->length);
-	const uint64_t end = min_u64(start + *n_pages * page, max_u64(length, start));
+	const uint64_t length = atomic_load(&fill->region->length);
+	const uint64_t end = min_u64(start + n_pages * page, max_u64(length, start));
 
-	size_t got;
-	const bool is_movable = may_move(fill, first, *n_pages);
-	int err = source_read(&region->source, start, fill->staging->memory, end - start, &got);
-	if (err == -EFAULT)
-		err = -ENOMEM; /* it is the staging that the kernel has no page for */
-	stats_add(&region->guard->stats.bytes_read, got);
-	char *bytes = fill->staging->memory;
-	/* What an earlier fill left in the staging is another client's. */
-	memset(bytes + got, 0, page_ceil(got) - got);
+	stats_add(&fill->region->guard->stats.bytes_read, got);
+	/* What an earlier fill left in the buffer is another client's. */
+	if (got % page)
+		memset(bytes + got, 0, page_ceil(got) - got);
 
 	const size_t n_whole = got / page; /* pages before the first lost byte */
 	const bool is_lossy = start + got < end;
-	if (is_lossy && !is_asked(fill, first + n_whole, first + *n_pages))
+	if (is_lossy && !is_asked(fill, first + n_whole, first + n_pages))
 		return put_bytes(fill, first, bytes, n_whole);
 
 	/* Report before anybody can read the zeros. */
 	const size_t n_data = page_ceil(got) / page;
 	if (is_lossy) {
-		int lost_err = put_lost(fill, start + got, first + *n_pages, err);
+		int lost_err = put_lost(fill, start + got, first + n_pages, err);
 		int data_err = put_bytes(fill, first, bytes, n_data);
 		return lost_err ? lost_err : data_err;
 	}
-	if (is_movable && n_data == *n_pages && is_data(fill, n_data))
+	if (fill->is_movable && n_data == n_pages && is_data(fill, n_data))
 		return put_huge(fill, first, n_data);
 	err = put_bytes(fill, first, bytes, n_data);
-	return err || n_data == *n_pages ? err : put_zeros(fill, first + n_data, *n_pages - n_data);
+	return err || n_data == n_pages ? err : put_zeros(fill, first + n_data, n_pages - n_data);
+}
+
+/* Where the file fails, only that page is lost; the next may be readable. Not so if it is late. */
+static size_t count_failed(size_t got, int err, size_t n_pages)
+{
+	return err && err != -ETIMEDOUT ? min_u64(got / page_size() + 1, n_pages) : n_pages;
+}
+
+/* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with. */
+static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const uint64_t start = first * page_size();
+	const uint64_t length = max_u64(atomic_load(&region->length), start);
+	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
+
+	size_t got;
+	fill->is_movable = may_move(fill, first, *n_pages);
+	int err = source_read(&region->source, start, fill->staging->memory, end - start, &got);
+	if (err == -EFAULT)
+		err = -ENOMEM; /* it is the staging that the kernel has no page for */
+	*n_pages = count_failed(got, err, *n_pages);
+	return fill_with(fill, first, *n_pages, fill->staging->memory, got, err);
 }
 
 int fill_pages(struct fill *fill, size_t first, size_t n_pages)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct fill {
 	size_t asked; /* the page that a thread waits for, filled whatever presence says; the rest
 			 is  ahead of time. FILL_ALL_ASKED: somebody wants every page;
 			    FILL_NONE_ASKED: nobody yet */
+	bool is_movable;  /* fill.c's own: what is read now would be a huge page, in one */
 	size_t asked_end; /* out: pages [asked, asked_end) are in place, and who waited for them is
 			     awake */
 };
@@ -25,3 +27,9 @@ struct fill {
  * reported. The caller is inside region->fills. 0, or an error that leaves a page unanswerable.
  */
 int fill_pages(struct fill *fill, size_t first, size_t n_pages);
+
+/*
+ * The same for absent pages that were read already: @got bytes, and then an error, or 0 where the
+ * file ended. What is behind @got up to the pages' end is overwritten.
+ */
+int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t got, int err);

@@ -166,6 +166,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 		return -ENOMEM;
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;
+	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
 	err = init(fresh, known.flags);
 	if (err) {
 		free(fresh);

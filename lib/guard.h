@@ -16,6 +16,8 @@ struct uffd_guard {
 	struct uffd uffd;
 	bool is_eager; /* there is none: uffd.fd is -1, and what is read is read beforehand */
 	struct handler *handler;
+	struct slow *slow; /* reads files that may block; NULL: not possible here */
+	uint32_t read_deadline_ms;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
 	const volatile unsigned char
 		*mark; /* a page that fork() wipes: reads 0 in a child, else 1 */

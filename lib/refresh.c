@@ -124,8 +124,7 @@ static int refresh_with_data(
 		return is_sparse ? drop_zeros(region, start, end) : 0;
 
 	uint64_t lost = start + got;
-	region_report_loss(
-		region, lost, end, err ? UFFD_GUARD_LOST_IO_ERROR : UFFD_GUARD_LOST_TRUNCATED, err);
+	region_report_failure(region, lost, end, err);
 	return refresh_with_zeros(region, lost, end);
 }
 
@@ -233,10 +232,12 @@ static int refresh_merged(
 {
 	int err = 0;
 	pthread_mutex_lock(&region->lock);
+	source_begin_call(&region->source);
 	epoch_synchronize(&region->fills);
 	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
 	for (size_t i = 0; i < n_spans && !err; i++)
 		err = refresh_filled(region, spans[i].offset, spans[i].length, is_sparse);
+	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }
@@ -279,6 +280,7 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 	if (!staging)
 		return -ENOMEM;
 
+	source_begin_call(&region->source);
 	/* A grace period for each piece: who waits for us waits no longer than for a fault. */
 	const size_t page = page_size(), most = STAGING_SIZE / page;
 	const size_t end = page_ceil(offset + length) / page;
@@ -287,6 +289,7 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 		n = min_u64(most, end - first);
 		err = fill_all(region, staging, first, n);
 	}
+	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
 	return err;
 }
@@ -326,8 +329,10 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 		return err;
 
 	pthread_mutex_lock(&region->lock);
+	source_begin_call(&region->source);
 	epoch_synchronize(&region->fills);
 	err = discard_range(region, offset, offset + length);
+	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }

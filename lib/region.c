@@ -15,6 +15,8 @@
 #include "options.h"
 #include "refresh.h"
 
+#include "../daemon/slow.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -27,7 +29,6 @@
 	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
 		UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE |                         \
 		UFFD_GUARD_MAP_POPULATE)
-#define FLAGS_LATER UFFD_GUARD_MAP_ANY_FILE
 
 /* ---- References ---- */
 
@@ -76,6 +77,27 @@ void region_report_loss(
 	events_post(&region->guard->events, &loss);
 }
 
+static uint32_t reason_of(int err)
+{
+	switch (err) {
+	case 0:
+		return UFFD_GUARD_LOST_TRUNCATED;
+	case -ENOMEM:
+		return UFFD_GUARD_LOST_NO_MEMORY;
+	case -ETIMEDOUT:
+		return UFFD_GUARD_LOST_TIMED_OUT;
+	default:
+		return UFFD_GUARD_LOST_IO_ERROR;
+	}
+}
+
+void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err)
+{
+	const uint32_t reason = reason_of(err);
+	region_report_loss(
+		region, start, end, reason, reason == UFFD_GUARD_LOST_IO_ERROR ? err : 0);
+}
+
 void region_count_held(struct uffd_guard_region *region, size_t n_pages)
 {
 	atomic_fetch_add(&region->bytes_resident, n_pages * page_size());
@@ -119,7 +141,7 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 		return -EINVAL;
 	if (options->flags & UFFD_GUARD_MAP_SEAL && !(options->flags & UFFD_GUARD_MAP_DIRECT))
 		return -EINVAL;
-	if (options->flags & FLAGS_LATER || options->max_resident)
+	if (options->max_resident)
 		return -EOPNOTSUPP;
 	if (options->reserve && options->reserve < length)
 		return -EINVAL;
@@ -214,6 +236,16 @@ static void enlist(struct uffd_guard_region *region)
 	stats_add(&guard->stats.regions, 1);
 }
 
+/* Faults that wait for a file that blocks are answered; the file is no longer ours. */
+static void release_slow_file(struct uffd_guard_region *region)
+{
+	if (!region->source.slow)
+		return;
+	slow_release(region->source.slow);
+	region->source.slow = NULL;
+	region->source.fd = -1;
+}
+
 /* Afterwards no fill of the region is under way, and none will begin. */
 static void delist(struct uffd_guard_region *region)
 {
@@ -222,8 +254,43 @@ static void delist(struct uffd_guard_region *region)
 	range_table_remove(&guard->ranges, &region->range);
 	epoch_synchronize(&guard->lookups);
 	pthread_mutex_unlock(&guard->lock);
+	release_slow_file(region);
 	epoch_synchronize(&region->fills);
 	stats_sub(&guard->stats.regions, 1);
+}
+
+static int open_source(
+	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
+{
+	struct source *source = &region->source;
+	struct uffd_guard *guard = region->guard;
+	int err =
+		source_open(source, fd, options->offset, options->flags & UFFD_GUARD_MAP_ANY_FILE);
+	if (err || !source->is_foreign)
+		return err;
+	if (!guard->slow)
+		err = -EOPNOTSUPP;
+	else if (!(source->slow = slow_open(
+			   guard->slow, source->fd, guard->read_deadline_ms, region)))
+		err = -ENOMEM;
+	if (err)
+		source_close(source);
+	return err;
+}
+
+static void close_source(struct uffd_guard_region *region)
+{
+	release_slow_file(region);
+	epoch_synchronize(&region->fills);
+	source_close(&region->source);
+}
+
+static int fill_eagerly(struct uffd_guard_region *region)
+{
+	source_begin_call(&region->source);
+	int err = eager_fill(region, 0, region_reserve(region) / page_size());
+	source_end_call(&region->source);
+	return err;
 }
 
 static int map_region(
@@ -231,7 +298,7 @@ static int map_region(
 {
 	size_t reserve = page_ceil(max_u64(region->length, options->reserve));
 
-	int err = source_open(&region->source, fd, options->offset);
+	int err = open_source(region, fd, options);
 	if (err)
 		return err;
 	err = reserve_addresses(&region->range, options, reserve);
@@ -245,7 +312,7 @@ static int map_region(
 	if (!err)
 		direct_extend(region);
 	if (!err && region->guard->is_eager)
-		err = eager_fill(region, 0, reserve / page_size());
+		err = fill_eagerly(region);
 	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
 		err = uffd_guard_populate(region, 0, region->length);
 	if (err)
@@ -259,7 +326,7 @@ err_enlisted:
 err_range:
 	release_addresses(&region->range);
 err_source:
-	source_close(&region->source);
+	close_source(region);
 	return err;
 }
 
@@ -381,10 +448,12 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 		return -ENOSPC;
 
 	pthread_mutex_lock(&region->lock);
+	source_begin_call(&region->source);
 	const size_t before = atomic_load(&region->length);
 	err = resize_locked(region, length);
 	if (err)
 		atomic_store(&region->length, before);
+	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }

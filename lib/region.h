@@ -75,6 +75,9 @@ void region_count_held(struct uffd_guard_region *region, size_t n_pages);
 void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64_t end,
 	uint32_t reasons, int error);
 
+/* The same, by what reading the file has answered: 0 where it ended, or a negative errno. */
+void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err);
+
 /* Take pages away; what they hold is gone, and a touch brings them back from the file. */
 int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
 

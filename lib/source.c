@@ -3,7 +3,11 @@
  * The client's file: which kinds we take, and reading and storing to it so that nothing the client
  * does to it hurts.
  *
- * It is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
+ * A file that is not memory of the kernel's own (tmpfs, hugetlbfs) is foreign: on a disk, a
+ * network, or a file system that the client serves. It is taken only if asked for, and read through
+ * slow.c; not even its size is asked of it.
+ *
+ * Memory is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
  * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
  * to us.
  *
@@ -19,6 +23,8 @@
 #include "source.h"
 
 #include "page.h"
+
+#include "../daemon/slow.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,15 +45,39 @@ static int check_access(int fd, int *flags)
 	return (*flags & O_ACCMODE) == O_WRONLY ? -EACCES : 0;
 }
 
-static int check_kind(int fd, struct stat *st, bool *is_hugetlb)
+/* tmpfs and hugetlbfs: whatever is asked of them is answered at once. */
+static int open_memory(struct source *source, int fd)
 {
+	struct stat st;
 	struct statfs fs;
-	if (fstat(fd, st) < 0 || fstatfs(fd, &fs) < 0)
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		return -errno;
-	if (!S_ISREG(st->st_mode))
+	if (!S_ISREG(st.st_mode))
 		return -ENODEV;
-	*is_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
-	return fs.f_type == TMPFS_MAGIC || *is_hugetlb ? 0 : -ENODEV;
+	source->is_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
+	source->block_size = max_u64(page_size(), (uint64_t)st.st_blksize);
+	return 0;
+}
+
+/* Of other files nothing is asked that might go to a server: of the file's kind, what the kernel
+ * knows; and to read a byte only if that needs no waiting. */
+static int open_foreign(struct source *source, int fd)
+{
+	struct statx stx;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
+		return -errno;
+	if (!S_ISREG(stx.stx_mode))
+		return -ENODEV;
+
+	char byte;
+	struct iovec one = { .iov_base = &byte, .iov_len = 1 };
+	const bool is_unknown = preadv2(fd, &one, 1, 0, RWF_NOWAIT) < 0;
+	if (is_unknown && errno == EINVAL)
+		return -ENODEV; /* memfd_secret, dma-buf: nothing can be read from it */
+	source->is_foreign = true;
+	source->is_remote = is_unknown && errno == EOPNOTSUPP;
+	source->block_size = page_size();
+	return 0;
 }
 
 static bool has_holes(const struct stat *st)
@@ -55,32 +85,43 @@ static bool has_holes(const struct stat *st)
 	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
 }
 
-int source_open(struct source *source, int fd, uint64_t offset)
+int source_open(struct source *source, int fd, uint64_t offset, bool may_be_foreign)
 {
 	int flags;
 	int err = check_access(fd, &flags);
 	if (err)
 		return err;
-	struct stat st;
-	bool is_hugetlb = false;
-	err = check_kind(fd, &st, &is_hugetlb);
+	*source = (struct source){
+		.fd = -1, .offset = offset, .writable = (flags & O_ACCMODE) == O_RDWR
+	};
+	/* Only files that are memory have seals. */
+	if (fcntl(fd, F_GET_SEALS) >= 0)
+		err = open_memory(source, fd);
+	else
+		err = may_be_foreign ? open_foreign(source, fd) : -ENODEV;
 	if (err)
 		return err;
-
-	*source = (struct source){
-		.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
-		.is_hugetlb = is_hugetlb,
-		.writable = (flags & O_ACCMODE) == O_RDWR,
-		.offset = offset,
-		.block_size = max_u64(page_size(), (uint64_t)st.st_blksize),
-	};
+	source->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return source->fd < 0 ? -errno : 0;
 }
 
 void source_close(struct source *source)
 {
-	close(source->fd);
+	if (source->fd >= 0)
+		close(source->fd);
 	source->fd = -1;
+}
+
+void source_begin_call(const struct source *source)
+{
+	if (source->slow)
+		slow_begin_call(source->slow);
+}
+
+void source_end_call(const struct source *source)
+{
+	if (source->slow)
+		slow_end_call(source->slow);
 }
 
 bool source_cannot_shrink(const struct source *source)
@@ -106,6 +147,8 @@ int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
 {
 	*got = 0;
+	if (source->slow)
+		return slow_read(source->slow, source->offset + offset, buffer, length, got);
 	for (size_t from = 0; *got < length;) {
 		ssize_t n = pread(source->fd, (char *)buffer + from, length - from,
 			(off_t)(source->offset + offset + from));
@@ -125,6 +168,8 @@ uint64_t source_length_from(const struct source *source, uint64_t offset)
 {
 	struct stat st;
 	uint64_t at = source->offset + offset;
+	if (source->is_remote)
+		return UINT64_MAX;
 	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size > at ? (uint64_t)st.st_size - at
 									: 0;
 }
@@ -132,13 +177,15 @@ uint64_t source_length_from(const struct source *source, uint64_t offset)
 bool source_is_sparse(const struct source *source)
 {
 	struct stat st;
-	return fstat(source->fd, &st) == 0 && has_holes(&st);
+	return !source->is_foreign && fstat(source->fd, &st) == 0 && has_holes(&st);
 }
 
 int source_check_store(const struct source *source)
 {
 	if (!source->writable)
 		return -EBADF;
+	if (source->is_remote)
+		return -EOPNOTSUPP;
 	int seals = fcntl(source->fd, F_GET_SEALS);
 	return seals >= 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : 0;
 }

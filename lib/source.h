@@ -5,10 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct slow_file;
+
 struct source {
 	int fd; /* ours */
 	bool writable;
 	bool is_hugetlb;
+	bool is_foreign;	/* no memory of the kernel's own: it may block */
+	bool is_remote;		/* and cannot even say whether it would */
+	struct slow_file *slow; /* through which a foreign one is read */
 	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
 			    */
 	uint64_t offset;   /* into the file: where the region begins. All other offsets here are the
@@ -16,8 +21,13 @@ struct source {
 };
 
 /* Take a file that can be guarded: its kind is checked, and a descriptor of our own made. */
-int source_open(struct source *source, int fd, uint64_t offset);
+int source_open(struct source *source, int fd, uint64_t offset, bool may_be_foreign);
 void source_close(struct source *source);
+
+/* Around everything that reads a source on a caller's thread, where it may be foreign: the deadline
+ * is for all that is read in between. Not nested. */
+void source_begin_call(const struct source *source);
+void source_end_call(const struct source *source);
 
 /* Whether the file is memory that will never be shorter than it is. */
 bool source_cannot_shrink(const struct source *source);
@@ -32,7 +42,8 @@ void source_seal(const struct source *source);
 int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
 
-/* Bytes between @offset and the file's end, as it is now. */
+/* Bytes between @offset and the file's end, as it is now; of a remote one, which would have to be
+ * asked, as many as can be. */
 uint64_t source_length_from(const struct source *source, uint64_t offset);
 /* Whether the file has less memory than bytes: it may have holes. */
 bool source_is_sparse(const struct source *source);

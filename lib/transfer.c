@@ -17,13 +17,14 @@ ssize_t uffd_guard_read(
 		return err;
 
 	size_t got;
+	source_begin_call(&region->source);
 	err = source_read(&region->source, offset, buffer, length, &got);
+	source_end_call(&region->source);
 	stats_add(&region->guard->stats.bytes_read, got);
-	if (err)
+	if (err && err != -ETIMEDOUT)
 		return err;
 	if (got < length) {
-		region_report_loss(
-			region, offset + got, offset + length, UFFD_GUARD_LOST_TRUNCATED, 0);
+		region_report_failure(region, offset + got, offset + length, err);
 		memset((char *)buffer + got, 0, length - got);
 	}
 	return (ssize_t)got;
@@ -101,8 +102,10 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	 * of it. */
 	uint64_t end;
 	pthread_mutex_lock(&region->lock);
+	source_begin_call(&region->source);
 	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);
+	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err ? err : (ssize_t)(end - offset);
 }

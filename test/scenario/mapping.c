@@ -135,8 +135,6 @@ static const struct {
 		-EINVAL },
 	{ 1, { .size = sizeof(struct uffd_guard_map_options), .flags = UFFD_GUARD_MAP_SEAL },
 		-EINVAL },
-	{ 1, { .size = sizeof(struct uffd_guard_map_options), .flags = UFFD_GUARD_MAP_ANY_FILE },
-		-EOPNOTSUPP },
 	{ 1, { .size = sizeof(struct uffd_guard_map_options), .max_resident = 1 }, -EOPNOTSUPP },
 	{ (size_t)1 << 50, { .size = sizeof(struct uffd_guard_map_options) }, -ENOMEM },
 };

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that are no memory: on a disk, and of a file system that answers when it likes. */
+#include "../support/fixture.h"
+#include "../support/fuse_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PAGES	 64
+#define DEADLINE 50 /* ms */
+
+static bool has_ring(void)
+{
+	return !(runner_guard_flags() & UFFD_GUARD_NO_IO_URING);
+}
+
+static struct uffd_guard *start(uint32_t flags)
+{
+	struct uffd_guard *guard = NULL;
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() | flags,
+		.read_deadline_ms = DEADLINE };
+	assert_ok(uffd_guard_create(&options, &guard));
+	return guard;
+}
+
+static int map_any(
+	struct uffd_guard *guard, int fd, uint32_t flags, struct uffd_guard_region **region)
+{
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_ANY_FILE | flags };
+	return uffd_guard_map(guard, fd, PAGES * (size_t)getpagesize(), &options, region);
+}
+
+/* A fixture of a file that a process serves. */
+struct served {
+	struct fixture f;
+	struct fuse_file *file;
+};
+
+/* False: return from the test. */
+static bool served_start(struct served *s, enum fuse_behaviour behaviour)
+{
+	if (!has_ring()) {
+		runner_skip("files that may block need io_uring");
+		return false;
+	}
+	/* In EAGER map reads, and nobody would ask the server again. */
+	s->file = fuse_file_start(PAGES, !runner_is_eager());
+	if (!s->file)
+		return false;
+	s->f = (struct fixture){
+		.guard = start(0), .fd = fuse_file_fd(s->file), .page = (size_t)getpagesize()
+	};
+	fuse_file_behave(s->file, runner_is_eager() ? FUSE_ANSWERS : behaviour);
+	assert_ok(map_any(s->f.guard, s->f.fd, 0, &s->f.region));
+	fuse_file_behave(s->file, behaviour);
+	s->f.data = uffd_guard_region_data(s->f.region);
+	fixture_changed(&s->f);
+	return true;
+}
+
+static void served_stop(struct served *s)
+{
+	uffd_guard_unmap(s->f.region);
+	uffd_guard_destroy(s->f.guard);
+	fuse_file_stop(s->file);
+}
+
+/* ---- A disk ---- */
+
+static int create_on_disk(const char *directory)
+{
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	for (size_t i = 0; i < PAGES; i++)
+		file_write_page(fd, i, page_value(i));
+	return fd;
+}
+
+static int find_disk(void)
+{
+	struct statfs fs;
+	const char *directories[] = { "/var/tmp", "/tmp", "." };
+	for (size_t i = 0; i < 3; i++) {
+		if (statfs(directories[i], &fs) == 0 && fs.f_type != 0x01021994 /* tmpfs */) {
+			int fd = create_on_disk(directories[i]);
+			if (fd >= 0)
+				return fd;
+		}
+	}
+	runner_skip("no disk that has files without name");
+	return -1;
+}
+
+START_TEST(file_on_a_disk_is_read_refreshed_and_written_back)
+{
+	if (!has_ring()) {
+		runner_skip("files that may block need io_uring");
+		return;
+	}
+	struct fixture f = { .page = (size_t)getpagesize() };
+	f.fd = find_disk();
+	if (f.fd < 0)
+		return;
+	f.guard = guard_start(0); /* the deadline of every day */
+	assert_ok(map_any(f.guard, f.fd, UFFD_GUARD_MAP_WRITE, &f.region));
+	f.data = uffd_guard_region_data(f.region);
+	for (size_t i = 0; i < PAGES; i++)
+		assert_page_is(&f, i, page_value(i));
+	file_write_page(f.fd, 3, 99);
+	assert_ok(uffd_guard_refresh(f.region, 3 * f.page, f.page));
+	assert_page_is(&f, 3, 99);
+
+	f.data[5 * f.page] = 77;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 5 * f.page, 1), 1);
+	unsigned char byte;
+	ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)(5 * f.page)), 1);
+	ck_assert_uint_eq(byte, 77);
+
+	fixture_truncate(&f, 10);
+	assert_losses_eq(&f, 0);
+	assert_ok(uffd_guard_refresh(f.region, 0, PAGES * f.page));
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	assert_page_is(&f, 9, page_value(9));
+	assert_page_is(&f, 10, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(any_file_needs_io_uring_and_is_refused_without_the_flag)
+{
+	int fd = find_disk();
+	if (fd < 0)
+		return;
+	const size_t fds = count_fds();
+	struct uffd_guard_region *region = NULL;
+	struct uffd_guard *guard = start(UFFD_GUARD_NO_IO_URING);
+	ck_assert_int_eq(map_any(guard, fd, 0, &region), -EOPNOTSUPP);
+	ck_assert_int_eq(uffd_guard_map(guard, fd, 1, NULL, &region), -ENODEV);
+	ck_assert_ptr_null(region);
+	uffd_guard_destroy(guard);
+	ck_assert_uint_eq(count_fds(), fds);
+	close(fd);
+}
+END_TEST
+
+/* ---- A file system that answers ---- */
+
+START_TEST(served_file_is_read)
+{
+	struct served s;
+	if (!served_start(&s, FUSE_ANSWERS))
+		return;
+	for (size_t i = 0; i < PAGES; i++)
+		assert_page_is(&s.f, i, page_value(i));
+	unsigned char bytes[3];
+	ck_assert_int_eq(uffd_guard_read(s.f.region, s.f.page - 1, bytes, 3), 3);
+	ck_assert_uint_eq(bytes[0], page_value(0));
+	ck_assert_uint_eq(bytes[1], page_value(1));
+	assert_ok(uffd_guard_refresh(s.f.region, 0, PAGES * s.f.page));
+	assert_page_is(&s.f, PAGES - 1, page_value(PAGES - 1));
+	assert_losses_eq(&s.f, 0);
+	served_stop(&s);
+}
+END_TEST
+
+START_TEST(served_file_that_hesitates_is_read_within_the_deadline)
+{
+	struct served s;
+	if (runner_skip_eager() || !served_start(&s, FUSE_HESITATES))
+		return;
+	assert_page_is(&s.f, 7, page_value(7));
+	assert_losses_eq(&s.f, 0);
+	served_stop(&s);
+}
+END_TEST
+
+static struct uffd_guard_event seen;
+
+static void note(const struct uffd_guard_event *event, void *data)
+{
+	(void)data;
+	seen = *event;
+}
+
+START_TEST(served_file_that_fails_is_zeros_and_an_error_that_is_told)
+{
+	struct served s;
+	if (!served_start(&s, FUSE_FAILS))
+		return;
+	assert_page_is(&s.f, 7, 0);
+	assert_losses_eq(&s.f, UFFD_GUARD_LOST_IO_ERROR);
+	ck_assert_int_ge(uffd_guard_dispatch(s.f.guard, note, NULL), 1);
+	ck_assert_int_eq(seen.error, -EIO);
+	ck_assert_uint_eq(seen.reasons, UFFD_GUARD_LOST_IO_ERROR);
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	assert_ok(uffd_guard_refresh(s.f.region, 0, PAGES * s.f.page));
+	assert_page_is(&s.f, 7, page_value(7));
+	served_stop(&s);
+}
+END_TEST
+
+START_TEST(served_file_that_is_short_is_zeros_behind_its_end)
+{
+	struct served s;
+	if (!served_start(&s, FUSE_IS_SHORT))
+		return;
+	assert_page_is(&s.f, PAGES / 2 - 1, page_value(PAGES / 2 - 1));
+	assert_page_is(&s.f, PAGES / 2, 0);
+	assert_losses_eq(&s.f, UFFD_GUARD_LOST_TRUNCATED);
+	served_stop(&s);
+}
+END_TEST
+
+/* ---- One that does not ---- */
+
+START_TEST(fault_on_a_stalled_file_is_zeros_after_the_deadline)
+{
+	struct served s;
+	if (runner_skip_eager() || !served_start(&s, FUSE_STALLS))
+		return;
+	for (size_t i = 0; i < 8; i++) /* more pages than reads may be in flight */
+		assert_page_is(&s.f, i * 7, 0);
+	assert_losses_eq(&s.f, UFFD_GUARD_LOST_TIMED_OUT);
+	ck_assert_int_ge(uffd_guard_dispatch(s.f.guard, note, NULL), 1);
+	ck_assert_int_eq(seen.error, 0);
+
+	/* It comes back to life. */
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	while (fuse_file_count_held(s.file) > 0)
+		usleep(1000);
+	assert_ok(uffd_guard_discard(s.f.region, 0, PAGES * s.f.page));
+	while (s.f.data[0] != page_value(0)) {
+		usleep(1000);
+		assert_ok(uffd_guard_discard(s.f.region, 0, PAGES * s.f.page));
+	}
+	uffd_guard_region_take_losses(s.f.region);
+	assert_page_is(&s.f, 50, page_value(50));
+	assert_losses_eq(&s.f, 0);
+	served_stop(&s);
+}
+END_TEST
+
+START_TEST(calls_on_a_stalled_file_return_after_the_deadline)
+{
+	struct served s;
+	if (!served_start(&s, FUSE_ANSWERS))
+		return;
+	assert_page_is(&s.f, 3, page_value(3));
+	fuse_file_behave(s.file, FUSE_STALLS);
+	assert_ok(uffd_guard_refresh(s.f.region, 0, PAGES * s.f.page));
+	assert_page_is(&s.f, 3, 0); /* no byte of it may be older than the call */
+	assert_losses_eq(&s.f, UFFD_GUARD_LOST_TIMED_OUT);
+	assert_ok(uffd_guard_populate(s.f.region, 0, PAGES * s.f.page));
+	unsigned char byte = 9;
+	ck_assert_int_eq(uffd_guard_read(s.f.region, 0, &byte, 1), 0);
+	ck_assert_uint_eq(byte, 0);
+	assert_losses_eq(&s.f, UFFD_GUARD_LOST_TIMED_OUT);
+	assert_ok(uffd_guard_resize(s.f.region, s.f.page));
+	served_stop(&s);
+}
+END_TEST
+
+static void *read_page(void *data)
+{
+	const struct fixture *f = data;
+	return (void *)(uintptr_t)f->data[40 * f->page];
+}
+
+START_TEST(stalled_file_delays_its_own_region_only)
+{
+	struct served s;
+	if (runner_skip_eager() || !served_start(&s, FUSE_STALLS))
+		return;
+	struct fixture memory = { .guard = s.f.guard, .page = s.f.page };
+	memory.fd = file_create(FILE_MEMFD, 2048, false);
+	assert_ok(
+		uffd_guard_map(memory.guard, memory.fd, 2048 * memory.page, NULL, &memory.region));
+	memory.data = uffd_guard_region_data(memory.region);
+
+	/* As long as somebody waits for the file, the other is read again and again. */
+	pthread_t reader;
+	const struct uffd_guard_options patient = {
+		.size = sizeof(patient), .flags = runner_guard_flags(), .read_deadline_ms = 3000
+	};
+	struct fixture late = { .fd = s.f.fd, .page = s.f.page };
+	assert_ok(uffd_guard_create(&patient, &late.guard));
+	assert_ok(map_any(late.guard, late.fd, 0, &late.region));
+	late.data = uffd_guard_region_data(late.region);
+	struct uffd_guard_region *beside;
+	assert_ok(uffd_guard_map(late.guard, memory.fd, 2048 * memory.page, NULL, &beside));
+	const volatile unsigned char *data = uffd_guard_region_data(beside);
+	assert_ok(pthread_create(&reader, NULL, read_page, &late));
+	while (fuse_file_count_held(s.file) == 0)
+		usleep(1000);
+	for (size_t i = 0; i < 2048; i++)
+		ck_assert_uint_eq(data[i * memory.page], page_value(i));
+	ck_assert_uint_eq(uffd_guard_region_take_losses(late.region), 0); /* not even late yet */
+
+	/* Unmapping answers who waits, and does not wait for the file either. */
+	void *value;
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	pthread_join(reader, &value);
+	ck_assert_uint_eq((uintptr_t)value, page_value(40));
+	uffd_guard_unmap(beside);
+	uffd_guard_unmap(late.region);
+	uffd_guard_destroy(late.guard);
+	uffd_guard_unmap(memory.region);
+	close(memory.fd);
+	served_stop(&s);
+}
+END_TEST
+
+static void wait_until_fds_are(size_t n)
+{
+	for (int i = 0; i < 5000 && count_fds() != n; i++)
+		usleep(1000);
+	ck_assert_uint_eq(count_fds(), n);
+}
+
+START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
+{
+	const size_t fds = count_fds();
+	struct served s;
+	if (!served_start(&s, FUSE_ANSWERS))
+		return;
+	fuse_file_behave(s.file, FUSE_STALLS);
+	for (size_t i = 0; i < 4; i++)
+		assert_ok(uffd_guard_refresh(s.f.region, i * s.f.page, 1));
+	uffd_guard_unmap(s.f.region); /* closing it asks the server, too */
+	uffd_guard_destroy(s.f.guard);
+	ck_assert_uint_gt(fuse_file_count_held(s.file), 0);
+	/* What was left behind goes when the file answers. */
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	wait_until_fds_are(fds + 1);
+	fuse_file_stop(s.file);
+}
+END_TEST
+
+START_TEST(mapping_a_stalled_file_does_not_wait)
+{
+	struct served s;
+	if (!served_start(&s, FUSE_STALLS))
+		return;
+	struct uffd_guard_region *region = NULL;
+	ck_assert_int_eq(uffd_guard_map(s.f.guard, s.f.fd, 1, NULL, &region), -ENODEV);
+	assert_ok(map_any(s.f.guard, s.f.fd, 0, &region));
+	uffd_guard_unmap(region);
+	served_stop(&s);
+}
+END_TEST
+
+START_TEST(served_file_cannot_be_stored_to)
+{
+	struct served s;
+	struct uffd_guard_region *region = NULL;
+	if (!served_start(&s, FUSE_ANSWERS))
+		return;
+	assert_ok(map_any(s.f.guard, s.f.fd, UFFD_GUARD_MAP_WRITE, &region));
+	ck_assert_int_eq(uffd_guard_write_back(region, 0, 1), -EBADF); /* read-only, first of all */
+	uffd_guard_unmap(region);
+	served_stop(&s);
+}
+END_TEST
+
+static TCase *any_file_case(void)
+{
+	TCase *tcase = tcase_create("any file");
+	tcase_add_test(tcase, file_on_a_disk_is_read_refreshed_and_written_back);
+	tcase_add_test(tcase, any_file_needs_io_uring_and_is_refused_without_the_flag);
+	tcase_add_test(tcase, served_file_is_read);
+	tcase_add_test(tcase, served_file_that_hesitates_is_read_within_the_deadline);
+	tcase_add_test(tcase, served_file_that_fails_is_zeros_and_an_error_that_is_told);
+	tcase_add_test(tcase, served_file_that_is_short_is_zeros_behind_its_end);
+	tcase_add_test(tcase, fault_on_a_stalled_file_is_zeros_after_the_deadline);
+	tcase_add_test(tcase, calls_on_a_stalled_file_return_after_the_deadline);
+	tcase_add_test(tcase, stalled_file_delays_its_own_region_only);
+	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
+	tcase_add_test(tcase, mapping_a_stalled_file_does_not_wait);
+	tcase_add_test(tcase, served_file_cannot_be_stored_to);
+	return tcase;
+}
+
+RUNNER_MAIN("any_file", any_file_case)
