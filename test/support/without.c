@@ -15,12 +15,33 @@
 #include <unistd.h>
 
 #define MOVE_REQUEST _IOC(_IOC_READ | _IOC_WRITE, UFFDIO, 0x05, 5 * sizeof(uint64_t))
+#define NEW_REQUEST  _IO(UFFDIO, 0x00) /* of /dev/userfaultfd */
 
-static int deny(int nr, unsigned n_args, struct scmp_arg_cmp arg)
+/* Calls of number @nr; only those whose argument @arg has @value in its low 32 bits, unless @arg is
+ * ANY. */
+#define ANY UINT32_MAX
+struct call {
+	int nr;
+	unsigned arg;
+	uint32_t value;
+};
+
+static int add_rule(scmp_filter_ctx filter, const struct call *call)
+{
+	struct scmp_arg_cmp is_meant = { .arg = call->arg,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = UINT32_MAX,
+		.datum_b = call->value };
+	return seccomp_rule_add_array(
+		filter, SCMP_ACT_ERRNO(EPERM), call->nr, call->arg != ANY, &is_meant);
+}
+
+static int deny(const struct call *calls, size_t n_calls)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	int err =
-		filter ? seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), nr, n_args, arg) : -ENOMEM;
+	int err = filter ? 0 : -ENOMEM;
+	for (size_t i = 0; i < n_calls && !err; i++)
+		err = add_rule(filter, &calls[i]);
 	if (!err)
 		err = seccomp_load(filter);
 	seccomp_release(filter);
@@ -29,7 +50,22 @@ static int deny(int nr, unsigned n_args, struct scmp_arg_cmp arg)
 
 static int deny_move(void)
 {
-	return deny(SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, MOVE_REQUEST));
+	return deny(&(struct call){ SCMP_SYS(ioctl), 1, MOVE_REQUEST }, 1);
+}
+
+/* By whatever way. */
+static int deny_userfaultfd(void)
+{
+	const struct call calls[] = { { SCMP_SYS(userfaultfd), ANY, 0 },
+		{ SCMP_SYS(ioctl), 1, NEW_REQUEST } };
+	return deny(calls, 2);
+}
+
+static int deny_seccomp(void)
+{
+	const struct call calls[] = { { SCMP_SYS(seccomp), ANY, 0 },
+		{ SCMP_SYS(prctl), 0, PR_SET_SECCOMP } };
+	return deny(calls, 2);
 }
 
 static int deny_huge_pages(void)
@@ -39,7 +75,7 @@ static int deny_huge_pages(void)
 
 static int deny_io_uring(void)
 {
-	return deny(SCMP_SYS(io_uring_setup), 0, SCMP_A0(SCMP_CMP_MASKED_EQ, 0, 0));
+	return deny(&(struct call){ SCMP_SYS(io_uring_setup), ANY, 0 }, 1);
 }
 
 static const struct {
@@ -49,6 +85,8 @@ static const struct {
 	{ "move", deny_move },
 	{ "huge-pages", deny_huge_pages },
 	{ "io_uring", deny_io_uring },
+	{ "seccomp", deny_seccomp },
+	{ "userfaultfd", deny_userfaultfd },
 };
 #define N_THINGS (sizeof(things) / sizeof(things[0]))
 
@@ -58,7 +96,8 @@ int main(int argc, char **argv)
 	while (argc > 2 && i < N_THINGS && strcmp(argv[1], things[i].name) != 0)
 		i++;
 	if (argc < 3 || i == N_THINGS) {
-		fprintf(stderr, "usage: without move|huge-pages|io_uring PROGRAM [ARG...]\n");
+		fprintf(stderr, "usage: without move|huge-pages|io_uring|seccomp|userfaultfd "
+				"PROGRAM [ARG...]\n");
 		return 2;
 	}
 	int err = things[i].deny();
