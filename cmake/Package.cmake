@@ -11,10 +11,11 @@ install(TARGETS uffd_guard EXPORT shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIB
 install(TARGETS uffd_guard_static EXPORT static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/uffd_guard.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-# The installed tool finds the library beside it, wherever the prefix is.
+# The installed tools find the library beside them, wherever the prefix is.
 if(TARGET uffd-guard-stress AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
   file(RELATIVE_PATH from_bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-  set_target_properties(uffd-guard-bench uffd-guard-stress PROPERTIES INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
+  set_target_properties(uffd-guard-bench uffd-guard-doctor uffd-guard-stress PROPERTIES
+    INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
 endif()
 
 # ---- CMake package ----
@@ -47,7 +48,8 @@ install(FILES ${PROJECT_BINARY_DIR}/uffd_guard.pc DESTINATION ${CMAKE_INSTALL_LI
 install(FILES docs/man/uffd_guard.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 install(FILES docs/man/uffd_guard.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
 if(UFFD_GUARD_TOOLS)
-  install(FILES docs/man/uffd-guard-bench.1 docs/man/uffd-guard-stress.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES docs/man/uffd-guard-bench.1 docs/man/uffd-guard-doctor.1 docs/man/uffd-guard-stress.1
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 install(FILES LICENSE README.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)

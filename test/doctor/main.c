@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uffd-guard-doctor: what this machine and this user allow, in plain words.
+ *
+ * Facts are gathered first, all of them (facts.c: by reading, and by trying in processes of their
+ * own). What they mean (findings.c, blame.c) and what to do about it (changes.c) follows from them
+ * alone. It is told to people (print_text.c) or programs (print_json.c).
+ */
+#include "facts.h"
+#include "findings.h"
+#include "options.h"
+#include "print.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+static enum exit_code cannot(const char *what, int err)
+{
+	fprintf(stderr, "uffd-guard-doctor: cannot %s: %s\n", what, strerror(-err));
+	return EXIT_NOT_RUN;
+}
+
+static int give_up_privileges(void)
+{
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+		setresuid(NOBODY, NOBODY, NOBODY))
+		return -errno;
+	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	enum exit_code exit_code;
+	struct facts *facts;
+	if (options_parse(&options, argc, argv, &exit_code))
+		return exit_code;
+
+	int err = options.unprivileged ? give_up_privileges() : 0;
+	if (err)
+		return cannot("give up privileges", err);
+	err = facts_gather(&facts);
+	if (err)
+		return cannot("start a process to try things in", err);
+
+	if (options.json)
+		print_json(facts);
+	else
+		print_text(facts);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return cannot("write what was found", -errno);
+	return verdict_works(facts) ? EXIT_WORKS : EXIT_WORKS_NOT;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* What a person reads: a line for each finding, what to change, and a verdict as the last line.
+ * Colours only where a person looks at them. */
+#include "changes.h"
+#include "findings.h"
+#include "print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WIDTH  100
+#define INDENT 8
+
+/* ---- Colours ---- */
+
+static bool has_colours(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
+	       strcmp(term, "dumb") != 0;
+}
+
+static const char *colour_of(enum state state)
+{
+	static const char *const colours[] = { "32", "33", "31", "35" };
+	return colours[state];
+}
+
+static void print_in_colour(const char *colour, const char *text, int width)
+{
+	if (has_colours())
+		printf("\033[%sm%-*s\033[0m", colour, width, text);
+	else
+		printf("%-*s", width, text);
+}
+
+/* ---- Findings ---- */
+
+static void print_head(const struct facts *facts)
+{
+	printf("uffd-guard-doctor %s on Linux %s, for user %u", UFFD_GUARD_VERSION, facts->release,
+		(unsigned)facts->user);
+	if (facts->user_name[0])
+		printf(" (%s)", facts->user_name);
+	if (facts->container[0])
+		printf(", in a container (%s)", facts->container);
+	puts("\n");
+}
+
+static void print_findings(const struct facts *facts)
+{
+	struct finding findings[N_FINDINGS];
+	findings_make(facts, findings);
+	for (unsigned i = 0; i < N_FINDINGS; i++) {
+		printf("%-21s", findings[i].title);
+		print_in_colour(colour_of(findings[i].state), state_name(findings[i].state), 9);
+		printf("%s\n", findings[i].meaning);
+	}
+}
+
+/* ---- Changes ---- */
+
+/* As many words as fit into a line, and all following lines indented like this one. */
+static void print_wrapped(const char *text)
+{
+	size_t column = INDENT;
+	for (; *text; text += strspn(text, " ")) {
+		size_t length = strcspn(text, " ");
+		bool is_first = column == INDENT;
+		if (!is_first && column + 1 + length > WIDTH) {
+			printf("\n%*s", INDENT, "");
+			column = INDENT;
+			is_first = true;
+		}
+		printf("%s%.*s", is_first ? "" : " ", (int)length, text);
+		column += length + !is_first;
+		text += length;
+	}
+	putchar('\n');
+}
+
+static void print_change(const struct change *change, const char *label)
+{
+	putchar('\n');
+	print_in_colour("1", label, INDENT);
+	print_wrapped(change->why);
+	for (unsigned i = 0; i < change->n_commands; i++)
+		printf("%*s%s\n", INDENT + 4, "", change->commands[i]);
+}
+
+static void print_changes(const struct facts *facts)
+{
+	struct change changes[MOST_CHANGES];
+	unsigned n = changes_make(facts, changes);
+	if (n)
+		puts("\nWhat to change, as root (USER, SERVICE: the server's)");
+	/* What is needed is one thing; others that are marked so lead to the same. */
+	for (unsigned i = 0; i < n; i++)
+		print_change(&changes[i], !changes[i].is_needed ? "better" : i ? "or" : "needed");
+}
+
+void print_text(const struct facts *facts)
+{
+	char verdict[300];
+	verdict_text(facts, verdict, sizeof(verdict));
+	print_head(facts);
+	print_findings(facts);
+	print_changes(facts);
+	putchar('\n');
+	print_in_colour(colour_of(verdict_works(facts) ? STATE_OK : STATE_MISSING), verdict, 0);
+	puts(".");
+}

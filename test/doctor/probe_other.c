@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What else is tried for real: a filter for the sandbox, and the two kinds of huge pages. */
+#include "probe.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- Sandbox ---- */
+
+/* A filter that is seen to work: getppid() cannot fail but by it. */
+int probe_filter(struct facts *facts)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EDOM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+	(void)facts;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -errno;
+	return syscall(SYS_getppid) < 0 && errno == EDOM ? 0 : -EBADMSG;
+}
+
+/* ---- Huge pages ---- */
+
+#define HUGE_PAGE ((size_t)2 << 20) /* what the library moves at a time */
+
+/* -1: cannot be read. */
+static long kib_in_huge_pages(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "AnonHugePages: %ld kB", &kib);
+	if (file)
+		fclose(file);
+	return kib;
+}
+
+int probe_huge_page(struct facts *facts)
+{
+	(void)facts;
+	char *memory = probe_memory(2 * HUGE_PAGE);
+	if (!memory)
+		return -ENOMEM;
+	char *page = (char *)(((uintptr_t)memory + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	long before = kib_in_huge_pages();
+	if (madvise(page, HUGE_PAGE, MADV_HUGEPAGE) < 0)
+		return -errno;
+	*(volatile char *)page = 1;
+	long after = kib_in_huge_pages();
+	if (before < 0 || after < 0)
+		return -ENODATA;
+	return after > before ? 0 : -ENOMEM;
+}
+
+/* Mapping reserves the page, which is as far as a client can be kept from having one. */
+int probe_hugetlb(struct facts *facts)
+{
+	struct stat st;
+	(void)facts;
+	int fd = memfd_create("uffd-guard-doctor", MFD_CLOEXEC | MFD_HUGETLB);
+	if (fd < 0 || fstat(fd, &st) < 0 || ftruncate(fd, st.st_blksize) < 0)
+		return -errno;
+	void *map = mmap(NULL, (size_t)st.st_blksize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return map == MAP_FAILED ? -errno : 0;
+}
