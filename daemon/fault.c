@@ -77,22 +77,37 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
+	window.n_pages = budget_limit(region, window.n_pages);
 	if (region->source.slow) {
 		answer->is_later = true;
 		slow_answer_later(guard->slow, region, page, window.n_pages, ticket);
 		return 0;
 	}
-	struct fill fill = { .region = region, .staging = staging, .asked = page };
+	struct fill fill = {
+		.region = region, .staging = staging, .asked = page, .is_handler = true
+	};
 	int err = fill_pages(&fill, window.first, window.n_pages);
 
 	answer->start = region_address(region, page * page_size());
 	answer->end = region_address(region, fill.asked_end * page_size());
-	if (window_ahead(window.n_pages) > 0 && fill.asked_end > page &&
+	if (window_ahead(window.n_pages) > 0 && !budget_is_set(region) && fill.asked_end > page &&
 		fill.asked_end * page_size() < atomic_load(&region->length))
 		*ahead = (struct ahead){ .address = answer->end,
 			.n_pages = window_ahead(window.n_pages) };
 	epoch_leave(&region->fills, ticket);
 	return err;
+}
+
+void fault_note_store(struct uffd_guard *guard, uintptr_t address)
+{
+	uint32_t ticket;
+	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
+	if (!region)
+		return;
+	presence_mark_stored(&region->presence, (address - region->range.start) / page_size(), 1);
+	if (uffd_protect(&guard->uffd, address, page_size(), false))
+		uffd_wake(&guard->uffd, address, page_size()); /* gone meanwhile: it comes again */
+	epoch_leave(&region->fills, ticket);
 }
 
 void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct ahead *ahead)
@@ -107,7 +122,9 @@ void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct 
 	size_t page = (ahead->address - region->range.start) / page_size();
 	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
 	size_t n_pages = page < n_all ? min_u64(count_to_border(ahead->address), n_all - page) : 0;
-	struct fill fill = { .region = region, .staging = staging, .asked = FILL_NONE_ASKED };
+	struct fill fill = {
+		.region = region, .staging = staging, .asked = FILL_NONE_ASKED, .is_handler = true
+	};
 	int err = fill_pages(&fill, page, n_pages);
 
 	/* Stop where the file does. */

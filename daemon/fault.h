@@ -26,5 +26,9 @@ struct ahead {
 int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t address,
 	struct answer *answer, struct ahead *ahead);
 
+/* Handler thread only. A thread waits to store to a page that is write-protected: note it, and let
+ * it. */
+void fault_note_store(struct uffd_guard *guard, uintptr_t address);
+
 /* Handler thread only. Fill a piece of *ahead, and take it off. */
 void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct ahead *ahead);

@@ -89,7 +89,9 @@ static int serve(struct handler *handler, const struct uffd_msg *messages, int n
 		answers[i] = (struct answer){ .start = 0 };
 		if (messages[i].event != UFFD_EVENT_PAGEFAULT)
 			continue; /* no other event is enabled */
-		if (!is_answered(answers, i, address))
+		if (messages[i].arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
+			fault_note_store(handler->guard, address);
+		else if (!is_answered(answers, i, address))
 			err = fault_answer(handler->guard, handler->staging, address, &answers[i],
 				&handler->ahead);
 		if (!answers[i].is_later)

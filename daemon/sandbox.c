@@ -47,7 +47,7 @@ static const int plain[] = {
 
 /* Of the userfaultfd: filling and giving up, but not registering. */
 static const unsigned long requests[] = { UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE, UFFDIO_WAKE,
-	UFFDIO_UNREGISTER };
+	UFFDIO_UNREGISTER, UFFDIO_WRITEPROTECT };
 
 static int allow_plain(scmp_filter_ctx filter)
 {

@@ -318,7 +318,7 @@ static void answer(struct slow *slow, struct slow_read *read)
 {
 	struct slow_file *file = read->file;
 	struct uffd_guard_region *region = file->region;
-	struct fill fill = { .region = region, .asked = read->page };
+	struct fill fill = { .region = region, .asked = read->page, .is_handler = true };
 	int err = fill_with(&fill, read->page, page_ceil(read->length) / page_size(), read->buffer,
 		read->got, read->error);
 	slow->error = err ? err : slow->error;
@@ -424,7 +424,7 @@ static bool is_stalled(const struct slow_file *file)
 
 static void give_zeros(struct slow *slow, struct uffd_guard_region *region, size_t page)
 {
-	struct fill fill = { .region = region, .asked = page };
+	struct fill fill = { .region = region, .asked = page, .is_handler = true };
 	int err = fill_with(&fill, page, 1, NULL, 0, -ETIMEDOUT);
 	slow->error = err ? err : slow->error;
 }

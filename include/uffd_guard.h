@@ -59,8 +59,11 @@ struct uffd_guard_options {
 	uint32_t read_deadline_ms; /* milliseconds, for files that can block
 				      (UFFD_GUARD_MAP_ANY_FILE): of a fault, and of a
 				      whole call; 0: 100 */
-	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound.
-				      Not in this release: other than 0 is -EOPNOTSUPP */
+	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound. What was
+				      filled first is evicted first, and is a fresh snapshot when
+				      it comes back. Stores that were not written back are spared
+				      in regions with UFFD_GUARD_MAP_WRITE. Pages populated for a
+				      system call may go like the others */
 	void (*log)(int level, const char *message,
 		void *data); /* @level as in syslog(3). Called on the thread
   that called us, never from the handler thread. NULL: no log */
@@ -89,10 +92,9 @@ struct uffd_guard_options {
  *
  * @options: NULL for the defaults
  * @guard: set on success; yours, to be given back with uffd_guard_destroy()
- * Errors: -EINVAL also for USER_FAULTS_ONLY with REQUIRE_KERNEL_FAULTS; -EOPNOTSUPP for what this
- * release does not have; -EPERM where userfaultfd is denied, or kernel-mode faults are with
- * REQUIRE_KERNEL_FAULTS; -ENOSYS on a kernel without userfaultfd; -EMFILE, -ENFILE, -ENOMEM,
- * -EAGAIN (no more threads)
+ * Errors: -EINVAL also for USER_FAULTS_ONLY with REQUIRE_KERNEL_FAULTS; -EPERM where userfaultfd is
+ * denied, or kernel-mode faults are with REQUIRE_KERNEL_FAULTS; -ENOSYS on a kernel without
+ * userfaultfd; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no more threads)
  */
 int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard);
 
@@ -108,8 +110,8 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard);
 /* ---- Regions ---- */
 
 /* Flags of struct uffd_guard_map_options. */
-/* Stores are meant, and uffd_guard_write_back() saves them; refresh and discard drop what was not
- * written back. */
+/* Stores are meant: eviction spares them, uffd_guard_write_back() saves them; refresh and discard
+ * drop what was not written back. */
 #define UFFD_GUARD_MAP_WRITE (1u << 0)
 /* The file itself, where that is safe; see enum uffd_guard_mode. Else as without the flag. */
 #define UFFD_GUARD_MAP_DIRECT (1u << 1)
@@ -134,7 +136,7 @@ struct uffd_guard_map_options {
 	size_t reserve;	 /* bytes of address space kept, so that resize() up to here never moves the
 			    data;  0: length. Not less than length */
 	uint64_t max_resident; /* bytes of filled pages of this region; 0: none but the guard's
-				  bound. Not in this release: other than 0 is -EOPNOTSUPP */
+				  bound */
 	void *user_data;       /* comes back in events */
 };
 
@@ -156,8 +158,8 @@ struct uffd_guard_map_options {
  * file system); -EINVAL length 0, offset or addr not page aligned, addr without FIXED_NOREPLACE,
  * SEAL without DIRECT, reserve < length; -EOPNOTSUPP ANY_FILE, and the file is one that can block,
  * but the guard has no io_uring; -EOVERFLOW offset + length or offset + reserve beyond what a file
- * offset holds; -EEXIST FIXED_NOREPLACE and something is mapped there; -EOPNOTSUPP for what this
- * release does not have; -EMFILE, -ENFILE, -ENOMEM (memory, or vm.max_map_count)
+ * offset holds; -EEXIST FIXED_NOREPLACE and something is mapped there; -EMFILE, -ENFILE, -ENOMEM
+ * (memory, or vm.max_map_count)
  */
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	const struct uffd_guard_map_options *options, struct uffd_guard_region **region);

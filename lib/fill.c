@@ -9,6 +9,7 @@
  */
 #include "fill.h"
 
+#include "budget.h"
 #include "guard.h"
 #include "install.h"
 #include "region.h"
@@ -63,13 +64,16 @@ static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t
 {
 	struct uffd_guard_region *region = fill->region;
 	struct stats *stats = &region->guard->stats;
-	size_t page = page_size(), done;
-	int err = install_copy(
-		region->guard, region_address(region, first * page), bytes, n_pages * page, &done);
+	size_t page = page_size(), done = 0;
+	int err = budget_make_room(region, n_pages, fill->is_handler);
+	if (!err)
+		err = install_copy(region->guard, region_address(region, first * page), bytes,
+			n_pages * page, region->is_tracked, &done);
 
 	size_t end = first + done / page;
 	region_count_held(
 		region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
+	budget_note(region, first, done / page, fill->is_handler);
 	stats_add(&stats->pages_copied, done / page);
 	note_filled(fill, first, end);
 	return err && err != -ENOENT ? put_zeros_for_lost(fill, end, first + n_pages, err) : 0;
@@ -103,7 +107,7 @@ static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t 
 static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
 {
 	const struct uffd_guard_region *region = fill->region;
-	return n_pages * page_size() == STAGING_SIZE &&
+	return n_pages * page_size() == STAGING_SIZE && !region->is_tracked &&
 	       region_address(region, first * page_size()) % STAGING_SIZE == 0 &&
 	       atomic_load_explicit(&region->guard->can_move, memory_order_relaxed) &&
 	       staging_is_huge(fill->staging);
@@ -121,10 +125,13 @@ static int put_huge(struct fill *fill, size_t first, size_t n_pages)
 {
 	struct uffd_guard_region *region = fill->region;
 	const uintptr_t address = region_address(region, first * page_size());
+	budget_make_room(
+		region, n_pages, fill->is_handler); /* and if there is none, as for copies */
 	const size_t done = install_huge(region->guard, address, fill->staging->memory),
 		     n = done / page_size();
 
 	region_count_held(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
+	budget_note(region, first, n, fill->is_handler);
 	stats_add(&region->guard->stats.pages_moved, n);
 	note_filled(fill, first, first + n);
 	int err = n < n_pages
@@ -157,12 +164,12 @@ static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
 	return first < end ? put_zeros(fill, first, end - first) : 0;
 }
 
-/* Pages from @first on that may be read in one go: what staging holds, and not across the border of
- * a huge page. */
+/* Pages from @first on that may be read in one go: what staging holds and the budget bears, and not
+ * across the border of a huge page. */
 static size_t count_in_piece(const struct uffd_guard_region *region, size_t first)
 {
 	uintptr_t address = region_address(region, first * page_size());
-	return (STAGING_SIZE - address % STAGING_SIZE) / page_size();
+	return budget_limit(region, (STAGING_SIZE - address % STAGING_SIZE) / page_size());
 }
 
 int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t got, int err)

@@ -23,7 +23,7 @@ static int check_options(const struct uffd_guard_options *options)
 {
 	if (options->flags & ~FLAGS_KNOWN || (options->flags & FAULT_FLAGS) == FAULT_FLAGS)
 		return -EINVAL;
-	return options->max_resident ? -EOPNOTSUPP : 0;
+	return 0;
 }
 
 static enum uffd_want wanted_faults(uint32_t flags)
@@ -108,8 +108,9 @@ static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 	return 0;
 }
 
-static int init(struct uffd_guard *guard, uint32_t flags)
+static int init(struct uffd_guard *guard, const struct uffd_guard_options *known)
 {
+	const uint32_t flags = known->flags;
 	pthread_mutex_init(&guard->lock, NULL);
 	range_table_init(&guard->ranges);
 	staging_pool_init(&guard->staging);
@@ -120,9 +121,12 @@ static int init(struct uffd_guard *guard, uint32_t flags)
 	err = zeros_create(&guard->zeros);
 	if (err)
 		goto err_mark;
-	err = events_init(&guard->events);
+	err = budget_init(&guard->budget, known->max_resident, UINT64_MAX);
 	if (err)
 		goto err_zeros;
+	err = events_init(&guard->events);
+	if (err)
+		goto err_budget;
 	err = open_uffd(guard, flags);
 	if (err)
 		goto err_events;
@@ -140,6 +144,8 @@ err_uffd:
 	uffd_close(&guard->uffd);
 err_events:
 	events_finish(&guard->events);
+err_budget:
+	budget_finish(&guard->budget);
 err_zeros:
 	source_close(&guard->zeros);
 err_mark:
@@ -167,7 +173,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;
 	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
-	err = init(fresh, known.flags);
+	err = init(fresh, &known);
 	if (err) {
 		free(fresh);
 		return err;
@@ -187,6 +193,7 @@ void uffd_guard_destroy(struct uffd_guard *guard)
 	handler_stop(guard->handler);
 	uffd_close(&guard->uffd);
 	events_finish(&guard->events);
+	budget_finish(&guard->budget);
 	source_close(&guard->zeros);
 	mark_destroy(guard);
 	staging_pool_finish(&guard->staging);

@@ -4,6 +4,7 @@
 #include <uffd_guard.h>
 
 #include "../daemon/handler.h"
+#include "budget.h"
 #include "epoch.h"
 #include "events.h"
 #include "range_table.h"
@@ -30,7 +31,8 @@ struct uffd_guard {
 	struct events events;
 	struct staging_pool staging;
 	struct stats stats;
-	struct source zeros; /* a file of one page that is all hole: zeros for refresh.c */
+	struct budget budget; /* of all regions together */
+	struct source zeros;  /* a file of one page that is all hole: zeros for refresh.c */
 
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
 	void *log_data;

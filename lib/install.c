@@ -22,6 +22,7 @@ struct install {
 	const char *source; /* NULL: zeros */
 	size_t length, done;
 	size_t step; /* bytes asked for at a time */
+	bool is_protected;
 	unsigned n_retries;
 };
 
@@ -31,7 +32,8 @@ static int try_once(struct install *in)
 	uintptr_t at = in->start + in->done;
 	size_t length = min_u64(in->step, in->length - in->done);
 	size_t done;
-	int err = in->source ? uffd_copy(uffd, at, in->source + in->done, length, &done)
+	int err = in->source ? uffd_copy(uffd, at, in->source + in->done, length, in->is_protected,
+				       &done)
 			     : uffd_zero(uffd, at, length, &done);
 	in->done += done;
 	return done > 0 ? 0 : err;
@@ -79,13 +81,18 @@ static int install(struct install *in, size_t *done)
 	return err;
 }
 
-int install_copy(
-	struct uffd_guard *guard, uintptr_t start, const void *source, size_t length, size_t *done)
+int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, size_t length,
+	bool is_protected, size_t *done)
 {
 	if (guard->is_eager)
 		return eager_copy(start, source, length, done);
 	struct install in = {
-		.guard = guard, .start = start, .source = source, .length = length, .step = length
+		.guard = guard,
+		.start = start,
+		.source = source,
+		.length = length,
+		.step = length,
+		.is_protected = is_protected,
 	};
 	return install(&in, done);
 }

@@ -25,6 +25,7 @@ static size_t n_words(size_t n_pages)
 int presence_init(struct presence *presence, size_t n_pages)
 {
 	presence->n_pages = n_pages;
+	presence->stored = NULL;
 	if (n_pages <= BITS) {
 		presence->filled = &presence->small[0];
 		presence->held = &presence->small[1];
@@ -45,6 +46,13 @@ void presence_finish(struct presence *presence)
 {
 	if (presence->filled != &presence->small[0])
 		free((void *)presence->filled);
+	free((void *)presence->stored);
+}
+
+int presence_track_stores(struct presence *presence)
+{
+	presence->stored = calloc(n_words(presence->n_pages), sizeof(*presence->stored));
+	return presence->stored ? 0 : -ENOMEM;
 }
 
 /* The bits of [first, end) that lie in the word of @first; *next is where the following word
@@ -72,9 +80,34 @@ size_t presence_fill(
 	return fresh;
 }
 
+void presence_mark_stored(struct presence *presence, size_t first, size_t n_pages)
+{
+	for (size_t end = first + n_pages, next; presence->stored && first < end; first = next)
+		atomic_fetch_or(&presence->stored[first / BITS], mask_in_word(first, end, &next));
+}
+
+void presence_unmark_stored(struct presence *presence, size_t first, size_t n_pages)
+{
+	for (size_t end = first + n_pages, next; presence->stored && first < end; first = next) {
+		uint64_t mask = mask_in_word(first, end, &next);
+		if (atomic_load(&presence->stored[first / BITS]))
+			atomic_fetch_and(&presence->stored[first / BITS], ~mask);
+	}
+}
+
+bool presence_has_stored(const struct presence *presence, size_t first, size_t n_pages)
+{
+	for (size_t end = first + n_pages, next; presence->stored && first < end; first = next) {
+		if (atomic_load(&presence->stored[first / BITS]) & mask_in_word(first, end, &next))
+			return true;
+	}
+	return false;
+}
+
 size_t presence_clear(struct presence *presence, size_t first, size_t n_pages)
 {
 	size_t held = 0;
+	presence_unmark_stored(presence, first, n_pages);
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
 		if (atomic_load(&presence->filled[first / BITS]) == 0)
@@ -94,6 +127,13 @@ bool page_is_present(const struct presence *presence, size_t page)
 static bool page_is_held(const struct presence *presence, size_t page)
 {
 	return atomic_load(&presence->held[page / BITS]) >> (page % BITS) & 1;
+}
+
+bool page_is_clean(const struct presence *presence, size_t page)
+{
+	return page_is_held(presence, page) &&
+	       !(presence->stored &&
+		       atomic_load(&presence->stored[page / BITS]) >> (page % BITS) & 1);
 }
 
 static enum presence_kind kind_of(const struct presence *presence, size_t page)

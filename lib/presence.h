@@ -10,6 +10,8 @@ struct presence {
 	_Atomic uint64_t *filled; /* a bit a page: there is something to read */
 	_Atomic uint64_t *held;	  /* a bit a page: and it holds memory of its own, unlike the shared
 				     page of zeros */
+	_Atomic uint64_t *stored; /* a bit a page: the program may have stored to it since it was
+				     filled or written back. NULL: nobody asks */
 	size_t n_pages;
 	_Atomic uint64_t small[2]; /* both of them, for regions of up to 64 pages */
 };
@@ -22,6 +24,14 @@ enum presence_kind {
 
 int presence_init(struct presence *presence, size_t n_pages);
 void presence_finish(struct presence *presence);
+
+/* Before anything is filled: keep account of stores too. */
+int presence_track_stores(struct presence *presence);
+void presence_mark_stored(struct presence *presence, size_t first, size_t n_pages);
+void presence_unmark_stored(struct presence *presence, size_t first, size_t n_pages);
+bool presence_has_stored(const struct presence *presence, size_t first, size_t n_pages);
+/* It holds memory, and nothing that is not in the file. */
+bool page_is_clean(const struct presence *presence, size_t page);
 
 /* Answers how many pages hold memory that did not before. */
 size_t presence_fill(

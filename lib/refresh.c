@@ -130,7 +130,7 @@ static int refresh_with_data(
 
 /* Whole pages are replaced; bytes of a page that is only partly in the range are written in place,
  * for the rest of it is to stay, and the page gets memory of its own. */
-static int refresh_zero_pages(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	const size_t page = page_size();
 	const bool is_last = end == atomic_load(&region->length);
@@ -167,8 +167,9 @@ static int refresh_filled(
 		size_t limit = page_ceil(end) / page - first;
 		enum presence_kind kind = region_run(region, first, limit, &n_pages);
 		next = min_u64((first + n_pages) * page, end);
-		if (kind == PRESENCE_ZERO)
-			err = refresh_zero_pages(region, offset, next);
+		/* What is write-protected would count as stored to, if it were written in place. */
+		if (kind == PRESENCE_ZERO || (kind == PRESENCE_HELD && region->is_tracked))
+			err = refresh_by_replacing(region, offset, next);
 		else if (kind == PRESENCE_HELD)
 			err = refresh_with_data(region, offset, next, is_sparse);
 	}
@@ -271,6 +272,14 @@ int uffd_guard_refresh_spans(
 
 /* ---- populate ---- */
 
+/* They would get EFAULT from write-protected pages. So these count as stored to. */
+static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	presence_mark_stored(&region->presence, first, n_pages);
+	uffd_protect(&region->guard->uffd, region_address(region, first * page_size()),
+		n_pages * page_size(), false);
+}
+
 int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	int err = region_check_range(region, offset, length);
@@ -291,6 +300,8 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 	}
 	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
+	if (!err && region->is_tracked && !region->guard->uffd.kernel_faults)
+		let_system_calls_store(region, begin, end - min_u64(begin, end));
 	return err;
 }
 

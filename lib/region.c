@@ -141,8 +141,6 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 		return -EINVAL;
 	if (options->flags & UFFD_GUARD_MAP_SEAL && !(options->flags & UFFD_GUARD_MAP_DIRECT))
 		return -EINVAL;
-	if (options->max_resident)
-		return -EOPNOTSUPP;
 	if (options->reserve && options->reserve < length)
 		return -EINVAL;
 	if (page_floor(options->offset) != options->offset)
@@ -198,15 +196,24 @@ static void release_addresses(const struct range *range)
 		region_drop_memory(range->start, size);
 }
 
+static int register_memory(struct uffd_guard_region *region, uintptr_t start, size_t size)
+{
+	const struct uffd *uffd = &region->guard->uffd;
+	int err = uffd_register(uffd, start, size, region->is_tracked);
+	if (err != -EINVAL || !region->is_tracked)
+		return err;
+	region->is_tracked = false;
+	region->is_spared = true;
+	return uffd_register(uffd, start, size, false);
+}
+
 /* Registered, and only then accessible. A child of fork() sees zeros in all of it; a core dump
  * leaves it out. */
 int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
 {
 	void *address = (void *)region_address(region, offset);
 
-	int err = region->guard->is_eager
-			  ? 0
-			  : uffd_register(&region->guard->uffd, (uintptr_t)address, size);
+	int err = region->guard->is_eager ? 0 : register_memory(region, (uintptr_t)address, size);
 	if (err)
 		return handler_gave_up(region->guard->handler) ? -EIO : err;
 	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
@@ -293,6 +300,15 @@ static int fill_eagerly(struct uffd_guard_region *region)
 	return err;
 }
 
+static int init_budget(
+	struct uffd_guard_region *region, const struct uffd_guard_map_options *options)
+{
+	int err = budget_init(&region->budget, options->max_resident, region_reserve(region));
+	region->is_tracked = !err && region->flags & UFFD_GUARD_MAP_WRITE &&
+			     budget_is_set(region) && !region->guard->is_eager;
+	return region->is_tracked ? presence_track_stores(&region->presence) : err;
+}
+
 static int map_region(
 	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
 {
@@ -307,6 +323,9 @@ static int map_region(
 	err = presence_init(&region->presence, reserve / page_size());
 	if (err)
 		goto err_range;
+	err = init_budget(region, options);
+	if (err)
+		goto err_presence;
 	enlist(region);
 	err = region_make_accessible(region, 0, reserve);
 	if (!err)
@@ -322,6 +341,8 @@ static int map_region(
 err_enlisted:
 	delist(region);
 	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
+err_presence:
+	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 err_range:
 	release_addresses(&region->range);
@@ -377,6 +398,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	delist(region);
 	release_addresses(&region->range);
 	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
+	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
 	events_forget_region(&region->guard->events, region);

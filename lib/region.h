@@ -3,6 +3,7 @@
 
 #include <uffd_guard.h>
 
+#include "budget.h"
 #include "epoch.h"
 #include "events.h"
 #include "page.h"
@@ -29,6 +30,10 @@ struct uffd_guard_region {
 			       its pages */
 	struct presence presence;
 	_Atomic uint64_t bytes_resident;
+	struct budget budget; /* its own */
+	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
+	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */
+	bool is_tracked, is_spared;
 
 	atomic_uint references; /* the program's one, and one for each queued loss */
 	atomic_bool is_unmapped;

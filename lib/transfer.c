@@ -49,6 +49,20 @@ static bool is_unwritten_hole(const struct uffd_guard_region *region, enum prese
 	return true;
 }
 
+/* Whole pages that are about to be saved: a store from now on is noted again. In this order: a
+ * store before the protection is in what is saved. */
+static void mark_saved(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const uint64_t first = page_ceil(start), last = page_floor(end);
+	if (!region->is_tracked || first >= last)
+		return;
+	presence_unmark_stored(
+		&region->presence, first / page_size(), (last - first) / page_size());
+	if (uffd_protect(&region->guard->uffd, region_address(region, first), last - first, true))
+		presence_mark_stored(
+			&region->presence, first / page_size(), (last - first) / page_size());
+}
+
 static int write_back_pages(struct uffd_guard_region *region, enum presence_kind kind,
 	uint64_t offset, uint64_t length, size_t *stored)
 {
@@ -56,8 +70,13 @@ static int write_back_pages(struct uffd_guard_region *region, enum presence_kind
 		*stored = length;
 		return 0;
 	}
+	mark_saved(region, offset, offset + length);
 	int err = source_store(&region->source, offset,
 		(const void *)region_address(region, offset), length, stored);
+	if (region->is_tracked && *stored < length) /* these were not */
+		presence_mark_stored(&region->presence, (offset + *stored) / page_size(),
+			page_ceil(offset + length) / page_size() -
+				(offset + *stored) / page_size());
 	stats_add(&region->guard->stats.bytes_written_back, *stored);
 	return err;
 }

@@ -87,11 +87,11 @@ void uffd_abandon(struct uffd *uffd, int harmless)
 		O_CLOEXEC); /* needs no new descriptor, so a limit on these is no matter */
 }
 
-int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length)
+int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length, bool tells_stores)
 {
 	struct uffdio_register op = {
 		.range = { .start = start, .len = length },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.mode = UFFDIO_REGISTER_MODE_MISSING | (tells_stores ? UFFDIO_REGISTER_MODE_WP : 0),
 	};
 	return ioctl(uffd->fd, UFFDIO_REGISTER, &op) < 0 ? -errno : 0;
 }
@@ -114,13 +114,14 @@ static size_t bytes_done(int64_t field)
 	return field > 0 ? (size_t)field : 0;
 }
 
-int uffd_copy(
-	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done)
+int uffd_copy(const struct uffd *uffd, uintptr_t start, const void *source, size_t length,
+	bool is_protected, size_t *done)
 {
 	struct uffdio_copy op = {
 		.dst = start,
 		.src = (uintptr_t)source,
 		.len = length,
+		.mode = is_protected ? UFFDIO_COPY_MODE_WP : 0,
 		.copy = 0, /* kernels before 6.15 leave it alone on some errors */
 	};
 	int err = ioctl(uffd->fd, UFFDIO_COPY, &op) < 0 ? -errno : 0;
@@ -143,6 +144,15 @@ int uffd_move(
 	int err = ioctl(uffd->fd, UFFDIO_MOVE, &op) < 0 ? -errno : 0;
 	*done = bytes_done(op.move);
 	return err;
+}
+
+int uffd_protect(const struct uffd *uffd, uintptr_t start, size_t length, bool is_protected)
+{
+	struct uffdio_writeprotect op = {
+		.range = { .start = start, .len = length },
+		.mode = is_protected ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+	return ioctl(uffd->fd, UFFDIO_WRITEPROTECT, &op) < 0 ? -errno : 0;
 }
 
 int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages)

@@ -38,7 +38,8 @@ void uffd_close(struct uffd *uffd);
  * to use it cannot hit a stranger's file. */
 void uffd_abandon(struct uffd *uffd, int harmless);
 
-int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length);
+/* @tells_stores: pages may be write-protected (5.7), and a store to one is a fault. */
+int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length, bool tells_stores);
 int uffd_unregister(
 	const struct uffd *uffd, uintptr_t start, size_t length); /* wakes who waits there */
 int uffd_wake(const struct uffd *uffd, uintptr_t start, size_t length);
@@ -51,13 +52,16 @@ int uffd_wake(const struct uffd *uffd, uintptr_t start, size_t length);
  * -ESRCH   the process is going away
  * -ENOMEM, -EFAULT (source of a copy) and what else the kernel finds
  */
-int uffd_copy(
-	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
+int uffd_copy(const struct uffd *uffd, uintptr_t start, const void *source, size_t length,
+	bool is_protected, size_t *done);
 int uffd_zero(const struct uffd *uffd, uintptr_t start, size_t length, size_t *done);
 
 /* The same; what is done is gone from @source. */
 int uffd_move(
 	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
+
+/* Protect pages that are there against stores, or let them through and wake who waits. */
+int uffd_protect(const struct uffd *uffd, uintptr_t start, size_t length, bool is_protected);
 
 /* Messages read, 0 when there is none, or a negative errno. */
 int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages);

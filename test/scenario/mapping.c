@@ -135,7 +135,6 @@ static const struct {
 		-EINVAL },
 	{ 1, { .size = sizeof(struct uffd_guard_map_options), .flags = UFFD_GUARD_MAP_SEAL },
 		-EINVAL },
-	{ 1, { .size = sizeof(struct uffd_guard_map_options), .max_resident = 1 }, -EOPNOTSUPP },
 	{ (size_t)1 << 50, { .size = sizeof(struct uffd_guard_map_options) }, -ENOMEM },
 };
 #define N_REFUSED_OPTIONS ((int)(sizeof(refused_options) / sizeof(refused_options[0])))
@@ -183,7 +182,6 @@ START_TEST(guard_options_out_of_range_are_refused)
 		{ { .size = sizeof(struct uffd_guard_options),
 			  .flags = UFFD_GUARD_USER_FAULTS_ONLY | UFFD_GUARD_REQUIRE_KERNEL_FAULTS },
 			-EINVAL },
-		{ { .size = sizeof(struct uffd_guard_options), .max_resident = 1 }, -EOPNOTSUPP },
 	};
 	size_t fds = count_fds();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

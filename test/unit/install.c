@@ -55,7 +55,8 @@ static bool area_start(struct area *area, size_t n_pages)
 	area->source = map_pages(n_pages);
 	for (size_t i = 0; i < n_pages; i++)
 		memset(area->source + i * area->page, page_value(i), area->page);
-	assert_ok(uffd_register(&area->guard->uffd, (uintptr_t)area->data, n_pages * area->page));
+	assert_ok(uffd_register(
+		&area->guard->uffd, (uintptr_t)area->data, n_pages * area->page, false));
 	return true;
 }
 
@@ -80,7 +81,7 @@ static int install_pages(struct area *area, int what, size_t first, size_t n_pag
 	size_t length = n_pages * area->page;
 	*done = 77;
 	return what == COPY ? install_copy(area->guard, start, area->source + first * area->page,
-				      length, done)
+				      length, false, done)
 			    : install_zeros(area->guard, start, length, done);
 }
 
@@ -388,7 +389,7 @@ static bool huge_start(struct huge *huge, bool is_in_small_pages)
 	munmap(huge->area.data, STAGING_SIZE);
 	huge->area.data = map_aligned(STAGING_SIZE, STAGING_SIZE, PROT_READ | PROT_WRITE);
 	ck_assert_ptr_nonnull(huge->area.data);
-	assert_ok(uffd_register(&guard->uffd, (uintptr_t)huge->area.data, STAGING_SIZE));
+	assert_ok(uffd_register(&guard->uffd, (uintptr_t)huge->area.data, STAGING_SIZE, false));
 
 	huge->staging = staging_create();
 	ck_assert_ptr_nonnull(huge->staging);
@@ -442,7 +443,7 @@ START_TEST(what_is_in_the_way_of_a_move_is_no_obstacle_to_the_copy_after_it)
 	ck_assert_uint_le(moved, 100 * huge.area.page);
 	ck_assert(atomic_load(&huge.area.guard->can_move));
 	assert_ok(install_copy(huge.area.guard, (uintptr_t)huge.area.data + moved,
-		huge.staging->memory + moved, STAGING_SIZE - moved, &done));
+		huge.staging->memory + moved, STAGING_SIZE - moved, false, &done));
 	ck_assert_uint_eq(moved + done, STAGING_SIZE);
 	for (size_t i = 0; i < huge.area.n_pages; i++)
 		assert_page_is(&huge.area, i, i == 100 ? 200 : page_value(i));

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory held stays within what the server has set, whatever clients declare and whoever reads. */
+#include "../support/fixture.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define BUDGET_PAGES 64
+
+struct budgets {
+	size_t guard_pages, region_pages;
+};
+
+static const struct budgets rows[] = {
+	{ .guard_pages = BUDGET_PAGES },
+	{ .region_pages = BUDGET_PAGES },
+	{ .guard_pages = 2 * BUDGET_PAGES, .region_pages = BUDGET_PAGES },
+};
+#define N_ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
+
+static void start(struct fixture *f, const struct budgets *budgets, size_t n_pages, bool is_sparse,
+	uint32_t map_flags)
+{
+	*f = (struct fixture){ .page = (size_t)getpagesize() };
+	const struct uffd_guard_options guard = { .size = sizeof(guard),
+		.flags = runner_guard_flags(),
+		.max_resident = budgets->guard_pages * f->page };
+	const struct uffd_guard_map_options map = { .size = sizeof(map),
+		.flags = map_flags,
+		.max_resident = budgets->region_pages * f->page };
+	f->fd = file_create(FILE_MEMFD, n_pages, is_sparse);
+	assert_ok(uffd_guard_create(&guard, &f->guard));
+	assert_ok(uffd_guard_map(f->guard, f->fd, n_pages * f->page, &map, &f->region));
+	f->data = uffd_guard_region_data(f->region);
+}
+
+/* What the kernel says is there, zeros not counted. */
+static size_t count_resident(const struct fixture *f, size_t n_pages)
+{
+	unsigned char there[4096];
+	size_t n = 0;
+	ck_assert_uint_le(n_pages, sizeof(there));
+	assert_ok(mincore((void *)f->data, n_pages * f->page, there));
+	for (size_t i = 0; i < n_pages; i++)
+		n += there[i] & 1;
+	return n;
+}
+
+static void assert_within(const struct fixture *f, size_t n_pages)
+{
+	ck_assert_uint_le(fixture_stats(f).bytes_resident, BUDGET_PAGES * f->page);
+	ck_assert_uint_le(count_resident(f, n_pages), BUDGET_PAGES);
+}
+
+START_TEST(reading_everything_stays_within_the_budget)
+{
+	struct fixture f;
+	if (runner_skip_eager())
+		return;
+	start(&f, &rows[_i], 2048, false, 0);
+	for (size_t i = 0; i < 2048; i++) {
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+		if (i % 100 == 0)
+			assert_within(&f, 2048);
+	}
+	for (size_t i = 2048; i-- > 0;)
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+	assert_within(&f, 2048);
+	ck_assert_uint_gt(fixture_stats(&f).pages_evicted, 2048 - BUDGET_PAGES);
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(populating_everything_stays_within_the_budget)
+{
+	struct fixture f;
+	if (runner_skip_eager())
+		return;
+	start(&f, &rows[_i], 2048, false, 0);
+	assert_ok(uffd_guard_populate(f.region, 0, 2048 * f.page));
+	assert_within(&f, 2048);
+	assert_ok(uffd_guard_refresh(f.region, 0, 2048 * f.page));
+	assert_within(&f, 2048);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(oldest_pages_go_first_and_come_back_fresh)
+{
+	struct fixture f;
+	if (runner_skip_eager())
+		return;
+	start(&f, &rows[_i], 256, false, 0);
+	/* Backwards, so that each page is filled alone. */
+	for (size_t i = 256; i-- > 256 - BUDGET_PAGES;)
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+	for (size_t i = 0; i < 256; i++)
+		file_write_page(f.fd, i, 200);
+	ck_assert_uint_eq(f.data[10 * f.page], 200);
+	assert_page_is(
+		&f, 256 - BUDGET_PAGES, page_value(256 - BUDGET_PAGES)); /* the last filled */
+	assert_page_is(&f, 254 - BUDGET_PAGES / 2, page_value(254 - BUDGET_PAGES / 2));
+	assert_page_is(&f, 255, 200); /* the first */
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(stores_are_spared_until_they_are_written_back)
+{
+	struct fixture f;
+	if (runner_skip_eager())
+		return;
+	start(&f, &rows[_i], 1024, false, UFFD_GUARD_MAP_WRITE);
+	for (size_t i = 0; i < 8; i++) {
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+		f.data[i * f.page + 5] = 250;
+	}
+	for (size_t i = 0; i < 1024; i++)
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+	assert_within(&f, 1024);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert_uint_eq(f.data[i * f.page + 5], 250);
+
+	ck_assert_int_eq(
+		uffd_guard_write_back(f.region, 0, 1024 * f.page), (ssize_t)(1024 * f.page));
+	for (size_t i = 0; i < 8; i++)
+		file_write_page(f.fd, i, 99);
+	for (size_t i = 8; i < 1024; i++)
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+	for (size_t i = 0; i < 8; i++)
+		ck_assert_uint_eq(f.data[i * f.page + 5], 99); /* they went like the others */
+	assert_within(&f, 1024);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(store_to_a_saved_page_is_spared_again)
+{
+	struct fixture f;
+	if (runner_skip_eager())
+		return;
+	start(&f, &rows[_i], 512, false, UFFD_GUARD_MAP_WRITE);
+	f.data[0] = 250;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, f.page), (ssize_t)f.page);
+	f.data[1] = 251;
+	for (size_t i = 0; i < 512; i++)
+		(void)f.data[i * f.page];
+	file_write_page(f.fd, 0, 99);
+	ck_assert_uint_eq(f.data[1], 251);
+	fixture_stop(&f);
+}
+END_TEST
+
+static void *walk(void *data)
+{
+	const struct fixture *f = data;
+	for (int round = 0; round < 20; round++) {
+		for (size_t i = 0; i < 512; i++)
+			ck_assert_uint_eq(f->data[i * f->page], page_value(i));
+	}
+	return NULL;
+}
+
+START_TEST(regions_of_a_guard_share_its_budget)
+{
+	struct fixture f, g;
+	pthread_t threads[2];
+	if (runner_skip_eager())
+		return;
+	start(&f, &rows[0], 512, false, 0);
+	g = f;
+	g.fd = file_create(FILE_MEMFD, 512, false);
+	assert_ok(uffd_guard_map(g.guard, g.fd, 512 * g.page, NULL, &g.region));
+	g.data = uffd_guard_region_data(g.region);
+	assert_ok(pthread_create(&threads[0], NULL, walk, &f));
+	assert_ok(pthread_create(&threads[1], NULL, walk, &g));
+	for (int i = 0; i < 200; i++) {
+		struct uffd_guard_stats stats = { .size = sizeof(stats) };
+		assert_ok(uffd_guard_populate(g.region, (size_t)i * g.page, 100 * g.page));
+		assert_ok(uffd_guard_get_stats(g.guard, &stats));
+		/* Two fill at a time: what each has made room for may come at once. */
+		ck_assert_uint_le(stats.bytes_resident, 2 * BUDGET_PAGES * g.page);
+	}
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	(void)f.data[0];
+	ck_assert_uint_le(count_resident(&f, 512) + count_resident(&g, 512), BUDGET_PAGES + 32);
+	uffd_guard_unmap(g.region);
+	close(g.fd);
+	ck_assert_uint_le(fixture_stats(&f).bytes_resident, BUDGET_PAGES * f.page);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(client_that_declares_a_terabyte_costs_the_budget)
+{
+	struct fixture f;
+	if (IS_SANITIZED) {
+		runner_skip("a sanitizer leaves no room for a terabyte");
+		return;
+	}
+	const size_t n_pages = ((size_t)1 << 40) / (size_t)getpagesize();
+	start(&f, &rows[_i], n_pages, true, 0);
+	for (size_t i = 0; i < 500; i++)
+		file_write_page(f.fd, i * 500009, 7);
+	fixture_changed(&f);
+	for (size_t i = 0; i < 500 && !runner_is_eager(); i++)
+		ck_assert_uint_eq(f.data[i * 500009 * f.page], 7);
+	ck_assert_uint_le(fixture_stats(&f).bytes_resident, BUDGET_PAGES * f.page);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* There nothing could be brought back. */
+START_TEST(beyond_the_budget_eager_has_zeros_and_tells)
+{
+	struct fixture f;
+	if (!runner_is_eager())
+		return;
+	start(&f, &rows[_i], 256, false, 0);
+	ck_assert_uint_le(fixture_stats(&f).bytes_resident, BUDGET_PAGES * f.page);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_NO_MEMORY);
+	assert_page_is(&f, 255, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+static TCase *budget_case(void)
+{
+	TCase *tcase = tcase_create("budget");
+	tcase_add_loop_test(tcase, reading_everything_stays_within_the_budget, 0, N_ROWS);
+	tcase_add_loop_test(tcase, populating_everything_stays_within_the_budget, 0, N_ROWS);
+	tcase_add_loop_test(tcase, oldest_pages_go_first_and_come_back_fresh, 0, N_ROWS);
+	tcase_add_loop_test(tcase, stores_are_spared_until_they_are_written_back, 0, N_ROWS);
+	tcase_add_loop_test(tcase, store_to_a_saved_page_is_spared_again, 0, N_ROWS);
+	tcase_add_test(tcase, regions_of_a_guard_share_its_budget);
+	tcase_add_loop_test(tcase, client_that_declares_a_terabyte_costs_the_budget, 0, N_ROWS);
+	tcase_add_loop_test(tcase, beyond_the_budget_eager_has_zeros_and_tells, 0, N_ROWS);
+	return tcase;
+}
+
+RUNNER_MAIN("budget", budget_case)
