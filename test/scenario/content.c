@@ -531,6 +531,22 @@ END_TEST
 
 /* The address space of a pool is the client's to declare; what is used is the server's to decide.
  */
+/* So large that nobody looks at each of its pages. */
+START_TEST(refresh_drops_a_store_in_a_large_hole)
+{
+	if (_i == FILE_HUGETLB)
+		return;
+	START_OR_RETURN(.n_pages = 4096, .is_sparse = true)
+	f.data[3000 * f.page] = 9;
+	assert_ok(uffd_guard_refresh(f.region, 0, 4096 * f.page));
+	assert_page_is(&f, 3000, 0);
+	file_write_page(f.fd, 3000, 10);
+	assert_ok(uffd_guard_refresh(f.region, 0, 4096 * f.page));
+	assert_page_is(&f, 3000, 10);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(four_pages_of_a_sparse_gigabyte_cost_four_pages)
 {
 	if (_i == FILE_HUGETLB)
@@ -595,6 +611,7 @@ static TCase *content_case(void)
 	tcase_add_loop_test(tcase, closing_the_clients_descriptor_changes_nothing, 0, N_FILE_KINDS);
 	tcase_add_loop_test(
 		tcase, four_pages_of_a_sparse_gigabyte_cost_four_pages, 0, N_FILE_KINDS);
+	tcase_add_loop_test(tcase, refresh_drops_a_store_in_a_large_hole, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, reading_in_sequence_takes_few_faults, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, hole_within_a_huge_page_costs_no_memory, 0, N_FILE_KINDS);
 	tcase_add_loop_test(
