@@ -26,23 +26,17 @@
 
 /* Needed whole, and harmless: none takes a name. */
 static const int plain[] = {
-	SCMP_SYS(clock_gettime), /* where the vDSO has no clock */
-	SCMP_SYS(close),
-	SCMP_SYS(dup3), /* to close the userfaultfd for good */
-	SCMP_SYS(exit),
-	SCMP_SYS(futex),
-	SCMP_SYS(getrusage),
-	SCMP_SYS(io_uring_enter),
-	SCMP_SYS(madvise),
-	SCMP_SYS(munlock),
-	SCMP_SYS(munmap),
-	SCMP_SYS(poll),
+	SCMP_SYS(brk),			      /* what free() may do as a thread ends */
+	SCMP_SYS(clock_gettime),	      /* where the vDSO has no clock */
+	SCMP_SYS(close), SCMP_SYS(dup3),      /* to close the userfaultfd for good */
+	SCMP_SYS(exit), SCMP_SYS(exit_group), /* or abort() would go round and round */
+	SCMP_SYS(futex), SCMP_SYS(getrusage), SCMP_SYS(io_uring_enter), SCMP_SYS(madvise),
+	SCMP_SYS(munlock), SCMP_SYS(munmap), SCMP_SYS(poll),
 	SCMP_SYS(ppoll), /* what poll() is where the kernel has no other */
-	SCMP_SYS(pread64),
-	SCMP_SYS(restart_syscall),
+	SCMP_SYS(pread64), SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigprocmask), /* as a thread ends */
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
+	SCMP_SYS(sigaltstack), /* of sanitizers, which end the program without it */
 };
 
 /* Of the userfaultfd: filling and giving up, but not registering. */

@@ -243,14 +243,19 @@ static void enlist(struct uffd_guard_region *region)
 	stats_add(&guard->stats.regions, 1);
 }
 
-/* Faults that wait for a file that blocks are answered; the file is no longer ours. */
-static void release_slow_file(struct uffd_guard_region *region)
+/* Those under way end; faults that wait for a file that blocks are answered, and the file is no
+ * longer ours. */
+static void end_fills(struct uffd_guard_region *region)
 {
-	if (!region->source.slow)
-		return;
-	slow_release(region->source.slow);
-	region->source.slow = NULL;
-	region->source.fd = -1;
+	struct source *source = &region->source;
+	const bool is_slow = source->slow;
+	if (is_slow)
+		slow_release(source->slow);
+	epoch_synchronize(&region->fills);
+	if (is_slow) {
+		source->slow = NULL;
+		source->fd = -1;
+	}
 }
 
 /* Afterwards no fill of the region is under way, and none will begin. */
@@ -261,8 +266,7 @@ static void delist(struct uffd_guard_region *region)
 	range_table_remove(&guard->ranges, &region->range);
 	epoch_synchronize(&guard->lookups);
 	pthread_mutex_unlock(&guard->lock);
-	release_slow_file(region);
-	epoch_synchronize(&region->fills);
+	end_fills(region);
 	stats_sub(&guard->stats.regions, 1);
 }
 
@@ -287,8 +291,7 @@ static int open_source(
 
 static void close_source(struct uffd_guard_region *region)
 {
-	release_slow_file(region);
-	epoch_synchronize(&region->fills);
+	end_fills(region);
 	source_close(&region->source);
 }
 
