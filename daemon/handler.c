@@ -234,10 +234,19 @@ static void end(struct handler *handler)
 	free_handler(handler);
 }
 
+/* A fault of this thread's own is not to need memory either. */
+static void touch_stack(void)
+{
+	volatile char stack[STACK_SIZE / 4];
+	for (size_t i = 0; i < sizeof(stack); i += 1024)
+		stack[i] = 0;
+}
+
 static void *run(void *data)
 {
 	struct handler *handler = data;
 
+	touch_stack();
 	handler->missed_scheduling = !take_over_scheduling(handler);
 	handler->start_error = start_loop(handler);
 	handler->uses_io_uring = handler->loop.ops == &loop_uring;

@@ -32,12 +32,26 @@ static void note_filled(struct fill *fill, size_t first, size_t end)
 		fill->asked_end = end;
 }
 
+/* Even a page of zeros may need a page table. The handler has one thing to give up for it: the huge
+ * page of its staging. What that held is lost. */
+static bool give_staging_back(struct fill *fill)
+{
+	if (!fill->is_handler || !fill->staging || fill->is_spent)
+		return false;
+	fill->is_spent = true;
+	return staging_give_back(fill->staging) == 0;
+}
+
 static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
 {
 	struct uffd_guard_region *region = fill->region;
 	size_t page = page_size(), done;
 	int err = install_zeros(
 		region->guard, region_address(region, first * page), n_pages * page, &done);
+	if (err == -ENOMEM && is_asked(fill, first + done / page, first + n_pages) &&
+		give_staging_back(fill))
+		err = install_zeros(
+			region->guard, region_address(region, first * page), n_pages * page, &done);
 
 	size_t end = first + done / page;
 	presence_fill(&region->presence, first, done / page, PRESENCE_ZERO);
@@ -92,7 +106,7 @@ static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
 static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
 {
 	int err = 0;
-	while (n_pages > 0 && !err) {
+	while (n_pages > 0 && !err && !fill->is_spent) {
 		bool is_zero;
 		size_t n = count_alike(bytes, n_pages, &is_zero);
 		err = is_zero ? put_zeros(fill, first, n) : put_copies(fill, first, bytes, n);
@@ -217,6 +231,7 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
 
 	size_t got;
+	fill->is_spent = false;
 	fill->is_movable = may_move(fill, first, *n_pages);
 	int err = source_read(&region->source, start, fill->staging->memory, end - start, &got);
 	if (err == -EFAULT)

@@ -18,6 +18,7 @@ struct fill {
 			 is  ahead of time. FILL_ALL_ASKED: somebody wants every page;
 			    FILL_NONE_ASKED: nobody yet */
 	bool is_handler;  /* on its thread */
+	bool is_spent;	  /* fill.c's own: what was read is gone */
 	bool is_movable;  /* fill.c's own: what is read now would be a huge page, in one */
 	size_t asked_end; /* out: pages [asked, asked_end) are in place, and who waited for them is
 			     awake */

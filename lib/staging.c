@@ -15,9 +15,14 @@
 
 #include "page.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* With small pages, how many pieces to copy before the kernel is asked for a huge page again. */
 #define PIECES_BETWEEN_TRIES 256
@@ -64,6 +69,24 @@ void staging_renew(struct staging *staging)
 	staging->n_pieces = 0;
 }
 
+int staging_give_back(struct staging *staging)
+{
+	staging->is_there = false;
+	return madvise(staging->memory, STAGING_SIZE, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
+/* By the kernel: where memory is short it says so, while a store of ours might wait for memory, in
+ * a cgroup that does not kill. */
+static bool touch(char *page)
+{
+	if (madvise(page, page_size(), MADV_POPULATE_WRITE) == 0)
+		return true;
+	if (errno != EINVAL) /* before 5.14 */
+		return false;
+	*(volatile char *)page = 0;
+	return true;
+}
+
 static long count_minor_faults(void)
 {
 	struct rusage usage = { .ru_minflt = 0 };
@@ -78,10 +101,11 @@ bool staging_is_huge(struct staging *staging)
 	if (staging->is_there)
 		return staging->is_huge;
 
-	volatile char *memory = staging->memory;
-	memory[0] = 0;
+	if (!touch(staging->memory))
+		return false;
 	long before = count_minor_faults();
-	memory[STAGING_SIZE - 1] = 0;
+	if (!touch(staging->memory + STAGING_SIZE - page_size()))
+		return false;
 	staging->is_huge = count_minor_faults() == before;
 	staging->is_there = true;
 	return staging->is_huge;

@@ -27,6 +27,9 @@ void staging_destroy(struct staging *staging);
 
 /* Whether the memory is one huge page, which can be moved away. Gives it pages if it has none. */
 bool staging_is_huge(struct staging *staging);
+/* Let its memory go; it comes back by itself when it is read into. 0, or a negative errno. */
+int staging_give_back(struct staging *staging);
+
 /* Some or all of it was moved away. */
 void staging_renew(struct staging *staging);
 
