@@ -121,7 +121,11 @@ void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct 
 
 	size_t page = (ahead->address - region->range.start) / page_size();
 	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
-	size_t n_pages = page < n_all ? min_u64(count_to_border(ahead->address), n_all - page) : 0;
+	/* Another region may be there by now. */
+	const bool is_ordinary = !region->source.slow && !budget_is_set(region);
+	size_t n_pages = is_ordinary && page < n_all
+				 ? min_u64(count_to_border(ahead->address), n_all - page)
+				 : 0;
 	struct fill fill = {
 		.region = region, .staging = staging, .asked = FILL_NONE_ASKED, .is_handler = true
 	};

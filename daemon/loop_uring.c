@@ -4,7 +4,7 @@
  *
  * From Linux 6.10 a ring can read a userfaultfd; before, the read is answered -EAGAIN at once, and
  * the ring polls instead. Two requests are always in flight: that one, and a poll of the wake-up
- * descriptor.
+ * descriptor; beside them those of slow.c.
  */
 #include "loop.h"
 #include "slow.h"
@@ -145,7 +145,7 @@ static int take_wake(struct loop *loop)
 
 static int take(struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_msg *messages)
 {
-	switch ((enum request)cqe->user_data) {
+	switch (cqe->user_data) {
 	case REQUEST_READ:
 		return take_read(loop, cqe->res, messages);
 	case REQUEST_POLL:

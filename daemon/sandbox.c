@@ -24,20 +24,35 @@
 
 #define LOW_32_BITS(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
 
-/* Needed whole, and harmless: none takes a name. */
+/* clang-format off */
+/* Needed whole, and harmless: none takes a name. Some exist on 32-bit machines only. */
 static const int plain[] = {
-	SCMP_SYS(brk),			      /* what free() may do as a thread ends */
-	SCMP_SYS(clock_gettime),	      /* where the vDSO has no clock */
-	SCMP_SYS(close), SCMP_SYS(dup3),      /* to close the userfaultfd for good */
-	SCMP_SYS(exit), SCMP_SYS(exit_group), /* or abort() would go round and round */
-	SCMP_SYS(futex), SCMP_SYS(getrusage), SCMP_SYS(io_uring_enter), SCMP_SYS(madvise),
-	SCMP_SYS(munlock), SCMP_SYS(munmap), SCMP_SYS(poll),
-	SCMP_SYS(ppoll), /* what poll() is where the kernel has no other */
-	SCMP_SYS(pread64), SCMP_SYS(restart_syscall),
+	SCMP_SYS(brk),            /* free(), as a thread ends */
+	SCMP_SYS(clock_gettime),  /* where the vDSO has no clock */
+	SCMP_SYS(clock_gettime64),
+	SCMP_SYS(close),
+	SCMP_SYS(dup3),           /* to close the userfaultfd for good */
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),     /* or abort() would go round and round */
+	SCMP_SYS(futex),
+	SCMP_SYS(futex_time64),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(io_uring_enter),
+	SCMP_SYS(madvise),
+	SCMP_SYS(munlock),
+	SCMP_SYS(munmap),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),          /* what poll() is on some machines */
+	SCMP_SYS(ppoll_time64),
+	SCMP_SYS(pread64),
+	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigprocmask), /* as a thread ends */
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
-	SCMP_SYS(sigaltstack), /* of sanitizers, which end the program without it */
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(sigaltstack),    /* of sanitizers, which end the program without it */
 };
+/* clang-format on */
 
 /* Of the userfaultfd: filling and giving up, but not registering. */
 static const unsigned long requests[] = { UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE, UFFDIO_WAKE,

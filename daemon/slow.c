@@ -125,7 +125,9 @@ static void refuse_requests(struct slow *slow)
 			continue;
 		}
 		struct slow_file *file = (struct slow_file *)request;
+		file->is_released = true;
 		epoch_leave(&file->region->fills, file->ticket);
+		file->region = NULL;
 		close(file->fd);
 		if (file->n_in_flight == 0)
 			free_file(file);
@@ -144,8 +146,8 @@ static void ask(struct slow *slow, struct slow_request *request, enum request_ki
 		eventfd_write(slow->loop->wake_fd, 1);
 }
 
-struct slow_file *slow_open(
-	struct slow *slow, int fd, unsigned deadline_ms, struct uffd_guard_region *region)
+struct slow_file *slow_create(
+	struct slow *slow, unsigned deadline_ms, struct uffd_guard_region *region)
 {
 	const size_t head = page_ceil(sizeof(struct slow_file));
 	const size_t size = head + CALL_BYTES + N_FAULT_READS * FAULT_BYTES;
@@ -157,7 +159,7 @@ struct slow_file *slow_open(
 
 	char *buffer = (char *)file + head;
 	file->slow = slow;
-	file->fd = fd;
+	file->fd = -1;
 	file->deadline_ns = deadline_ms * UINT64_C(1000000);
 	file->region = region;
 	file->size = size;
@@ -167,6 +169,17 @@ struct slow_file *slow_open(
 		file->faults[i] = (struct slow_read){ .file = file,
 			.buffer = buffer + CALL_BYTES + i * FAULT_BYTES };
 	return file;
+}
+
+void slow_adopt_fd(struct slow_file *file, int fd)
+{
+	file->fd = fd;
+}
+
+void slow_destroy(struct slow_file *file)
+{
+	if (file)
+		free_file(file);
 }
 
 void slow_release(struct slow_file *file)
@@ -281,8 +294,6 @@ static void submit(struct slow *slow, struct slow_read *read)
  * in. */
 static bool take_result(struct slow_read *read, int result)
 {
-	if (result == -EINTR || result == -EAGAIN)
-		return true;
 	read->error = result < 0 ? result : 0;
 	const size_t before = read->got;
 	if (result >= 0)
@@ -320,7 +331,7 @@ static void answer(struct slow *slow, struct slow_read *read)
 	struct uffd_guard_region *region = file->region;
 	struct fill fill = { .region = region, .asked = read->page, .is_handler = true };
 	int err = fill_with(&fill, read->page, page_ceil(read->length) / page_size(), read->buffer,
-		read->got, read->error);
+		read->length, read->got, read->error);
 	slow->error = err ? err : slow->error;
 	stats_count_fault(&region->guard->stats, now_ns() - read->start);
 	forget_waiter(slow, read);
@@ -381,6 +392,7 @@ static void release(struct slow *slow, struct slow_file *file)
 			page_size(), &done);
 		forget_waiter(slow, read);
 	}
+	file->has_parked = true; /* for all we know */
 	wake_parked(file);
 	file->is_released = true;
 	file->region = NULL;
@@ -388,11 +400,24 @@ static void release(struct slow *slow, struct slow_file *file)
 	close_when_idle(slow, file);
 }
 
+/* In the order they came: a file's release is its last. */
+static struct slow_request *take_inbox(struct slow *slow)
+{
+	struct slow_request *latest = atomic_exchange(&slow->inbox, NULL), *first = NULL;
+	while (latest) {
+		struct slow_request *before = latest->next;
+		latest->next = first;
+		first = latest;
+		latest = before;
+	}
+	return first;
+}
+
 void slow_take_requests(struct slow *slow)
 {
 	if (!atomic_load_explicit(&slow->inbox, memory_order_relaxed))
 		return;
-	struct slow_request *request = atomic_exchange(&slow->inbox, NULL), *next;
+	struct slow_request *request = take_inbox(slow), *next;
 	for (; request; request = next) {
 		next = request->next; /* it may be gone after this */
 		if (request->kind == REQUEST_READ)
@@ -422,10 +447,11 @@ static bool is_stalled(const struct slow_file *file)
 	return true;
 }
 
-static void give_zeros(struct slow *slow, struct uffd_guard_region *region, size_t page)
+/* Zeros; @wanted bytes of them instead of the file's, which did not answer. */
+static void give(struct slow *slow, struct uffd_guard_region *region, size_t page, size_t wanted)
 {
 	struct fill fill = { .region = region, .asked = page, .is_handler = true };
-	int err = fill_with(&fill, page, 1, NULL, 0, -ETIMEDOUT);
+	int err = fill_with(&fill, page, 1, NULL, wanted, 0, -ETIMEDOUT);
 	slow->error = err ? err : slow->error;
 }
 
@@ -434,18 +460,23 @@ void slow_answer_later(struct slow *slow, struct uffd_guard_region *region, size
 {
 	struct slow_file *file = region->source.slow;
 	struct slow_read *read = find_free(file);
+	const uint64_t start = page * page_size(), length = atomic_load(&region->length);
+	if (start >= length) {
+		give(slow, region, page, 0); /* up to the reserve: zeros, and nothing lost */
+		epoch_leave(&region->fills, ticket);
+		return;
+	}
 	if (!read) {
 		if (is_stalled(file))
-			give_zeros(slow, region, page);
+			give(slow, region, page, min_u64(page_size(), length - start));
 		else
 			file->has_parked = true;
 		epoch_leave(&region->fills, ticket);
 		return;
 	}
-	const uint64_t start = page * page_size(), now = now_ns(),
-		       rest = max_u64(atomic_load(&region->length), start + 1) - start;
+	const uint64_t now = now_ns();
 	read->position = region->source.offset + start;
-	read->length = min_u64(min_u64(n_pages * page_size(), FAULT_BYTES), rest);
+	read->length = min_u64(min_u64(n_pages * page_size(), FAULT_BYTES), length - start);
 	read->got = read->from = 0;
 	read->page = page;
 	read->start = now;
@@ -474,7 +505,7 @@ void slow_expire(struct slow *slow, uint64_t now)
 		next = read->next;
 		if (read->deadline > now)
 			continue;
-		give_zeros(slow, read->file->region, read->page);
+		give(slow, read->file->region, read->page, min_u64(page_size(), read->length));
 		stats_count_fault(&read->file->region->guard->stats, now - read->start);
 		forget_waiter(slow, read);
 		wake_parked(read->file);

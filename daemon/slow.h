@@ -16,9 +16,12 @@ struct uffd_guard_region;
 
 /* ---- Callers' threads ---- */
 
-/* @fd becomes the file's own. NULL: no memory, and @fd is as it was. */
-struct slow_file *slow_open(
-	struct slow *slow, int fd, unsigned deadline_ms, struct uffd_guard_region *region);
+/* A file without a descriptor as yet; NULL: no memory. */
+struct slow_file *slow_create(
+	struct slow *slow, unsigned deadline_ms, struct uffd_guard_region *region);
+void slow_destroy(struct slow_file *file); /* if it has got none */
+void slow_adopt_fd(struct slow_file *file, int fd);
+
 /* Faults that wait for it are answered, and nobody may use it afterwards. It is closed on the
  * handler's thread once nothing is in flight, however long that takes. The region may go when its
  * fills have been synchronized. */

@@ -59,11 +59,11 @@ struct uffd_guard_options {
 	uint32_t read_deadline_ms; /* milliseconds, for files that can block
 				      (UFFD_GUARD_MAP_ANY_FILE): of a fault, and of a
 				      whole call; 0: 100 */
-	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound. What was
-				      filled first is evicted first, and is a fresh snapshot when
-				      it comes back. Stores that were not written back are spared
-				      in regions with UFFD_GUARD_MAP_WRITE. Pages populated for a
-				      system call may go like the others */
+	uint64_t max_resident;	   /* bytes of filled pages over all regions; 0: no bound; taken for
+				      64 pages if less. What was filled first is evicted first, and
+				      is a fresh snapshot when it comes back. Stores that were not
+				      written back are spared in regions with UFFD_GUARD_MAP_WRITE.
+				      Pages populated for a system call may go like the others */
 	void (*log)(int level, const char *message,
 		void *data); /* @level as in syslog(3). Called on the thread
   that called us, never from the handler thread. NULL: no log */

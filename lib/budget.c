@@ -12,7 +12,8 @@
  * Stores that were not written back are spared. Pages of a region mapped with MAP_WRITE are
  * write-protected by the userfaultfd when they are filled, and the handler notes those that are
  * stored to (fault.c). Only the handler takes such pages, for then no store can come between the
- * look and the taking. Pages of zeros hold no memory and stay.
+ * look and the taking; and none while somebody changes these notes (budget_hold_off()). Pages of
+ * zeros hold no memory and stay.
  */
 #include "budget.h"
 
@@ -22,7 +23,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#define LEAST_PAGES  64 /* one instruction may need several at once */
 #define LEAST_PIECES 256
+#define MOST_IN_VAIN 64
 #define MOST_PIECES  ((size_t)1 << 20)
 
 /* ---- The ring ---- */
@@ -36,7 +39,7 @@ static uint64_t piece_of(uintptr_t address, size_t n_pages)
 
 int budget_init(struct budget *budget, uint64_t most, uint64_t length)
 {
-	*budget = (struct budget){ .most = most ? max_u64(most, page_size()) : 0 };
+	*budget = (struct budget){ .most = most ? max_u64(most, LEAST_PAGES * page_size()) : 0 };
 	if (!most)
 		return 0;
 	const uint64_t n_pages = min_u64(most, length) / page_size();
@@ -103,8 +106,11 @@ static void evict_pages(struct uffd_guard_region *region, size_t first, size_t e
 		n = count_clean(region, first, end - first, &n_others);
 		if (n == 0)
 			continue;
-		region_drop_pages(region, first + n_others, n);
-		stats_add(&region->guard->stats.pages_evicted, n);
+		if (region_drop_pages(region, first + n_others, n) == 0)
+			stats_add(&region->guard->stats.pages_evicted, n);
+		else /* locked, or whatever: they are there, and refresh has to know */
+			region_count_held(region, presence_fill(&region->presence, first + n_others,
+							  n, PRESENCE_HELD));
 	}
 }
 
@@ -121,7 +127,8 @@ static void evict_from(
 	const size_t first = (address - region->range.start) / page_size();
 	const size_t end = min_u64(
 		first + (piece & ((1u << COUNT_BITS) - 1)), region_reserve(region) / page_size());
-	const bool is_mine = !region->is_spared && (!region->is_tracked || is_handler);
+	const bool is_mine = !region->is_spared && !atomic_load(&region->is_saving) &&
+			     (!region->is_tracked || is_handler);
 	if (is_mine)
 		evict_pages(region, first, end);
 	/* To be looked at again later. */
@@ -144,12 +151,33 @@ static void make_room(struct uffd_guard *guard, struct budget *budget,
 	const _Atomic uint64_t *resident, uint64_t wanted, bool is_handler)
 {
 	uint64_t piece, n = atomic_load(&budget->tail) - atomic_load(&budget->head);
-	for (n = min_u64(n, budget->n_pieces);
-		n > 0 && atomic_load(resident) + wanted > budget->most && take(budget, &piece); n--)
+	size_t n_in_vain = 0; /* stores that are spared: go on the next time */
+	for (n = min_u64(n, budget->n_pieces); n > 0 && n_in_vain < MOST_IN_VAIN; n--) {
+		const uint64_t before = atomic_load(resident);
+		if (before + wanted <= budget->most || !take(budget, &piece))
+			return;
 		evict(guard, budget, piece, is_handler);
+		n_in_vain = atomic_load(resident) < before ? 0 : n_in_vain + 1;
+	}
 }
 
 /* ---- What fills ask for ---- */
+
+void budget_hold_off(struct uffd_guard_region *region)
+{
+	struct uffd_guard *guard = region->guard;
+	if (!region->is_tracked)
+		return;
+	atomic_store(&region->is_saving, true);
+	pthread_mutex_lock(&guard->lock);
+	epoch_synchronize(&guard->lookups); /* who has looked already has taken */
+	pthread_mutex_unlock(&guard->lock);
+}
+
+void budget_go_on(struct uffd_guard_region *region)
+{
+	atomic_store(&region->is_saving, false);
+}
 
 bool budget_is_set(const struct uffd_guard_region *region)
 {
@@ -158,7 +186,7 @@ bool budget_is_set(const struct uffd_guard_region *region)
 
 static size_t limit_by(const struct budget *budget, size_t most)
 {
-	return budget->most ? min_u64(most, max_u64(1, budget->most / page_size() / 2)) : most;
+	return budget->most ? min_u64(most, budget->most / page_size() / 2) : most;
 }
 
 size_t budget_limit(const struct uffd_guard_region *region, size_t most)

@@ -30,6 +30,7 @@ static int put_in_place(uintptr_t start, const void *source, size_t length, int 
 	if (fresh == MAP_FAILED)
 		return -ENOMEM;
 	memcpy(fresh, source, length);
+	madvise(fresh, length, MADV_NOHUGEPAGE);
 	if (madvise(fresh, length, MADV_WIPEONFORK) < 0 ||
 		madvise(fresh, length, MADV_DONTDUMP) < 0 ||
 		mprotect(fresh, length, protection) < 0 ||

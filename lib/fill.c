@@ -186,12 +186,12 @@ static size_t count_in_piece(const struct uffd_guard_region *region, size_t firs
 	return budget_limit(region, (STAGING_SIZE - address % STAGING_SIZE) / page_size());
 }
 
-int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t got, int err)
+int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t wanted,
+	size_t got, int err)
 {
 	const size_t page = page_size();
 	const uint64_t start = first * page;
-	const uint64_t length = atomic_load(&fill->region->length);
-	const uint64_t end = min_u64(start + n_pages * page, max_u64(length, start));
+	const bool is_lossy = got < wanted;
 
 	stats_add(&fill->region->guard->stats.bytes_read, got);
 	/* What an earlier fill left in the buffer is another client's. */
@@ -199,7 +199,6 @@ int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size
 		memset(bytes + got, 0, page_ceil(got) - got);
 
 	const size_t n_whole = got / page; /* pages before the first lost byte */
-	const bool is_lossy = start + got < end;
 	if (is_lossy && !is_asked(fill, first + n_whole, first + n_pages))
 		return put_bytes(fill, first, bytes, n_whole);
 
@@ -233,11 +232,12 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	size_t got;
 	fill->is_spent = false;
 	fill->is_movable = may_move(fill, first, *n_pages);
-	int err = source_read(&region->source, start, fill->staging->memory, end - start, &got);
+	const size_t wanted = end - start;
+	int err = source_read(&region->source, start, fill->staging->memory, wanted, &got);
 	if (err == -EFAULT)
 		err = -ENOMEM; /* it is the staging that the kernel has no page for */
 	*n_pages = count_failed(got, err, *n_pages);
-	return fill_with(fill, first, *n_pages, fill->staging->memory, got, err);
+	return fill_with(fill, first, *n_pages, fill->staging->memory, wanted, got, err);
 }
 
 int fill_pages(struct fill *fill, size_t first, size_t n_pages)

@@ -31,7 +31,8 @@ struct fill {
 int fill_pages(struct fill *fill, size_t first, size_t n_pages);
 
 /*
- * The same for absent pages that were read already: @got bytes, and then an error, or 0 where the
- * file ended. What is behind @got up to the pages' end is overwritten.
+ * The same for absent pages that were read already: @got bytes of @wanted, and then an error, or 0
+ * where the file ended. What is behind @got up to the pages' end is overwritten.
  */
-int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t got, int err);
+int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t wanted,
+	size_t got, int err);

@@ -25,8 +25,8 @@ struct uffd_guard {
 
 	pthread_mutex_t lock; /* writers of ranges. Never held while guarded memory is touched */
 	struct range_table ranges; /* read by the handler without lock, inside lookups */
-	struct epoch lookups; /* the handler is inside while it may be on a range that it has not
-				 entered yet */
+	struct epoch lookups;	   /* inside while one may be on a range without having entered its
+				      region:      the handler, and who evicts */
 
 	struct events events;
 	struct staging_pool staging;

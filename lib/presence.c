@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which pages of a region are filled, two bits a page, so that the kernel need not be asked.
+ * Which pages of a region are filled, two bits a page, so that the kernel need not be asked; and
+ * with a budget, which were stored to.
  *
  * A set bit follows the page: it is set after the page was installed and before the fill leaves its
  * epoch, and taken away before the page is. A program that calls madvise() on a region of ours
@@ -124,7 +125,7 @@ bool page_is_present(const struct presence *presence, size_t page)
 	return atomic_load(&presence->filled[page / BITS]) >> (page % BITS) & 1;
 }
 
-static bool page_is_held(const struct presence *presence, size_t page)
+bool page_is_held(const struct presence *presence, size_t page)
 {
 	return atomic_load(&presence->held[page / BITS]) >> (page % BITS) & 1;
 }

@@ -44,6 +44,7 @@ size_t presence_clear(struct presence *presence, size_t first, size_t n_pages);
 enum presence_kind presence_run(
 	const struct presence *presence, size_t first, size_t limit, size_t *n_pages);
 bool page_is_present(const struct presence *presence, size_t page);
+bool page_is_held(const struct presence *presence, size_t page);
 
 /* How many pages directly before @page are filled, counting no further than @limit. */
 size_t presence_count_before(const struct presence *presence, size_t page, size_t limit);

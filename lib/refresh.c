@@ -36,6 +36,16 @@ static int fill_all(
 
 /* ---- One range ---- */
 
+/* From now on these count as stored to, and are not protected any more. */
+static void allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	budget_hold_off(region);
+	presence_mark_stored(&region->presence, first, n_pages);
+	uffd_protect(&region->guard->uffd, region_address(region, first * page_size()),
+		n_pages * page_size(), false);
+	budget_go_on(region);
+}
+
 /* Take pages away and fill them again at once: who populated them relies on their being there. */
 static int replace_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
@@ -128,8 +138,35 @@ static int refresh_with_data(
 	return refresh_with_zeros(region, lost, end);
 }
 
+/* What is written in place gets memory of its own, and counts as stored to: the kernel would be
+ * refused a page that is protected. */
+static int make_writable(struct uffd_guard_region *region, size_t page)
+{
+	if (!page_is_held(&region->presence, page)) {
+		int err = budget_make_room(region, 1, false);
+		if (err)
+			return err;
+		region_count_held(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
+		budget_note(region, page, 1, false);
+	}
+	if (region->is_tracked)
+		allow_stores(region, page, 1);
+	return 0;
+}
+
+/* Of one page. */
+static int refresh_part(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	int err = start < end ? make_writable(region, start / page_size()) : 0;
+	if (err == -ENOMEM) { /* EAGER, beyond the budget */
+		region_report_failure(region, start, end, err);
+		return 0;
+	}
+	return !err && start < end ? refresh_with_data(region, start, end, false) : err;
+}
+
 /* Whole pages are replaced; bytes of a page that is only partly in the range are written in place,
- * for the rest of it is to stay, and the page gets memory of its own. */
+ * for the rest of it is to stay. */
 static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	const size_t page = page_size();
@@ -137,20 +174,10 @@ static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start
 	const uint64_t first = min_u64(page_ceil(start), end),
 		       last = max_u64(first, is_last ? page_ceil(end) : page_floor(end));
 
-	int err = 0;
-	if (start < first) {
-		region_count_held(
-			region, presence_fill(&region->presence, start / page, 1, PRESENCE_HELD));
-		err = refresh_with_data(region, start, first, false);
-	}
+	int err = refresh_part(region, start, first);
 	if (!err && first < last)
 		err = replace_pages(region, first / page, (last - first) / page);
-	if (!err && last < end) {
-		region_count_held(
-			region, presence_fill(&region->presence, last / page, 1, PRESENCE_HELD));
-		err = refresh_with_data(region, last, end, false);
-	}
-	return err;
+	return !err && last < end ? refresh_part(region, last, end) : err;
 }
 
 static int refresh_filled(
@@ -185,6 +212,8 @@ int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 {
 	if (!page_is_present(&region->presence, offset / page_size()))
 		return 0;
+	if (region->is_tracked)
+		allow_stores(region, offset / page_size(), 1);
 	return zero_in_place(region, offset, offset + length);
 }
 
@@ -272,14 +301,6 @@ int uffd_guard_refresh_spans(
 
 /* ---- populate ---- */
 
-/* They would get EFAULT from write-protected pages. So these count as stored to. */
-static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t n_pages)
-{
-	presence_mark_stored(&region->presence, first, n_pages);
-	uffd_protect(&region->guard->uffd, region_address(region, first * page_size()),
-		n_pages * page_size(), false);
-}
-
 int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	int err = region_check_range(region, offset, length);
@@ -301,7 +322,7 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
 	if (!err && region->is_tracked && !region->guard->uffd.kernel_faults)
-		let_system_calls_store(region, begin, end - min_u64(begin, end));
+		allow_stores(region, begin, end - min_u64(begin, end)); /* of system calls */
 	return err;
 }
 

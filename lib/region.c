@@ -275,18 +275,24 @@ static int open_source(
 {
 	struct source *source = &region->source;
 	struct uffd_guard *guard = region->guard;
-	int err =
-		source_open(source, fd, options->offset, options->flags & UFFD_GUARD_MAP_ANY_FILE);
-	if (err || !source->is_foreign)
+	struct slow_file *slow = NULL;
+	int foreign_error = -ENODEV;
+	if (options->flags & UFFD_GUARD_MAP_ANY_FILE) {
+		foreign_error = -EOPNOTSUPP;
+		if (guard->slow) {
+			slow = slow_create(guard->slow, guard->read_deadline_ms, region);
+			foreign_error = slow ? 0 : -ENOMEM;
+		}
+	}
+	int err = source_open(source, fd, options->offset, foreign_error);
+	if (err || !source->is_foreign) {
+		slow_destroy(slow);
 		return err;
-	if (!guard->slow)
-		err = -EOPNOTSUPP;
-	else if (!(source->slow = slow_open(
-			   guard->slow, source->fd, guard->read_deadline_ms, region)))
-		err = -ENOMEM;
-	if (err)
-		source_close(source);
-	return err;
+	}
+	/* From now on closing it is the handler's: that may wait. */
+	slow_adopt_fd(slow, source->fd);
+	source->slow = slow;
+	return 0;
 }
 
 static void close_source(struct uffd_guard_region *region)

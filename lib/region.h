@@ -34,6 +34,7 @@ struct uffd_guard_region {
 	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
 	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */
 	bool is_tracked, is_spared;
+	atomic_bool is_saving; /* marks of stores are in motion: nothing is evicted */
 
 	atomic_uint references; /* the program's one, and one for each queued loss */
 	atomic_bool is_unmapped;

@@ -11,10 +11,10 @@
  * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
  * to us.
  *
- * Nothing here waits for the inode's lock, which a client may hold for ever: write(2) keeps it
- * while it reads the writer's memory, and that may be a file that the client serves itself.
- * pread(2), fstat(2) and reading seals do not take it; looking for holes with lseek(2) and adding a
- * seal do (source_seal(), which the program has asked for).
+ * Of memory, nothing here waits for the inode's lock, which a client may hold for ever: write(2)
+ * keeps it while it reads the writer's memory, and that may be a file that the client serves
+ * itself. pread(2), fstat(2) and reading seals do not take it; looking for holes with lseek(2) and
+ * adding a seal do (source_seal(), which the program has asked for).
  *
  * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
  * at the size before it can exclude that. The bytes go there by process_vm_writev(2), for which the
@@ -85,7 +85,7 @@ static bool has_holes(const struct stat *st)
 	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
 }
 
-int source_open(struct source *source, int fd, uint64_t offset, bool may_be_foreign)
+int source_open(struct source *source, int fd, uint64_t offset, int foreign_error)
 {
 	int flags;
 	int err = check_access(fd, &flags);
@@ -98,7 +98,9 @@ int source_open(struct source *source, int fd, uint64_t offset, bool may_be_fore
 	if (fcntl(fd, F_GET_SEALS) >= 0)
 		err = open_memory(source, fd);
 	else
-		err = may_be_foreign ? open_foreign(source, fd) : -ENODEV;
+		err = open_foreign(source, fd);
+	if (!err && source->is_foreign)
+		err = foreign_error;
 	if (err)
 		return err;
 	source->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -20,8 +20,9 @@ struct source {
 			      region's */
 };
 
-/* Take a file that can be guarded: its kind is checked, and a descriptor of our own made. */
-int source_open(struct source *source, int fd, uint64_t offset, bool may_be_foreign);
+/* Take a file that can be guarded: its kind is checked, and a descriptor of our own made.
+ * @foreign_error: the answer if it is foreign; 0: take it all the same */
+int source_open(struct source *source, int fd, uint64_t offset, int foreign_error);
 void source_close(struct source *source);
 
 /* Around everything that reads a source on a caller's thread, where it may be foreign: the deadline

@@ -7,6 +7,16 @@
 #include <errno.h>
 #include <string.h>
 
+/* By the kernel: the buffer may be a bad one. */
+static int zero_buffer(struct uffd_guard *guard, char *buffer, size_t length)
+{
+	int err = 0;
+	for (size_t at = 0, got; at < length && !err; at += page_size())
+		err = source_read(
+			&guard->zeros, 0, buffer + at, min_u64(page_size(), length - at), &got);
+	return err;
+}
+
 ssize_t uffd_guard_read(
 	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length)
 {
@@ -25,7 +35,9 @@ ssize_t uffd_guard_read(
 		return err;
 	if (got < length) {
 		region_report_failure(region, offset + got, offset + length, err);
-		memset((char *)buffer + got, 0, length - got);
+		err = zero_buffer(region->guard, (char *)buffer + got, length - got);
+		if (err)
+			return err;
 	}
 	return (ssize_t)got;
 }
@@ -123,7 +135,9 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	pthread_mutex_lock(&region->lock);
 	source_begin_call(&region->source);
 	epoch_synchronize(&region->fills);
+	budget_hold_off(region);
 	err = write_back_locked(region, offset, length, &end);
+	budget_go_on(region);
 	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err ? err : (ssize_t)(end - offset);

@@ -66,7 +66,7 @@ static int reopen(int fd, int flags)
 static struct source source_of(int fd, uint64_t offset)
 {
 	struct source source;
-	assert_ok(source_open(&source, fd, offset, false));
+	assert_ok(source_open(&source, fd, offset, -ENODEV));
 	return source;
 }
 
@@ -205,7 +205,7 @@ START_TEST(what_is_no_memory_file_is_refused)
 	int next = dup(STDOUT_FILENO); /* the lowest free number */
 	close(next);
 	struct source source;
-	int err = source_open(&source, fd, 0, false);
+	int err = source_open(&source, fd, 0, -ENODEV);
 	ck_assert_msg(err == row->err, "%s: %d, not %d", row->name, err, row->err);
 	ck_assert_int_eq(dup(STDOUT_FILENO), next); /* and nothing stays open */
 	close(next);
