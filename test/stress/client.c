@@ -33,6 +33,8 @@ struct file {
 	struct control_file *shared;
 	struct rng *rng;
 	int fd;
+	bool is_sealed;	  /* against shrinking */
+	uint32_t n_pages; /* if so, as it can only grow */
 	uint32_t writer;
 	_Atomic uint64_t *words; /* all of max_pages; only what the file has may be touched */
 };
@@ -127,9 +129,25 @@ static void attack_odd(struct file *file)
 	cut_and_mend(file, word * sizeof(uint64_t) + 1 + rng_below(file->rng, 7));
 }
 
+/* What has grown is there to stay. Never all of it, so that a region can still be longer than its
+ * file. */
+static void grow_for_good(struct file *file)
+{
+	const struct control *control = file->control;
+	uint32_t most = control->n_pages + (control->max_pages - control->n_pages) / 2;
+	uint64_t length = (uint64_t)(file->n_pages + 1) * control->page_size;
+	if (file->n_pages < most && set_length(file, length))
+		file->n_pages++;
+	write_pages(file, control->n_pages, file->n_pages);
+}
+
 static void attack_grow(struct file *file)
 {
 	const struct control *control = file->control;
+	if (file->is_sealed) {
+		grow_for_good(file);
+		return;
+	}
 	uint32_t n = 1 + (uint32_t)rng_below(file->rng, control->max_pages - control->n_pages);
 	uint32_t end = control->n_pages + n;
 	if (!set_length(file, (uint64_t)end * control->page_size))
@@ -180,12 +198,18 @@ static void attack(struct file *file, enum attack attack)
 		[ATTACK_ODD] = attack_odd,
 	};
 	atomic_store(&file->shared->attack, attack);
-	if (attack_shrinks(attack))
+	if (attack_shrinks(attack) && !file->is_sealed) /* else it is tried, and refused */
 		atomic_store(&file->shared->last_cut, attack);
 	attacks[attack](file);
 }
 
 /* ---- Life ---- */
+
+static bool seal(struct file *file)
+{
+	file->is_sealed = fcntl(file->fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0;
+	return file->is_sealed;
+}
 
 static bool make_file(struct file *file, struct control *control, uint32_t number, struct rng *rng)
 {
@@ -193,7 +217,8 @@ static bool make_file(struct file *file, struct control *control, uint32_t numbe
 		.control = control,
 		.shared = &control->files[number],
 		.rng = rng,
-		.fd = memfd_create("uffd-guard-stress", MFD_CLOEXEC),
+		.fd = memfd_create("uffd-guard-stress", MFD_CLOEXEC | MFD_ALLOW_SEALING),
+		.n_pages = control->n_pages,
 		.writer = control_writer(number),
 	};
 	if (file->fd < 0 || !set_length(file, own_length(file)))
@@ -284,7 +309,9 @@ static void be_client(const struct client *client, unsigned number, const struct
 	if (!files)
 		_exit(1);
 	for (uint32_t i = 0; i < client->n_files; i++) {
-		if (!make_file(&files[i], control, client->first + i, &rng))
+		const uint32_t its_number = client->first + i;
+		if (!make_file(&files[i], control, its_number, &rng) ||
+			(mode_seals_file(options->mode, its_number) && !seal(&files[i])))
 			_exit(1);
 	}
 	for (uint32_t i = 0; i < client->n_files; i += FDS_PER_MESSAGE) {

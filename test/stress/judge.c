@@ -11,12 +11,17 @@
 #include "control.h"
 #include "signals.h"
 
+#include <uffd_guard.h>
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MOST_PRINTED 5 /* of each kind */
+
+/* What one thread fills at once, for which it has made room before. */
+#define FILLED_AT_ONCE (UINT64_C(2) << 20)
 
 /* ---- Names ---- */
 
@@ -33,6 +38,8 @@ static const struct {
 	[VIOLATION_STALE] = { CHECK_AGES, "stale word" },
 	[VIOLATION_LOST] = { CHECK_WHOLE, "lost data that was there" },
 	[VIOLATION_LOSS] = { CHECK_LOSSES, "false report of a loss" },
+	[VIOLATION_BUDGET] = { CHECK_BUDGET, "over the budget" },
+	[VIOLATION_GREW] = { CHECK_GROWTH, "grew" },
 	[VIOLATION_ERROR] = { CHECK_CALLS, "unexpected answer" },
 };
 
@@ -56,6 +63,8 @@ const char *check_name(enum check check)
 		[CHECK_AGES] = "words with a known age",
 		[CHECK_WHOLE] = "words of whole files",
 		[CHECK_LOSSES] = "losses reported",
+		[CHECK_BUDGET] = "looks at the memory held",
+		[CHECK_GROWTH] = "seconds of a quarter",
 		[CHECK_CALLS] = "calls",
 	};
 	return names[check];
@@ -219,6 +228,34 @@ void judge_unchanged(struct judge *judge, const struct reading *before, const st
 		before->file, place.page, place.index, before->words[i], after->words[i]);
 }
 
+/* Words of the client only get newer; or they go, and whatever comes then is newer than nothing. */
+static bool is_older(const struct reading *before, const struct reading *after, uint32_t i)
+{
+	const struct word_place place = place_of(before, i);
+	const uint64_t published = atomic_load_explicit(
+		&before->control->files[before->file].published[place.page], memory_order_acquire);
+	return word_judge(before->words[i], &place) == WORD_VALID &&
+	       word_judge(after->words[i], &place) == WORD_VALID &&
+	       word_seq(after->words[i], published) < word_seq(before->words[i], published);
+}
+
+void judge_not_older(struct judge *judge, const struct reading *before, const struct reading *after)
+{
+	uint32_t per_page = before->control->words_per_page;
+	judge_count(judge, CHECK_UNCHANGED, (before->n_words + per_page - 1) / per_page);
+	for (uint32_t i = 0; i < before->n_words; i++) {
+		if (before->words[i] == after->words[i] || !is_older(before, after, i))
+			continue;
+		struct word_place place = place_of(before, i);
+		judge_report(judge, VIOLATION_CHANGED,
+			"region %u, page %u of the file, word %u was %016" PRIx64
+			" and became %016" PRIx64 ", which is older; expected it to stay, or, "
+			"evicted, to come back newer",
+			before->file, place.page, place.index, before->words[i], after->words[i]);
+		return;
+	}
+}
+
 void judge_tail(struct judge *judge, const struct reading *reading)
 {
 	judge_count(judge, CHECK_TAILS, 1);
@@ -238,6 +275,37 @@ void judge_call(struct judge *judge, const char *name, uint32_t file, int64_t re
 		judge_report(judge, VIOLATION_ERROR,
 			"%s() of region %u answers %s; expected success", name, file,
 			strerror((int)-result));
+}
+
+bool judge_reasons(struct judge *judge, uint32_t file, uint32_t reasons, bool may_run_out)
+{
+	const uint32_t allowed =
+		UFFD_GUARD_LOST_TRUNCATED | (may_run_out ? UFFD_GUARD_LOST_NO_MEMORY : 0);
+	if (!(reasons & ~allowed))
+		return true;
+	judge_report(judge, VIOLATION_LOSS,
+		"region %u has lost bytes for the reasons %#x; expected %#x at most", file, reasons,
+		allowed);
+	return false;
+}
+
+static void raise_to(_Atomic uint64_t *most, uint64_t value)
+{
+	for (uint64_t now = atomic_load(most);
+		value > now && !atomic_compare_exchange_weak(most, &now, value);)
+		;
+}
+
+void judge_resident(struct judge *judge, uint64_t resident, uint64_t budget, unsigned n_fillers)
+{
+	const uint64_t allowed = budget + n_fillers * FILLED_AT_ONCE;
+	judge_count(judge, CHECK_BUDGET, 1);
+	raise_to(&judge->most_resident, resident);
+	if (resident > allowed)
+		judge_report(judge, VIOLATION_BUDGET,
+			"a guard holds %" PRIu64 " bytes; expected %" PRIu64
+			" at most: its budget of %" PRIu64 ", and what %u threads fill at once",
+			resident, allowed, budget, n_fillers);
 }
 
 void judge_signals(struct judge *judge)

@@ -19,6 +19,8 @@ enum violation {
 	VIOLATION_STALE,      /* P5 */
 	VIOLATION_LOST,	      /* P7 */
 	VIOLATION_LOSS,	      /* P8 */
+	VIOLATION_BUDGET,     /* P10 */
+	VIOLATION_GREW,
 	VIOLATION_ERROR,
 	N_VIOLATIONS
 };
@@ -32,6 +34,8 @@ enum check {
 	CHECK_AGES,	 /* words */
 	CHECK_WHOLE,	 /* words of files that had all their data */
 	CHECK_LOSSES,	 /* events */
+	CHECK_BUDGET,	 /* looks at the memory held */
+	CHECK_GROWTH,	 /* the same, and at the files open: one a second in a quarter of the run */
 	CHECK_CALLS,
 	N_CHECKS
 };
@@ -41,8 +45,9 @@ struct judge {
 	_Atomic uint64_t checks[N_CHECKS];
 	_Atomic uint64_t n_zeros, n_cuts;
 	_Atomic uint64_t n_splits;
-	bool may_split; /* clients end their files at odd bytes: see word.c */
-	bool is_quiet;	/* counts only */
+	_Atomic uint64_t most_resident; /* bytes that a guard with a budget was seen to hold */
+	bool may_split;			/* clients end their files at odd bytes: see word.c */
+	bool is_quiet;			/* counts only */
 };
 
 #define READING_WORDS 8192
@@ -75,9 +80,16 @@ void judge_whole(struct judge *judge, const struct reading *reading);
 /* Nobody refreshed in between. */
 void judge_unchanged(
 	struct judge *judge, const struct reading *before, const struct reading *after);
+/* Nobody refreshed in between, but pages may have been evicted and have come back. */
+void judge_not_older(
+	struct judge *judge, const struct reading *before, const struct reading *after);
 /* Words between the end of a region and the end of its last page. */
 void judge_tail(struct judge *judge, const struct reading *reading);
 /* What a call of the library has answered. */
 void judge_call(struct judge *judge, const char *name, uint32_t file, int64_t result);
+/* Why bytes were lost. @may_run_out: by a budget that holds less than the data. */
+bool judge_reasons(struct judge *judge, uint32_t file, uint32_t reasons, bool may_run_out);
+/* What a guard holds, by its own account, while @n_fillers threads may be filling pages. */
+void judge_resident(struct judge *judge, uint64_t resident, uint64_t budget, unsigned n_fillers);
 /* Signals that the handler of last resort has caught so far. */
 void judge_signals(struct judge *judge);

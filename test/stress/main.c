@@ -160,23 +160,26 @@ static void stop_clients(struct run *run)
 
 /* ---- The run ---- */
 
-static struct uffd_guard_stats take_stats(const struct run *run)
+static void sample_holdings(struct run *run, uint64_t ns)
 {
-	struct uffd_guard_stats stats = { .size = sizeof(stats) };
-	uffd_guard_get_stats(run->server.guard, &stats);
-	return stats;
+	struct holdings holdings;
+	const uint64_t whole = run->options->seconds * NS_PER_S;
+	if (holdings_take(&holdings))
+		growth_add(
+			&run->server.growth, (unsigned)(ns * GROWTH_QUARTERS / whole), &holdings);
 }
 
 static void tick(struct run *run, uint64_t start)
 {
 	static uint64_t faults_before, time_before;
-	uint64_t faults = take_stats(run).faults, now = clock_ns();
+	uint64_t faults = server_stats(&run->server).faults, now = clock_ns();
 	uint64_t since = time_before ? time_before : start;
 	const struct progress progress = { .ns = now - start,
 		.faults_per_second =
 			(double)(faults - faults_before) * 1e9 / (double)(now - since) };
 	judge_signals(&run->server.judge);
 	look_after_clients(run);
+	sample_holdings(run, progress.ns);
 	if (isatty(STDERR_FILENO))
 		report_progress(&run->server, &progress);
 	faults_before = faults;
@@ -201,12 +204,12 @@ static void report(struct run *run, uint64_t ns)
 {
 	struct rusage usage;
 	getrusage(RUSAGE_SELF, &usage);
-	uint32_t features = uffd_guard_features(run->server.guard);
+	uint32_t features = server_features(&run->server);
 	const struct outcome outcome = {
 		.server = &run->server,
 		.clients = run->clients,
 		.experiments = run->experiments,
-		.stats = take_stats(run),
+		.stats = server_stats(&run->server),
 		.ns = ns,
 		.uses_uring = features & UFFD_GUARD_FEATURE_IO_URING,
 		.kernel_faults = features & UFFD_GUARD_FEATURE_KERNEL_FAULTS,
@@ -233,6 +236,8 @@ static int run_server(struct run *run)
 	bool has_stopped = server_stop_readers(server);
 	uint64_t ns = clock_ns() - start;
 	judge_signals(&server->judge);
+	if (run->options->seconds >= GROWTH_LEAST_SECONDS)
+		growth_judge(&server->growth, &server->judge, run->options->n_readers);
 	stop_clients(run);
 	report(run, ns);
 	if (!has_stopped)

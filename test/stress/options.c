@@ -16,6 +16,7 @@
 
 #define PROGRAM	    "uffd-guard-stress"
 #define MOST_SIZE   (UINT64_C(512) << 20)
+#define MOST_BUDGET (UINT64_C(1) << 40)
 #define ALL_ATTACKS ((1u << N_ATTACKS) - 1)
 
 static const char help[] =
@@ -28,7 +29,11 @@ static const char help[] =
 	"  --regions N       files and regions, spread over the clients (16)\n"
 	"  --size BYTES      of each file, rounded up to whole pages; K, M, G (64K;\n"
 	"                    in small files clients and readers meet more often)\n"
-	"  --seconds N       how long (10)\n"
+	"  --seconds N       how long (10); from 60 on, whether memory or open files grow is\n"
+	"                    judged too\n"
+	"  --mode MODE       lazy, direct (clients seal their files), eager (the server is\n"
+	"                    denied userfaultfd) or mixed: all three (lazy)\n"
+	"  --budget BYTES    memory that the filled pages may take (no bound); K, M, G\n"
 	"  --seed N          repeat the decisions of an earlier run (a new one)\n"
 	"  --attack LIST     of truncate,grow,punch,rewrite,odd (all); odd shrinks the file\n"
 	"                    to an odd byte\n"
@@ -47,6 +52,8 @@ enum option_id {
 	OPTION_REGIONS,
 	OPTION_SIZE,
 	OPTION_SECONDS,
+	OPTION_MODE,
+	OPTION_BUDGET,
 	OPTION_SEED,
 	OPTION_ATTACK,
 	OPTION_LOOP,
@@ -64,6 +71,8 @@ static const struct option long_options[] = {
 	{ "regions", required_argument, NULL, OPTION_REGIONS },
 	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ "seconds", required_argument, NULL, OPTION_SECONDS },
+	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "budget", required_argument, NULL, OPTION_BUDGET },
 	{ "seed", required_argument, NULL, OPTION_SEED },
 	{ "attack", required_argument, NULL, OPTION_ATTACK },
 	{ "loop", required_argument, NULL, OPTION_LOOP },
@@ -109,7 +118,8 @@ static int parse_count(const char *name, const char *text, unsigned most, unsign
 	return err;
 }
 
-static int parse_size(const char *text, uint64_t *size)
+static int parse_bytes(
+	const char *name, const char *text, uint64_t most, const char *range, uint64_t *bytes)
 {
 	static const char suffixes[] = "KMG";
 	char *end;
@@ -121,13 +131,31 @@ static int parse_size(const char *text, uint64_t *size)
 		shift = 10 * (unsigned)(suffix - suffixes + 1);
 		end++;
 	}
-	if (errno || end == text || *end || *text == '-' || number == 0 ||
-		number > MOST_SIZE >> shift)
-		return complain("--size %s: give bytes from 1 to 512M, such as 16K or 1M", text);
-
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	*size = ((number << shift) + page - 1) / page * page;
+	if (errno || end == text || *end || *text == '-' || number == 0 || number > most >> shift)
+		return complain(
+			"--%s %s: give bytes from %s, such as 16K or 1M", name, text, range);
+	*bytes = number << shift;
 	return 0;
+}
+
+static int parse_size(const char *text, uint64_t *size)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	int err = parse_bytes("size", text, MOST_SIZE, "1 to 512M", size);
+	if (!err)
+		*size = (*size + page - 1) / page * page;
+	return err;
+}
+
+static int parse_mode(const char *text, enum mode *mode)
+{
+	for (unsigned i = 0; i < N_MODES; i++) {
+		if (strcmp(text, mode_name((enum mode)i)) == 0) {
+			*mode = (enum mode)i;
+			return 0;
+		}
+	}
+	return complain("--mode %s: it is lazy, direct, eager or mixed", text);
 }
 
 static int parse_attack(const char *name, uint32_t *attacks)
@@ -178,6 +206,10 @@ static int take(struct options *options, int id)
 		return parse_size(optarg, &options->size);
 	case OPTION_SECONDS:
 		return parse_count("seconds", optarg, 100000000, &options->seconds);
+	case OPTION_MODE:
+		return parse_mode(optarg, &options->mode);
+	case OPTION_BUDGET:
+		return parse_bytes("budget", optarg, MOST_BUDGET, "1 to 1024G", &options->budget);
 	case OPTION_SEED:
 		return parse_number("seed", optarg, 0, UINT64_MAX, &options->seed);
 	case OPTION_ATTACK:

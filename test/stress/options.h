@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "modes.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,6 +17,8 @@ struct options {
 	uint64_t seed;
 	uint64_t size;	  /* bytes of a file */
 	uint32_t attacks; /* a bit for each enum attack */
+	enum mode mode;
+	uint64_t budget; /* max_resident of each guard, bytes; 0: none */
 	enum loop_wish loop;
 	bool unprivileged, json, selftest, no_control;
 };

@@ -11,6 +11,7 @@
 #include "reader.h"
 
 #include "clock.h"
+#include "options.h"
 #include "server.h"
 #include "slot.h"
 #include "watchdog.h"
@@ -69,6 +70,19 @@ static uint32_t reading_n_pages(const struct reading *reading)
 	return (uint32_t)end - reading_first_page(reading);
 }
 
+/* What the client has published by now must be seen from now on, of the pages up to @end at least.
+ */
+static void reading_ask_for_the_latest(struct reading *reading, uint32_t end)
+{
+	const struct control_file *file = &reading->control->files[reading->file];
+	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
+	for (uint32_t i = 0; i < n && first + i < end; i++) {
+		uint64_t published = atomic_load(&file->published[first + i]);
+		if (published > reading->floors[i])
+			reading->floors[i] = published;
+	}
+}
+
 /* What is known of the words before they are read. */
 static void reading_prepare(
 	struct reading *reading, const struct slot *slot, const struct extent *extent)
@@ -81,6 +95,20 @@ static void reading_prepare(
 	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
 	for (uint32_t i = 0; i < n; i++)
 		reading->floors[i] = atomic_load(&slot->floors[first + i]);
+	/* A sealed file always has its own pages; what it has grown by since is not yet direct. */
+	if (slot_is_live(slot))
+		reading_ask_for_the_latest(reading, slot->control->n_pages);
+}
+
+/* A page that was live may have been an ordinary one in the meantime, between two resizes. */
+static void reading_forget_if_resized(
+	struct reading *reading, struct slot *slot, const struct extent *extent)
+{
+	uint32_t n = reading_n_pages(reading);
+	if (!slot->is_direct || calm_held(&slot->resizes, &extent->resizes))
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		reading->floors[i] = 0;
 }
 
 /* Someone else may be refreshing these words: that is what regions are for. */
@@ -114,11 +142,11 @@ static void reading_load(struct reader *reader, struct reading *reading, const s
 	}
 }
 
-static void read_and_judge(
-	struct reader *reader, const struct slot *slot, const struct extent *extent)
+static void read_and_judge(struct reader *reader, struct slot *slot, const struct extent *extent)
 {
 	reading_prepare(&reader->reading, slot, extent);
 	reading_load(reader, &reader->reading, slot, extent);
+	reading_forget_if_resized(&reader->reading, slot, extent);
 	judge_words(&reader->server->judge, &reader->reading);
 }
 
@@ -218,16 +246,20 @@ static void raise_to(_Atomic uint64_t *floor, uint64_t to)
 		;
 }
 
-/* Before bringing up to date: what the client has published is what must be seen then. */
-static void reading_ask_for_the_latest(struct reading *reading)
+/* Before a call that makes pages anew: what the client has published of them by now. */
+static void note_latest(struct reader *reader, const struct slot *slot)
 {
-	const struct control_file *file = &reading->control->files[reading->file];
-	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t published = atomic_load(&file->published[first + i]);
-		if (published > reading->floors[i])
-			reading->floors[i] = published;
-	}
+	const struct control_file *file = &slot->control->files[slot->file];
+	for (uint32_t i = 0; i < slot->control->max_pages; i++)
+		reader->latest[i] = atomic_load(&file->published[i]);
+}
+
+/* After it: nothing older is in these pages. */
+static void share_latest(
+	const struct reader *reader, struct slot *slot, uint64_t first, uint64_t end)
+{
+	for (uint64_t i = first; i < end; i++)
+		raise_to(&slot->floors[i], reader->latest[i]);
 }
 
 /* Afterwards: for everybody, of pages that were brought up to date as a whole. */
@@ -255,11 +287,13 @@ static void act_read(struct reader *reader, struct slot *slot)
 
 static void act_read_in_sequence(struct reader *reader, struct slot *slot)
 {
+	struct calm resizes = calm_begin(&slot->resizes);
 	uint64_t length = slot_length_words(slot);
 	uint64_t first = rng_one_in(&reader->rng, 2) ? rng_below(&reader->rng, length) : 0;
 	for (unsigned i = 0; i < 64 && first < length; i++, first += READING_WORDS) {
 		uint64_t left = length - first;
 		struct extent extent = { .first = first,
+			.resizes = resizes,
 			.n_words = left < READING_WORDS ? (uint32_t)left : READING_WORDS };
 		read_and_judge(reader, slot, &extent);
 	}
@@ -277,7 +311,7 @@ static void act_renew(struct reader *reader, struct slot *slot)
 
 	uint64_t whole_before = atomic_load(whole);
 	reading_prepare(reading, slot, &extent);
-	reading_ask_for_the_latest(reading);
+	reading_ask_for_the_latest(reading, slot->control->max_pages);
 	if (!ways[way](reader, slot, &extent))
 		return;
 	if (ways[way] != read_directly) {
@@ -288,7 +322,7 @@ static void act_renew(struct reader *reader, struct slot *slot)
 	uint64_t whole_after = atomic_load(whole);
 
 	judge_words(&reader->server->judge, reading);
-	if (whole_before % 2 == 0 && whole_before == whole_after &&
+	if (whole_before % 2 == 0 && whole_before == whole_after && !slot->may_run_out &&
 		calm_held(&slot->resizes, &extent.resizes))
 		judge_whole(&reader->server->judge, reading);
 }
@@ -313,12 +347,17 @@ static void act_read_twice(struct reader *reader, struct slot *slot)
 {
 	struct extent extent = choose_extent(reader, slot, 4 * slot->control->words_per_page);
 	struct calm mutations = calm_begin(&slot->mutations);
+	const bool is_live = slot_is_live(slot);
 
 	read_and_judge(reader, slot, &extent);
 	do_other_work(reader, slot);
 	reading_prepare(&reader->again, slot, &extent);
 	reading_load(reader, &reader->again, slot, &extent);
-	if (calm_held(&slot->mutations, &mutations))
+	if (is_live || !calm_held(&slot->mutations, &mutations))
+		return;
+	if (slot->may_be_evicted)
+		judge_not_older(&reader->server->judge, &reader->reading, &reader->again);
+	else
 		judge_unchanged(&reader->server->judge, &reader->reading, &reader->again);
 }
 
@@ -329,8 +368,8 @@ static void act_read_tail(struct reader *reader, struct slot *slot)
 	uint32_t per_page = slot->control->words_per_page;
 	struct extent extent = { .first = length,
 		.n_words = (per_page - (uint32_t)(length % per_page)) % per_page };
-	if (extent.n_words == 0)
-		return;
+	if (extent.n_words == 0 || slot_is_live(slot))
+		return; /* what is live shows the file also there */
 	reading_prepare(&reader->reading, slot, &extent);
 	reading_load(reader, &reader->reading, slot, &extent);
 	if (calm_held(&slot->resizes, &resizes))
@@ -351,16 +390,31 @@ static void act_populate(struct reader *reader, struct slot *slot)
 	call_on_extent(reader, slot, &extent, uffd_guard_populate, "uffd_guard_populate", NULL);
 }
 
+static uint64_t count_pages(const struct slot *slot)
+{
+	uint32_t per_page = slot->control->words_per_page;
+	return (slot_length_words(slot) + per_page - 1) / per_page;
+}
+
+/* Pages that come into the region are of this moment or later. */
 static void act_resize(struct reader *reader, struct slot *slot)
 {
 	uint64_t length = slot->reserved_words;
 	if (rng_one_in(&reader->rng, 2))
 		length = 1 + rng_below(&reader->rng, length);
 
+	struct calm resizes = calm_begin(&slot->resizes);
+	const uint64_t before = count_pages(slot);
+	note_latest(reader, slot);
 	change_begin(&slot->resizes);
 	call_begin(reader, slot, &slot->mutations);
 	int err = uffd_guard_resize(slot->region, bytes(length));
-	call_end(reader, slot, &slot->mutations, NULL, "uffd_guard_resize", err);
+	const bool has_worked =
+		call_end(reader, slot, &slot->mutations, NULL, "uffd_guard_resize", err);
+	const uint64_t after = count_pages(slot), first = atomic_load(&slot->first_page);
+	resizes.begun++; /* by ours, and by no other */
+	if (has_worked && calm_held(&slot->resizes, &resizes))
+		share_latest(reader, slot, first + before, first + after);
 	change_end(&slot->resizes);
 }
 
@@ -374,6 +428,8 @@ static bool is_absent(const struct slot *slot, const volatile uint64_t *word)
 /* How long the first touch of an absent page takes. */
 static void act_time_first_touch(struct reader *reader, struct slot *slot)
 {
+	if (uffd_guard_region_mode(slot->region) != UFFD_GUARD_MODE_LAZY)
+		return; /* nothing faults */
 	struct extent extent = choose_extent(reader, slot, 8 * slot->control->words_per_page);
 	if (!renew_by_discard(reader, slot, &extent))
 		return;
@@ -390,10 +446,7 @@ static void act_time_first_touch(struct reader *reader, struct slot *slot)
 static void act_take_losses(struct reader *reader, struct slot *slot)
 {
 	uint32_t losses = uffd_guard_region_take_losses(slot->region);
-	if (losses & ~UFFD_GUARD_LOST_TRUNCATED)
-		judge_report(&reader->server->judge, VIOLATION_LOSS,
-			"region %u has lost bytes for the reasons %#x; expected %#x at most",
-			slot->file, losses, UFFD_GUARD_LOST_TRUNCATED);
+	judge_reasons(&reader->server->judge, slot->file, losses, slot->may_run_out);
 }
 
 static const struct {
@@ -422,10 +475,12 @@ static void map_again(struct reader *reader, struct slot *slot)
 	if (slot->fd < 0 || pthread_rwlock_trywrlock(&slot->lock))
 		return; /* in use: another time */
 	slot_unmap(slot);
+	note_latest(reader, slot);
 	watch_begin(reader->watch, WATCHED_CALL, slot->file);
 	int err = slot_map(slot, &reader->rng);
 	watch_end(reader->watch);
 	judge_call(&reader->server->judge, "uffd_guard_map", slot->file, err);
+	share_latest(reader, slot, 0, slot->control->max_pages);
 	pthread_rwlock_unlock(&slot->lock);
 	atomic_fetch_add(&reader->server->n_maps, 1);
 }
@@ -439,6 +494,16 @@ static void act(struct reader *reader, struct slot *slot, uint64_t choice)
 	if (slot->region)
 		actions[i].act(reader, slot);
 	pthread_rwlock_unlock(&slot->lock);
+}
+
+/* Whenever something may have been filled. */
+static void look_at_memory(struct reader *reader, const struct slot *slot)
+{
+	struct server *server = reader->server;
+	struct uffd_guard_stats stats = { .size = sizeof(stats) };
+	if (server->options->budget && uffd_guard_get_stats(slot->guard, &stats) == 0)
+		judge_resident(&server->judge, stats.bytes_resident, server->options->budget,
+			server_n_fillers(server));
 }
 
 static uint64_t sum_of_weights(void)
@@ -461,6 +526,7 @@ void *reader_run(void *data)
 			map_again(reader, slot);
 		else
 			act(reader, slot, choice);
+		look_at_memory(reader, slot);
 	}
 	return NULL;
 }

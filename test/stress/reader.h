@@ -15,6 +15,7 @@ struct reader {
 	struct watch *watch;
 	struct rng rng;
 	struct reading reading, again;
+	uint64_t *latest; /* [max_pages] what the client had published of a file before a call */
 	pthread_t thread;
 };
 

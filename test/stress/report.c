@@ -71,6 +71,18 @@ static void print_attacks(const struct outcome *outcome)
 	puts("(*) read or refreshed past the end of the file: SIGBUS, had it been a plain mapping");
 }
 
+static const char *why_never(const struct outcome *outcome, enum check check)
+{
+	const struct options *options = outcome->server->options;
+	if (check == CHECK_BUDGET && !options->budget)
+		return "  (no --budget)";
+	if (check == CHECK_GROWTH && options->seconds < GROWTH_LEAST_SECONDS)
+		return "  (in runs of 60 s)";
+	if (check == CHECK_WHOLE && options->budget && options->mode == MODE_EAGER)
+		return "  (the budget is too small)";
+	return "  NEVER CHECKED";
+}
+
 static void print_checks(const struct outcome *outcome)
 {
 	const struct judge *judge = &outcome->server->judge;
@@ -80,7 +92,7 @@ static void print_checks(const struct outcome *outcome)
 		uint64_t n = atomic_load(&judge->checks[check]);
 		printf("%-34s %12" PRIu64 "   %-24s %16" PRIu64 "%s\n",
 			violation_name((enum violation)i), atomic_load(&judge->violations[i]),
-			check_name(check), n, n ? "" : "  NEVER CHECKED");
+			check_name(check), n, n ? "" : why_never(outcome, check));
 	}
 	printf("of the words judged, zero %" PRIu64 ", cut by the end of a file %" PRIu64
 	       ", split by a read across it %" PRIu64 "\n",
@@ -127,7 +139,29 @@ static void print_work(const struct outcome *outcome)
 	print_count("fills repeated", stats->retries);
 	print_count("regions unmapped and mapped again", atomic_load(&server->n_maps));
 	print_bytes("resident in regions", stats->bytes_resident);
+	if (server->options->budget)
+		print_bytes("resident in a guard's, at most",
+			atomic_load(&server->judge.most_resident));
+	print_count("pages evicted", stats->pages_evicted);
 	print_bytes("resident in the process, at most", outcome->max_rss);
+}
+
+/* Samples of two quarters are worth comparing only if both were taken. */
+static void print_growth(const struct outcome *outcome)
+{
+	const struct growth *growth = &outcome->server->growth;
+	const struct holdings *most = growth->most;
+	if (!growth->n_samples[0] || !growth->n_samples[1] || !growth->n_samples[3])
+		return;
+	printf("\n%-34s %12s %12s %12s\n", "the most held in", "quarter 1", "quarter 2",
+		"quarter 4");
+	printf("%-34s %8.1f MiB %8.1f MiB %8.1f MiB\n", "memory (VmRSS)", (double)most[0].rss / MIB,
+		(double)most[1].rss / MIB, (double)most[3].rss / MIB);
+	printf("%-34s %8.1f MiB %8.1f MiB %8.1f MiB\n", "memory of its own (RssAnon)",
+		(double)most[0].rss_anon / MIB, (double)most[1].rss_anon / MIB,
+		(double)most[3].rss_anon / MIB);
+	printf("%-34s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 "\n", "open files", most[0].n_fds,
+		most[1].n_fds, most[3].n_fds);
 }
 
 static void print_dead_clients(const struct outcome *outcome)
@@ -154,11 +188,14 @@ static void print_head(const struct outcome *outcome)
 	else
 		printf("no violation");
 	printf(" in %.1f s\n", (double)outcome->ns / 1e9);
-	printf("%u clients, %u readers, %u regions of %.0f KiB, loop %s, user %u, %s, seed "
+	if (options->budget)
+		printf("budget %.1f MiB, ", (double)options->budget / MIB);
+	printf("mode %s, %u clients, %u readers, %u regions of %.0f KiB, loop %s, user %u, %s, "
+	       "seed "
 	       "%" PRIu64 "\n",
-		options->n_clients, options->n_readers, options->n_regions,
-		(double)options->size / KIB, outcome->uses_uring ? "uring" : "poll",
-		(unsigned)geteuid(),
+		mode_name(options->mode), options->n_clients, options->n_readers,
+		options->n_regions, (double)options->size / KIB,
+		outcome->uses_uring ? "uring" : "poll", (unsigned)geteuid(),
 		outcome->kernel_faults ? "kernel-mode faults" : "user-mode faults only",
 		options->seed);
 }
@@ -169,6 +206,7 @@ void report_print(const struct outcome *outcome)
 	print_attacks(outcome);
 	print_checks(outcome);
 	print_work(outcome);
+	print_growth(outcome);
 	print_dead_clients(outcome);
 	fflush(stdout);
 }

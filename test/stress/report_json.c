@@ -46,6 +46,8 @@ static void print_options(const struct outcome *outcome)
 	const struct options *options = outcome->server->options;
 	printf("\"version\":\"%s\",\"loop\":\"%s\",", UFFD_GUARD_VERSION,
 		outcome->uses_uring ? "uring" : "poll");
+	printf("\"mode\":\"%s\",", mode_name(options->mode));
+	print_number("budget", options->budget);
 	print_number("user", geteuid());
 	print_bool("kernel_faults", outcome->kernel_faults);
 	print_number("clients", options->n_clients);
@@ -112,6 +114,8 @@ static void print_stats(const struct outcome *outcome)
 	print_number("bytes_read", stats->bytes_read);
 	print_number("bytes_refreshed", stats->bytes_refreshed);
 	print_number("bytes_resident", stats->bytes_resident);
+	print_number("most_resident", atomic_load(&server->judge.most_resident));
+	print_number("pages_evicted", stats->pages_evicted);
 	print_number("losses", stats->losses);
 	print_number("events", stats->events);
 	print_number("retries", stats->retries);
@@ -121,6 +125,18 @@ static void print_stats(const struct outcome *outcome)
 		printf("%s\"%s\":%" PRIu64, i ? "," : "", loss_reason_names[i],
 			atomic_load(&server->bytes_lost[i]));
 	fputs("},", stdout);
+}
+
+static void print_growth(const struct growth *growth)
+{
+	fputs("\"quarters\":[", stdout);
+	for (unsigned i = 0; i < GROWTH_QUARTERS; i++) {
+		const struct holdings *most = &growth->most[i];
+		printf("%s{\"samples\":%u,\"rss\":%" PRIu64 ",\"rss_anon\":%" PRIu64
+		       ",\"open_files\":%" PRIu64 "}",
+			i ? "," : "", growth->n_samples[i], most->rss, most->rss_anon, most->n_fds);
+	}
+	fputs("],", stdout);
 }
 
 void report_print_json(const struct outcome *outcome)
@@ -136,6 +152,7 @@ void report_print_json(const struct outcome *outcome)
 	print_latency("fault_ns", &handler);
 	print_number("longest_load_ns", watchdog_longest_load(&outcome->server->watchdog));
 	print_stats(outcome);
+	print_growth(&outcome->server->growth);
 	print_number("dead_clients", report_dead_clients(outcome));
 	printf("\"max_rss\":%" PRIu64 "}\n", outcome->max_rss);
 	fflush(stdout);

@@ -8,12 +8,17 @@
 
 #include "clock.h"
 #include "control.h"
+#include "growth.h"
 #include "judge.h"
 #include "signals.h"
 #include "watchdog.h"
 
+#include <uffd_guard.h>
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -144,7 +149,93 @@ static void plant_silence(struct plant *plant)
 	watchdog_stop(&watchdog);
 }
 
+static void plant_older(struct plant *plant)
+{
+	plant->again.words[45] = word_make(control_writer(FILE_NUMBER), PAGE, SEQ - 1);
+	judge_not_older(&plant->judge, &plant->reading, &plant->again);
+}
+
+/* A budget bounds what is held, and takes no data away in LAZY. */
+static void plant_no_memory(struct plant *plant)
+{
+	judge_reasons(&plant->judge, FILE_NUMBER, UFFD_GUARD_LOST_NO_MEMORY, false);
+}
+
+static void plant_io_error(struct plant *plant)
+{
+	judge_reasons(&plant->judge, FILE_NUMBER, UFFD_GUARD_LOST_IO_ERROR, true);
+}
+
+#define BUDGET	  (UINT64_C(8) << 20)
+#define N_FILLERS 3
+#define IN_FILLS  (N_FILLERS * (UINT64_C(2) << 20))
+
+static void plant_over_budget(struct plant *plant)
+{
+	judge_resident(&plant->judge, BUDGET + IN_FILLS + 1, BUDGET, N_FILLERS);
+}
+
+/* As in a run: one sample in each quarter, the last of them while more is held. */
+static void sample(struct growth *growth, unsigned first, unsigned end)
+{
+	for (unsigned quarter = first; quarter < end; quarter++) {
+		struct holdings holdings;
+		if (holdings_take(&holdings))
+			growth_add(growth, quarter, &holdings);
+	}
+}
+
+static void plant_memory(struct plant *plant)
+{
+	const size_t size = UINT64_C(128) << 20;
+	struct growth growth = { .n_samples = { 0 } };
+	sample(&growth, 0, 3);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory != MAP_FAILED)
+		memset(memory, 1, size);
+	sample(&growth, 3, 4);
+	if (memory != MAP_FAILED)
+		munmap(memory, size);
+	growth_judge(&growth, &plant->judge, N_FILLERS);
+}
+
+static void plant_descriptors(struct plant *plant)
+{
+	int fds[N_FILLERS + 1];
+	struct growth growth = { .n_samples = { 0 } };
+	sample(&growth, 0, 3);
+	for (unsigned i = 0; i < N_FILLERS + 1; i++)
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sample(&growth, 3, 4);
+	for (unsigned i = 0; i < N_FILLERS + 1; i++)
+		close(fds[i]);
+	growth_judge(&growth, &plant->judge, N_FILLERS);
+}
+
 /* ---- What must pass ---- */
+
+static void plant_what_eviction_leaves(struct plant *plant)
+{
+	plant->reading.words[46] = 0;
+	plant->again.words[45] = word_make(control_writer(FILE_NUMBER), PAGE, SEQ + 1);
+	plant->again.words[47] = 0;
+	plant->again.words[word_cut_near(0)] &= 0xffffff;
+	judge_not_older(&plant->judge, &plant->reading, &plant->again);
+}
+
+static void plant_within_budget(struct plant *plant)
+{
+	judge_resident(&plant->judge, BUDGET + IN_FILLS, BUDGET, N_FILLERS);
+	judge_reasons(&plant->judge, FILE_NUMBER, UFFD_GUARD_LOST_TRUNCATED, false);
+	judge_reasons(&plant->judge, FILE_NUMBER, UFFD_GUARD_LOST_NO_MEMORY, true);
+}
+
+static void plant_no_growth(struct plant *plant)
+{
+	struct growth growth = { .n_samples = { 0 } };
+	sample(&growth, 0, GROWTH_QUARTERS);
+	growth_judge(&growth, &plant->judge, N_FILLERS);
+}
 
 static void plant_nothing(struct plant *plant)
 {
@@ -184,12 +275,21 @@ static const struct {
 	{ "a zero in a whole file", plant_zero, VIOLATION_LOST },
 	{ "a cut word in a whole file", plant_cut, VIOLATION_LOST },
 	{ "bytes past the length", plant_tail, VIOLATION_TAIL },
+	{ "an evicted page that came back older", plant_older, VIOLATION_CHANGED },
+	{ "no memory where pages can be evicted", plant_no_memory, VIOLATION_LOSS },
+	{ "an I/O error of a file in memory", plant_io_error, VIOLATION_LOSS },
+	{ "a guard over its budget", plant_over_budget, VIOLATION_BUDGET },
+	{ "memory that grows", plant_memory, VIOLATION_GREW },
+	{ "open files that grow", plant_descriptors, VIOLATION_GREW },
 	{ "an unexpected error", plant_error, VIOLATION_ERROR },
 	{ "SIGBUS of a plain mapping", plant_signal, VIOLATION_SIGNAL },
 	{ "a fault that nobody answers", plant_silence, VIOLATION_UNANSWERED },
 	{ "a good page", plant_nothing, N_VIOLATIONS },
 	{ "what a cut leaves", plant_what_a_cut_leaves, N_VIOLATIONS },
 	{ "a newer word", plant_newer, N_VIOLATIONS },
+	{ "what eviction leaves", plant_what_eviction_leaves, N_VIOLATIONS },
+	{ "a guard within its budget", plant_within_budget, N_VIOLATIONS },
+	{ "memory and open files that stay", plant_no_growth, N_VIOLATIONS },
 };
 
 static bool has_seen(const struct judge *judge, enum violation expected)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server: a guard, a slot for each file of a client, and the threads: readers, one that hears
- * of losses, and the watchdog.
+ * The server: a guard (or two: one that is denied userfaultfd), a slot for each file of a client,
+ * and the threads: readers, one that hears of losses, and the watchdog.
  *
  * A loss is counted for the attack that was the cause of it, as well as can be told: bytes of the
  * file's own pages for the latest attack that shrank it, bytes behind them for a growth that was
@@ -11,12 +11,14 @@
 
 #include "client.h"
 #include "clock.h"
+#include "deny.h"
 #include "options.h"
 #include "reader.h"
 #include "slot.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +65,11 @@ static void judge_loss(struct server *server, const struct slot *slot,
 	bool is_summary = event->offset == 0;
 	bool was_cut = atomic_load(&control->files[slot->file].last_cut) != ATTACK_NONE;
 	judge_count(&server->judge, CHECK_LOSSES, 1);
-	if (event->reasons != UFFD_GUARD_LOST_TRUNCATED || event->error || event->length == 0 ||
-		(!was_cut && !is_summary &&
+	if (!judge_reasons(&server->judge, slot->file, event->reasons, slot->may_run_out))
+		return;
+	bool is_truncation = event->reasons == UFFD_GUARD_LOST_TRUNCATED;
+	if (event->reasons == 0 || event->error || event->length == 0 ||
+		(is_truncation && !was_cut && !is_summary &&
 			start < (uint64_t)control->n_pages * control->page_size))
 		judge_report(&server->judge, VIOLATION_LOSS,
 			"region %u: bytes %llu to %llu of the file, reasons %#x, error %d; the "
@@ -91,22 +96,55 @@ static void on_event(const struct uffd_guard_event *event, void *data)
 	judge_loss(server, slot, event, start);
 }
 
+static void dispatch(struct server *server, struct uffd_guard *guard)
+{
+	int n = uffd_guard_dispatch(guard, on_event, server);
+	if (n < 0)
+		judge_report(&server->judge, VIOLATION_ERROR,
+			"uffd_guard_dispatch() answers %s; expected a count", strerror(-n));
+}
+
 static void *run_dispatcher(void *data)
 {
 	struct server *server = data;
-	struct pollfd fd = { .fd = uffd_guard_get_fd(server->guard), .events = POLLIN };
+	struct pollfd fds[N_GUARDS];
+	for (unsigned i = 0; i < N_GUARDS; i++) {
+		struct uffd_guard *guard = server->guards[i];
+		fds[i] = (struct pollfd){ .fd = guard ? uffd_guard_get_fd(guard) : -1,
+			.events = POLLIN };
+	}
 	while (!atomic_load(&server->shall_stop)) {
-		if (poll(&fd, 1, 100) <= 0)
+		if (poll(fds, N_GUARDS, 100) <= 0)
 			continue;
-		int n = uffd_guard_dispatch(server->guard, on_event, server);
-		if (n < 0)
-			judge_report(&server->judge, VIOLATION_ERROR,
-				"uffd_guard_dispatch() answers %s; expected a count", strerror(-n));
+		for (unsigned i = 0; i < N_GUARDS; i++) {
+			if (fds[i].revents)
+				dispatch(server, server->guards[i]);
+		}
 	}
 	return NULL;
 }
 
 /* ---- Slots ---- */
+
+/* All that the EAGER files can have is more than the budget surely holds. */
+static bool may_run_out(const struct server *server)
+{
+	const struct control *control = server->control;
+	const uint64_t most = (uint64_t)control->max_pages * control->page_size;
+	uint64_t all = 0;
+	for (unsigned i = 0; i < server->n_slots; i++)
+		all += mode_makes_file_eager(server->options->mode, i) ? most : 0;
+	return server->options->budget && server->options->budget < all;
+}
+
+static void set_mode(struct server *server, struct slot *slot)
+{
+	const struct options *options = server->options;
+	const bool is_eager = mode_makes_file_eager(options->mode, slot->file);
+	slot->is_direct = mode_seals_file(options->mode, slot->file);
+	slot->may_be_evicted = options->budget && !is_eager;
+	slot->may_run_out = is_eager && may_run_out(server);
+}
 
 int server_init(struct server *server, const struct options *options, struct control *control)
 {
@@ -127,6 +165,7 @@ int server_init(struct server *server, const struct options *options, struct con
 		slot->control = control;
 		slot->file = i;
 		slot->fd = -1;
+		set_mode(server, slot);
 		slot->floors = floors + (size_t)i * max_pages;
 	}
 	return 0;
@@ -166,7 +205,9 @@ static int map_slots(struct server *server)
 	/* Those that lose their descriptor first. */
 	for (unsigned i = server->n_slots; i-- > 0;) {
 		struct slot *slot = &server->slots[i];
-		slot->guard = server->guard;
+		slot->guard = server->guards[mode_makes_file_eager(server->options->mode, i)
+						     ? GUARD_EAGER
+						     : GUARD_LAZY];
 		int err = slot_map(slot, &rng);
 		if (err) {
 			fprintf(stderr, "uffd-guard-stress: cannot map region %u: %s%s\n", i,
@@ -196,17 +237,20 @@ static void explain_create(int err)
 		fputs("The kernel has no userfaultfd. It needs CONFIG_USERFAULTFD.\n", stderr);
 }
 
-static int create_guard(struct server *server)
+static int create_guard(struct server *server, enum guard_kind kind)
 {
+	const struct options *wishes = server->options;
 	const struct uffd_guard_options options = { .size = sizeof(options),
-		.flags = server->options->loop == LOOP_POLL ? UFFD_GUARD_NO_IO_URING : 0 };
-	int err = uffd_guard_create(&options, &server->guard);
+		.flags = (wishes->loop == LOOP_POLL ? UFFD_GUARD_NO_IO_URING : 0) |
+			 (kind == GUARD_EAGER ? UFFD_GUARD_ALLOW_EAGER : 0),
+		.max_resident = wishes->budget };
+	int err = uffd_guard_create(&options, &server->guards[kind]);
 	if (err) {
 		explain_create(err);
 		return err;
 	}
-	bool has_uring = uffd_guard_features(server->guard) & UFFD_GUARD_FEATURE_IO_URING;
-	if (server->options->loop == LOOP_URING && !has_uring) {
+	bool has_uring = uffd_guard_features(server->guards[kind]) & UFFD_GUARD_FEATURE_IO_URING;
+	if (wishes->loop == LOOP_URING && !has_uring) {
 		fputs("uffd-guard-stress: io_uring is not available (see kernel.io_uring_disabled, "
 		      "or the container's\nseccomp profile); use --loop poll\n",
 			stderr);
@@ -215,12 +259,104 @@ static int create_guard(struct server *server)
 	return 0;
 }
 
+struct creation {
+	struct server *server;
+	int err;
+};
+
+/* On a thread of its own: what is denied to it, the others may still do. */
+static void *create_eager_guard(void *data)
+{
+	struct creation *creation = data;
+	struct server *server = creation->server;
+	creation->err = deny_userfaultfd();
+	if (creation->err) {
+		fprintf(stderr, "uffd-guard-stress: cannot deny userfaultfd to itself: %s\n",
+			strerror(-creation->err));
+		return NULL;
+	}
+	creation->err = create_guard(server, GUARD_EAGER);
+	if (!creation->err &&
+		uffd_guard_features(server->guards[GUARD_EAGER]) & UFFD_GUARD_FEATURE_LAZY) {
+		fputs("uffd-guard-stress: the guard has a userfaultfd that it was denied; this is "
+		      "a bug of the tester\n",
+			stderr);
+		creation->err = -EEXIST;
+	}
+	return NULL;
+}
+
+static int create_guards(struct server *server)
+{
+	const enum mode mode = server->options->mode;
+	struct creation creation = { .server = server };
+	if (mode == MODE_EAGER || mode == MODE_MIXED) {
+		pthread_t thread;
+		int err = -pthread_create(&thread, NULL, create_eager_guard, &creation);
+		if (err)
+			return err;
+		pthread_join(thread, NULL);
+	}
+	if (!creation.err && mode != MODE_EAGER)
+		creation.err = create_guard(server, GUARD_LAZY);
+	return creation.err;
+}
+
+/* ---- What the guards say ---- */
+
+#define N_COUNTERS                                                                                 \
+	((sizeof(struct uffd_guard_stats) - offsetof(struct uffd_guard_stats, regions)) /          \
+		sizeof(uint64_t))
+
+/* All but the size are counters. */
+static void add_stats(struct uffd_guard_stats *sum, const struct uffd_guard_stats *stats)
+{
+	uint64_t *to =
+		(uint64_t *)(void *)((char *)sum + offsetof(struct uffd_guard_stats, regions));
+	const uint64_t *from =
+		(const uint64_t *)(const void *)((const char *)stats +
+						 offsetof(struct uffd_guard_stats, regions));
+	for (size_t i = 0; i < N_COUNTERS; i++)
+		to[i] += from[i];
+}
+
+struct uffd_guard_stats server_stats(const struct server *server)
+{
+	struct uffd_guard_stats sum = { .size = sizeof(sum) };
+	for (unsigned i = 0; i < N_GUARDS; i++) {
+		struct uffd_guard_stats stats = { .size = sizeof(stats) };
+		if (server->guards[i] && uffd_guard_get_stats(server->guards[i], &stats) == 0)
+			add_stats(&sum, &stats);
+	}
+	return sum;
+}
+
+uint32_t server_features(const struct server *server)
+{
+	uint32_t features = UINT32_MAX;
+	for (unsigned i = 0; i < N_GUARDS; i++) {
+		if (server->guards[i])
+			features &= uffd_guard_features(server->guards[i]);
+	}
+	return features;
+}
+
+unsigned server_n_fillers(const struct server *server)
+{
+	return server->options->n_readers + 1; /* the handler */
+}
+
+/* ---- Threads ---- */
+
 static int start_reader(struct server *server, unsigned number)
 {
 	struct reader *reader = &server->readers[number];
 	reader->server = server;
 	reader->watch = &server->watchdog.watches[number];
 	reader->rng = rng_of(server->options->seed, UINT64_C(1) << 32 | number);
+	reader->latest = calloc(server->control->max_pages, sizeof(*reader->latest));
+	if (!reader->latest)
+		return -ENOMEM;
 	return -pthread_create(&reader->thread, NULL, reader_run, reader);
 }
 
@@ -251,7 +387,7 @@ static int start_threads(struct server *server)
 
 int server_start(struct server *server)
 {
-	int err = create_guard(server);
+	int err = create_guards(server);
 	if (!err)
 		err = map_slots(server);
 	if (err)
@@ -287,7 +423,10 @@ void server_finish(struct server *server)
 		close_descriptor(slot);
 		pthread_rwlock_destroy(&slot->lock);
 	}
-	uffd_guard_destroy(server->guard);
+	for (unsigned i = 0; i < N_GUARDS; i++)
+		uffd_guard_destroy(server->guards[i]);
+	for (unsigned i = 0; i < server->n_readers; i++)
+		free(server->readers[i].latest);
 	free((void *)server->slots[0].floors);
 	free(server->slots);
 	free(server->readers);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control.h"
+#include "growth.h"
 #include "histogram.h"
 #include "judge.h"
 #include "watchdog.h"
@@ -15,10 +16,12 @@ struct options;
 
 #define N_LOSS_REASONS 5
 
+enum guard_kind { GUARD_LAZY, GUARD_EAGER, N_GUARDS };
+
 struct server {
 	const struct options *options;
 	struct control *control;
-	struct uffd_guard *guard;
+	struct uffd_guard *guards[N_GUARDS]; /* NULL: the mode does without */
 
 	struct slot *slots;
 	unsigned n_slots;
@@ -29,6 +32,7 @@ struct server {
 
 	struct judge judge;
 	struct watchdog watchdog;
+	struct growth growth;
 	struct histogram first_touch;
 	_Atomic uint64_t n_maps; /* maps in place of an unmapped region */
 	_Atomic uint64_t bytes_lost[N_LOSS_REASONS];
@@ -43,6 +47,13 @@ void server_take_file(struct server *server, uint32_t file, int fd);
 
 /* Create the guard, map all files, start the threads. 0, or a negative errno after saying why. */
 int server_start(struct server *server);
+/* Of all guards together. */
+struct uffd_guard_stats server_stats(const struct server *server);
+/* What every guard has. */
+uint32_t server_features(const struct server *server);
+/* Threads that may be filling pages at the same time. */
+unsigned server_n_fillers(const struct server *server);
+
 /* False: a thread has not come back, and nothing may be torn down. */
 bool server_stop_readers(struct server *server);
 /* Unmap, destroy, free. */

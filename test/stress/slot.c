@@ -30,7 +30,8 @@ int slot_map(struct slot *slot, struct rng *rng)
 	slot->reserved_words = reserved;
 	const struct uffd_guard_map_options options = {
 		.size = sizeof(options),
-		.flags = rng_one_in(rng, 4) ? UFFD_GUARD_MAP_POPULATE : 0,
+		.flags = (rng_one_in(rng, 4) ? UFFD_GUARD_MAP_POPULATE : 0) |
+			 (slot->is_direct ? UFFD_GUARD_MAP_DIRECT : 0),
 		.offset = first * control->page_size,
 		.reserve = reserved * sizeof(uint64_t),
 		.user_data = slot,
@@ -46,6 +47,11 @@ void slot_unmap(struct slot *slot)
 {
 	uffd_guard_unmap(slot->region);
 	slot->region = NULL;
+}
+
+bool slot_is_live(const struct slot *slot)
+{
+	return uffd_guard_region_mode(slot->region) == UFFD_GUARD_MODE_DIRECT;
 }
 
 uint64_t slot_length_words(const struct slot *slot)

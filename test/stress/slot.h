@@ -52,7 +52,10 @@ struct slot {
 	const struct control *control;
 	struct uffd_guard *guard;
 	uint32_t file;
-	int fd; /* -1: closed to save descriptors; the region stays as it is */
+	bool is_direct;	     /* asks for it */
+	bool may_be_evicted; /* pages come back by themselves, newer */
+	bool may_run_out;    /* of its budget: data may read as zeros */
+	int fd;		     /* -1: closed to save descriptors; the region stays as it is */
 
 	struct uffd_guard_region *region; /* lock */
 	uint64_t reserved_words;	  /* lock */
@@ -66,6 +69,9 @@ struct slot {
 /* The slot's region, of a shape that @rng decides. 0 or a negative errno. */
 int slot_map(struct slot *slot, struct rng *rng);
 void slot_unmap(struct slot *slot);
+
+/* The region shows the file itself, as far as that goes. So it stays until a resize at least. */
+bool slot_is_live(const struct slot *slot);
 
 /* Words of the region, as of now. */
 uint64_t slot_length_words(const struct slot *slot);
