@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The content of buffers: when it is brought up to date.
+ *
+ * Of a buffer that is shown on a surface, content changes with commits and not between them. A
+ * commit says what is stale (surface.c); it is brought up to date before anybody can read it:
+ *
+ *   - in begin_access, always;
+ *   - in get_data, and from then on at each commit, since with the pointer a compositor may read
+ *     without a word. That much is bounded for each client (client_may_spend), or one that sends a
+ *     hundred commits at once would have each of them copied; what is postponed is done by
+ *     begin_access.
+ *
+ * A buffer that no surface has shown is brought up to date at each access.
+ *
+ * The first time, all of a buffer is filled at once. Pages that are filled later, at a fault or
+ * ahead of a reader, may have been read while the client was drawing its next picture, and the
+ * damage it then reports is against the one before.
+ *
+ * The client's own memory (DIRECT) is up to date by itself. All of this may run on any thread.
+ */
+#include "access.h"
+
+#include "losses.h"
+#include "settings.h"
+
+#include <unistd.h>
+
+#define SPANS 128 /* rows that are refreshed by one call of the library */
+
+/* Bytes between two rows that cost less to copy than another system call. */
+#define WORTHLESS_GAP 4096
+
+/* ---- Bringing up to date; pool->lock is held ---- */
+
+struct spans {
+	struct uffd_guard_region *region;
+	unsigned n;
+	struct uffd_guard_span spans[SPANS];
+	int err;
+};
+
+static void spans_flush(struct spans *spans)
+{
+	if (spans->n > 0 && !spans->err)
+		spans->err = uffd_guard_refresh_spans(spans->region, spans->spans, spans->n);
+	spans->n = 0;
+}
+
+static void spans_add(struct spans *spans, uint64_t offset, uint64_t length)
+{
+	if (spans->n == SPANS)
+		spans_flush(spans);
+	spans->spans[spans->n++] = (struct uffd_guard_span){ .offset = offset, .length = length };
+}
+
+static void add_rows(struct spans *spans, const struct wl_shm_buffer *buffer, struct rect rect)
+{
+	const struct buffer_layout *layout = &buffer->layout;
+	rect = rect_clip(rect, layout->width, layout->height);
+	if (rect_is_empty(rect))
+		return;
+	/* Some formats have colours for two pixels at a time. */
+	const uint64_t x1 = (uint64_t)(rect.x1 & ~1),
+		       x2 = (uint64_t)(rect.x2 < layout->width ? (rect.x2 + 1) & ~1 : rect.x2);
+	const uint64_t stride = (uint64_t)layout->stride, width = buffer->format->pixel_bytes,
+		       n_rows = (uint64_t)(rect.y2 - rect.y1), bytes = (x2 - x1) * width;
+	uint64_t at = (uint64_t)layout->offset + (uint64_t)rect.y1 * stride + x1 * width;
+
+	if (stride - bytes <= WORTHLESS_GAP) {
+		spans_add(spans, at, (n_rows - 1) * stride + bytes);
+		return;
+	}
+	for (uint64_t row = 0; row < n_rows; row++, at += stride)
+		spans_add(spans, at, bytes);
+}
+
+static int refresh(struct wl_shm_buffer *buffer)
+{
+	struct uffd_guard_region *region = buffer->pool->region;
+	if (buffer->stale.is_whole || !format_has_rows_of_pixels(buffer->format))
+		return uffd_guard_refresh(region, (uint64_t)buffer->layout.offset, buffer->length);
+
+	struct spans spans = { .region = region };
+	for (unsigned i = 0; i < buffer->stale.n_rects; i++)
+		add_rows(&spans, buffer, buffer->stale.rects[i]);
+	spans_flush(&spans);
+	return spans.err;
+}
+
+/* A file that ends before the last page of the buffer is a loss, wherever the damage is: the
+ * library reports what it cannot read. */
+static void look_for_end(const struct wl_shm_buffer *buffer)
+{
+	char byte;
+	const uint64_t last = (uint64_t)buffer->layout.offset + buffer->length - 1;
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uffd_guard_read(buffer->pool->region, last / page * page, &byte, 1);
+}
+
+static bool is_up_to_date(const struct wl_shm_buffer *buffer)
+{
+	return damage_is_empty(&buffer->stale) && buffer->is_filled;
+}
+
+/* Where the library cannot (no memory, no handler), the next access tries again. */
+static void bring_up_to_date(struct wl_shm_buffer *buffer)
+{
+	if (is_up_to_date(buffer))
+		return;
+	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
+		look_for_end(buffer);
+		if (refresh(buffer))
+			return;
+	}
+	damage_clear(&buffer->stale);
+	if (!buffer->is_filled)
+		buffer->is_filled = uffd_guard_populate(buffer->pool->region,
+					    (uint64_t)buffer->layout.offset, buffer->length) == 0;
+}
+
+/* While somebody reads, content stays as it is. */
+static void bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
+{
+	if (buffer->n_accesses == 0 && !is_up_to_date(buffer) &&
+		client_may_spend(buffer->pool->client, buffer->length))
+		bring_up_to_date(buffer);
+}
+
+/* ---- Commits ---- */
+
+void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pthread_mutex_lock(&pool->lock);
+	/* What was filled by chance before all was filled is of no certain date. */
+	if (!buffer->was_shown || !buffer->is_filled)
+		damage_add_all(&buffer->stale);
+	damage_join(&buffer->stale, changed);
+	buffer->was_shown = true;
+	if (buffer->is_pointer_out && !pool->is_direct)
+		bring_up_to_date_if_affordable(buffer);
+	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool);
+}
+
+/* ---- Accesses ---- */
+
+static void begin_first(struct wl_shm_buffer *buffer)
+{
+	const struct wl_shm_pool *pool = buffer->pool;
+	if (!buffer->was_shown)
+		damage_add_all(&buffer->stale);
+	bring_up_to_date(buffer);
+	if (buffer->may_be_stored_to)
+		capture_begin(&buffer->stores, pool->region, (uint64_t)buffer->layout.offset,
+			buffer->length);
+}
+
+WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pthread_mutex_lock(&pool->lock);
+	if (buffer->n_accesses++ == 0 && !pool->is_direct)
+		begin_first(buffer);
+	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool);
+}
+
+WL_EXPORT void wl_shm_buffer_end_access(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pthread_mutex_lock(&pool->lock);
+	if (buffer->n_accesses > 0 && --buffer->n_accesses == 0)
+		capture_end(&buffer->stores, pool->region);
+	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool);
+}
+
+WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pthread_mutex_lock(&pool->lock);
+	buffer->is_pointer_out = true;
+	if (!pool->is_direct) {
+		if (!buffer->was_shown && buffer->n_accesses == 0)
+			damage_add_all(&buffer->stale);
+		bring_up_to_date_if_affordable(buffer);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool);
+	return (char *)uffd_guard_region_data(pool->region) + buffer->layout.offset;
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "buffer.h"
+
+/* A commit shows @buffer, of which @changed has changed since it was shown last. */
+void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed);

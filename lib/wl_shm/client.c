@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept of each client: its pools' number, its surfaces, its allowance, its offences. */
+#include "client.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- Life ---- */
+
+struct shm_client *client_ref(struct shm_client *client)
+{
+	client->references++;
+	return client;
+}
+
+void client_unref(struct shm_client *client)
+{
+	if (--client->references > 0)
+		return;
+	display_unref(client->display);
+	pthread_mutex_destroy(&client->allowance_lock);
+	free(client);
+}
+
+static void on_destroy(struct wl_listener *listener, void *data)
+{
+	struct shm_client *client = wl_container_of(listener, client, destroy);
+	(void)data;
+	if (client->farewell)
+		wl_event_source_remove(client->farewell);
+	client->farewell = NULL;
+	client->wl_client = NULL;
+	display_update_stats(client->display);
+	client_unref(client);
+}
+
+struct shm_client *client_of(struct wl_client *wl_client)
+{
+	struct wl_listener *listener = wl_client_get_destroy_listener(wl_client, on_destroy);
+	struct shm_client *client;
+	if (listener)
+		return wl_container_of(listener, client, destroy);
+
+	struct shm_display *display = display_of(wl_client_get_display(wl_client));
+	client = display ? calloc(1, sizeof(*client)) : NULL;
+	if (!client)
+		return NULL;
+	*client = (struct shm_client){
+		.wl_client = wl_client,
+		.display = display,
+		.destroy = { .notify = on_destroy },
+		.references = 1,
+	};
+	display->references++;
+	wl_client_get_credentials(wl_client, &client->pid, NULL, NULL);
+	wl_list_init(&client->surfaces);
+	pthread_mutex_init(&client->allowance_lock, NULL);
+	wl_client_add_destroy_listener(wl_client, &client->destroy);
+	return client;
+}
+
+/* ---- Allowance ---- */
+
+/* Enough for what well-behaved clients show in the time of a frame, and little enough that one
+ * which floods the compositor with commits leaves most of its time to the others. */
+#define ALLOWANCE_BYTES	 (UINT64_C(32) << 20)
+#define ALLOWANCE_PERIOD 16 /* milliseconds */
+
+static int64_t period_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000) / ALLOWANCE_PERIOD;
+}
+
+bool client_may_spend(struct shm_client *client, uint64_t bytes)
+{
+	const int64_t period = period_now();
+	pthread_mutex_lock(&client->allowance_lock);
+	if (client->allowance_period != period) {
+		client->allowance_period = period;
+		client->allowance_spent = 0;
+	}
+	/* The first of a period may be as large as it likes: it may be all the client shows. */
+	const bool may =
+		client->allowance_spent == 0 || client->allowance_spent + bytes <= ALLOWANCE_BYTES;
+	if (may)
+		client->allowance_spent += bytes;
+	pthread_mutex_unlock(&client->allowance_lock);
+	if (!may)
+		stats_add(&stats()->postponed, 1);
+	return may;
+}
+
+/* ---- Offences ---- */
+
+static void on_farewell(void *data)
+{
+	struct shm_client *client = data;
+	client->farewell = NULL; /* an idle source is gone after its call */
+	if (client->stats)
+		atomic_store(&client->stats->is_disconnected, true);
+	wl_client_destroy(client->wl_client);
+}
+
+void client_disconnect_soon(struct shm_client *client)
+{
+	if (!client->wl_client || client->farewell)
+		return;
+	struct wl_event_loop *loop = wl_display_get_event_loop(client->display->wl_display);
+	client->farewell = wl_event_loop_add_idle(loop, on_farewell, client);
+}
+
+void client_count_loss(struct shm_client *client, uint64_t bytes)
+{
+	if (!client->stats)
+		client->stats = stats_add_client(client->pid);
+	stats_add(&client->stats->losses, 1);
+	stats_add(&client->stats->bytes_lost, bytes);
+}

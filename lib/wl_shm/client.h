@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "display.h"
+#include "stats.h"
+
+/* A wl_client that has used wl_shm. Kept as long as a pool or surface of it. */
+struct shm_client {
+	struct wl_client *wl_client; /* NULL once gone */
+	struct shm_display *display;
+	struct wl_listener destroy;
+	unsigned references;
+	unsigned n_pools;
+	pid_t pid;
+	struct wl_list surfaces; /* struct surface.link */
+
+	struct wl_event_source *farewell; /* it is about to be disconnected */
+	struct stats_client *stats;	  /* NULL: has lost nothing yet */
+
+	pthread_mutex_t allowance_lock;
+	uint64_t allowance_spent; /* bytes, in the period */
+	int64_t allowance_period;
+};
+
+/* The record of a client, made when first asked for; NULL without memory. Not a reference. */
+struct shm_client *client_of(struct wl_client *wl_client);
+struct shm_client *client_ref(struct shm_client *client);
+void client_unref(struct shm_client *client);
+
+/* Whether so many bytes may be brought up to date now, of which nobody has said yet that they are
+ * going to be read. */
+bool client_may_spend(struct shm_client *client, uint64_t bytes);
+
+/* Disconnect it from the event loop, after what was posted to it has been sent. */
+void client_disconnect_soon(struct shm_client *client);
+
+void client_count_loss(struct shm_client *client, uint64_t bytes);

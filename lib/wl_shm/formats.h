@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How the pixels of a wl_shm format lie in memory. */
+struct format {
+	uint8_t pixel_bytes;   /* in the first plane */
+	uint8_t plane_eighths; /* bytes of all planes, in eighths of the first; 8: there is one */
+};
+
+/* NULL: nothing is known of it. */
+const struct format *format_find(uint32_t code);
+
+/* Each pixel lies at row * stride + column * pixel_bytes, and nowhere else. */
+bool format_has_rows_of_pixels(const struct format *format);

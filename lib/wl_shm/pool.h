@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "client.h"
+
+struct wl_shm_pool {
+	struct wl_resource *resource; /* NULL once destroyed */
+	struct shm_client *client;
+	struct uffd_guard_region *region;
+	int32_t size;
+	bool is_direct;			/* the client's memory itself, all of it */
+	struct wl_list buffers;		/* struct wl_shm_buffer.link */
+	unsigned references;		/* the resource's, each buffer's, and: */
+	unsigned compositor_references; /* wl_shm_buffer_ref_pool() */
+	pthread_mutex_t lock;		/* the content of its buffers; taken before the library's */
+};
+
+/* Posts an error where it cannot. Does not take @fd. */
+void pool_create(
+	struct wl_client *wl_client, struct wl_resource *shm, uint32_t id, int fd, int32_t size);
+void pool_unref(struct wl_shm_pool *pool);
+
+/* A buffer is gone: give back the memory of what no other one shows. */
+void pool_forget(struct wl_shm_pool *pool, uint64_t offset, uint64_t length);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+/* The process that this library was preloaded for, not a shell on the way to it. */
+bool preload_is_for_this_process(void);
+
+/* Take the library out of LD_PRELOAD, so that what the compositor starts is without it. */
+void preload_leave_environment(const char *library);

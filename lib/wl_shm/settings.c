@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* What the environment and the machine say once and for all. */
+#include "settings.h"
+
+#include "log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uffd_guard.h>
+
+#define LEAST_POOLS 64
+
+static struct settings values;
+
+/* Stores are meant everywhere: nobody knows at first which buffer will be a screenshot's. */
+static uint32_t map_flags_of(const char *mode)
+{
+	const uint32_t lazy = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_ANY_FILE;
+	if (!mode || strcmp(mode, "auto") == 0)
+		return lazy | UFFD_GUARD_MAP_DIRECT;
+	if (strcmp(mode, "lazy") == 0)
+		return lazy;
+	if (strcmp(mode, "direct") == 0)
+		return lazy | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL;
+	shm_log(SETTING_MODE "=%s: it is auto, lazy or direct; taking auto", mode);
+	return map_flags_of(NULL);
+}
+
+/* vm.overcommit_memory=2: the kernel counts what is mapped, MAP_NORESERVE or not. */
+static bool is_overcommit_denied(void)
+{
+	int mode = 0;
+	FILE *f = fopen("/proc/sys/vm/overcommit_memory", "re");
+	if (f && fscanf(f, "%d", &mode) != 1)
+		mode = 0;
+	if (f)
+		fclose(f);
+	return mode == 2;
+}
+
+/* A quarter of the descriptors for one client: none shuts the others out alone. */
+static unsigned fair_number_of_pools(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return LEAST_POOLS;
+	rlim_t quarter = limit.rlim_cur / 4;
+	if (quarter < LEAST_POOLS)
+		return LEAST_POOLS;
+	return quarter > INT32_MAX ? INT32_MAX : (unsigned)quarter;
+}
+
+static void read_settings(void)
+{
+	const char *broken = getenv(SETTING_BREAK);
+	values = (struct settings){
+		.map_flags = map_flags_of(getenv(SETTING_MODE)),
+		.is_refresh_broken = broken && strstr(broken, "refresh"),
+		.is_store_broken = broken && strstr(broken, "write-back"),
+		.is_memory_counted = is_overcommit_denied(),
+		.pools_a_client = fair_number_of_pools(),
+	};
+	if (values.is_refresh_broken || values.is_store_broken)
+		shm_log(SETTING_BREAK "=%s: what clients see and show is wrong on purpose", broken);
+}
+
+const struct settings *settings(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, read_settings);
+	return &values;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "buffer.h"
+#include "mapping.h"
+
+/* Buffers of which it is known what has changed since they were shown. Clients take turns with two
+ * or three. */
+#define SURFACE_BUFFERS 4
+
+/* What the next commit will make current. */
+struct surface_pending {
+	bool is_attached;
+	struct buffer_use buffer;
+	struct damage on_surface, in_buffer;
+	struct mapping mapping; /* but for the buffer's size; kept from commit to commit */
+};
+
+/* A wl_surface, as far as its buffers are concerned. */
+struct surface {
+	struct wl_listener destroy;
+	struct shm_client *client;
+	struct wl_list link;  /* in client->surfaces */
+	uint32_t viewport_id; /* 0: none */
+	struct surface_pending pending;
+	struct mapping mapping;
+	struct buffer_use shown;
+	struct wl_shm_buffer *known[SURFACE_BUFFERS]; /* the last one first; their home is here */
+};
+
+/* The record of a wl_surface, made when first asked for; NULL without memory. */
+struct surface *surface_of(struct wl_resource *resource);
+
+void surface_attach(struct surface *surface, struct wl_shm_buffer *buffer);
+void surface_commit(struct surface *surface);
+void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer);
