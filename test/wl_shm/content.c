@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/* What a compositor reads, and when it changes. */
+#include "world.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define OLD	0x11111111u
+#define NEW	0x22222222u
+#define NEWEST	0x33333333u
+#define MAX_I32 INT32_MAX
+
+/* A client with a surface and two pictures, each in memory of its own. */
+struct scene {
+	struct world world;
+	struct guest guest;
+	struct wl_surface *surface;
+	struct memory memory[2];
+	struct picture a, b;
+};
+
+static void scene_start(struct scene *s)
+{
+	world_start(&s->world);
+	guest_join(&s->guest, &s->world);
+	s->surface = wl_compositor_create_surface(s->guest.compositor);
+	picture_create_alone(&s->a, &s->memory[0], &s->guest, OLD);
+	picture_create_alone(&s->b, &s->memory[1], &s->guest, OLD);
+}
+
+static void scene_stop(struct scene *s)
+{
+	assert_no_error(&s->guest);
+	wl_surface_destroy(s->surface);
+	wl_buffer_destroy(s->a.buffer);
+	wl_buffer_destroy(s->b.buffer);
+	memory_destroy(&s->memory[0]);
+	memory_destroy(&s->memory[1]);
+	guest_leave(&s->guest);
+	world_stop(&s->world);
+}
+
+/* ---- Between commits ---- */
+
+START_TEST(content_stays_as_committed)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	assert_all_pixels(s.a.served, OLD);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(content_not_yet_read_is_filled_whole_at_the_first_access)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	ck_assert_uint_eq(pixel_at(s.a.served, 0, 0), OLD);
+	picture_fill(&s.a, NEW);
+	assert_all_pixels(s.a.served, OLD);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(attach_without_commit_changes_nothing)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_attach(s.surface, s.a.buffer, 0, 0);
+	wl_surface_damage_buffer(s.surface, 0, 0, MAX_I32, MAX_I32);
+	exchange(&s.guest);
+	assert_all_pixels(s.a.served, OLD);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(access_under_way_is_not_disturbed_by_a_commit)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	wl_shm_buffer_begin_access(s.a.served);
+	volatile const uint32_t *data = wl_shm_buffer_get_data(s.a.served);
+	ck_assert_uint_eq(data[0], OLD);
+	picture_fill(&s.a, NEW);
+	show_all(&s.guest, s.surface, &s.a);
+	ck_assert_uint_eq(data[0], OLD);
+	wl_shm_buffer_end_access(s.a.served);
+	assert_all_pixels(s.a.served, NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(picture_shown_before_stays_while_another_is_shown)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	show_all(&s.guest, s.surface, &s.b);
+	picture_fill(&s.a, NEW);
+	assert_all_pixels(s.a.served, OLD);
+	scene_stop(&s);
+}
+END_TEST
+
+/* ---- Damage ---- */
+
+/* Of @picture, all of which is NEW in the file and OLD in the compositor: only the rectangle came
+ * over. A margin of pixels around it may have. */
+static void assert_only_changed(
+	struct wl_shm_buffer *buffer, int x1, int y1, int x2, int y2, int margin)
+{
+	wl_shm_buffer_begin_access(buffer);
+	const uint32_t *pixels = wl_shm_buffer_get_data(buffer);
+	for (int y = 0; y < SIDE; y++) {
+		for (int x = 0; x < SIDE; x++) {
+			const uint32_t pixel = pixels[y * SIDE + x];
+			if (x >= x1 && x < x2 && y >= y1 && y < y2)
+				ck_assert_msg(pixel == NEW, "%d,%d was not brought", x, y);
+			else if (x < x1 - margin || x >= x2 + margin || y < y1 - margin ||
+				 y >= y2 + margin)
+				ck_assert_msg(pixel == OLD, "%d,%d was brought", x, y);
+		}
+	}
+	wl_shm_buffer_end_access(buffer);
+}
+
+/* Rows so long that the gaps between them are not worth copying: tests of what is not copied. */
+#define WIDE_STRIDE (SIDE * 4 + 8192)
+
+static void picture_create_wide(struct picture *picture, struct memory *memory, struct guest *guest)
+{
+	memory_create(memory, guest, (size_t)SIDE * WIDE_STRIDE, 0);
+	*picture = (struct picture){
+		.memory = memory,
+		.pixels = memory->pixels,
+		.buffer = wl_shm_pool_create_buffer(
+			memory->pool, 0, SIDE, SIDE, WIDE_STRIDE, WL_SHM_FORMAT_XRGB8888),
+	};
+	exchange(guest);
+	picture->served = served_buffer(guest, picture->buffer);
+}
+
+START_TEST(only_damaged_pixels_are_copied)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture wide;
+	scene_start(&s);
+	picture_create_wide(&wide, &memory, &s.guest);
+	show_all(&s.guest, s.surface, &wide);
+	ck_assert_uint_eq(pixel_at(wide.served, 0, 0), 0);
+	memset(memory.pixels, 0x22, memory.length);
+	show(&s.guest, s.surface, &wide, 10, 20, 30, 5);
+	for (int y = 0; y < SIDE; y++) {
+		for (int x = 0; x < SIDE; x++) {
+			const bool is_in = x >= 10 && x < 40 && y >= 20 && y < 25;
+			ck_assert_uint_eq(pixel_at(wide.served, x, y), is_in ? NEW : 0);
+		}
+	}
+	wl_buffer_destroy(wide.buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+/* Rows lie close together: a rectangle comes over as whole rows. */
+START_TEST(rows_without_damage_are_not_copied)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	show(&s.guest, s.surface, &s.a, 0, 20, SIDE, 5);
+	assert_only_changed(s.a.served, 0, 20, SIDE, 25, 0);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(damage_of_a_commit_without_attach_is_copied)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_damage_buffer(s.surface, 0, 8, SIDE, 8);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	assert_only_changed(s.a.served, 0, 8, SIDE, 16, 0);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(attach_without_damage_is_a_new_picture)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_attach(s.surface, s.a.buffer, 0, 0);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	assert_all_pixels(s.a.served, NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(buffer_gets_what_it_missed_while_another_was_shown)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	show_all(&s.guest, s.surface, &s.b);
+	assert_all_pixels(s.b.served, OLD);
+	/* Rows 0 to 7 change while b is shown, rows 8 to 15 when a comes back. */
+	show(&s.guest, s.surface, &s.b, 0, 0, SIDE, 8);
+	picture_fill(&s.a, NEW);
+	show(&s.guest, s.surface, &s.a, 0, 8, SIDE, 8);
+	ck_assert_uint_eq(pixel_at(s.a.served, 0, 0), NEW);
+	ck_assert_uint_eq(pixel_at(s.a.served, 0, 15), NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(many_buffers_take_turns)
+{
+	enum { N = 7 };
+	struct scene s;
+	struct memory memories[N];
+	struct picture pictures[N];
+	scene_start(&s);
+	for (unsigned i = 0; i < N; i++)
+		picture_create_alone(&pictures[i], &memories[i], &s.guest, OLD);
+	for (unsigned i = 0; i < 5 * N; i++) {
+		/* Each commit paints one row more. */
+		struct picture *now = &pictures[i % (N - i / N)];
+		for (unsigned row = 0; row <= i; row++) {
+			for (unsigned x = 0; x < SIDE; x++)
+				now->pixels[row * SIDE + x] = NEW;
+		}
+		show(&s.guest, s.surface, now, 0, (int)i, SIDE, 1);
+		for (int row = 0; row <= (int)i; row++)
+			ck_assert_uint_eq(pixel_at(now->served, 5, row), NEW);
+	}
+	for (unsigned i = 0; i < N; i++) {
+		wl_buffer_destroy(pictures[i].buffer);
+		memory_destroy(&memories[i]);
+	}
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(buffer_shown_on_two_surfaces_is_new_on_each)
+{
+	struct scene s;
+	scene_start(&s);
+	struct wl_surface *other = wl_compositor_create_surface(s.guest.compositor);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	show(&s.guest, other, &s.a, 0, 0, 1, 1);
+	assert_all_pixels(s.a.served, NEW);
+	picture_fill(&s.a, NEWEST);
+	show(&s.guest, s.surface, &s.a, 0, 0, 1, 1);
+	assert_all_pixels(s.a.served, NEWEST);
+	wl_surface_destroy(other);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(damage_on_a_surface_is_scaled)
+{
+	struct scene s;
+	scene_start(&s);
+	wl_surface_set_buffer_scale(s.surface, 2);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_damage(s.surface, 0, 10, SIDE / 2, 3);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	assert_only_changed(s.a.served, 0, 20, SIDE, 26, 0);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(damage_on_a_surface_is_turned)
+{
+	struct scene s;
+	scene_start(&s);
+	wl_surface_set_buffer_transform(s.surface, WL_OUTPUT_TRANSFORM_180);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_damage(s.surface, 0, 0, SIDE, 4);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	assert_only_changed(s.a.served, 0, SIDE - 4, SIDE, SIDE, 0);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(damage_on_a_surface_goes_through_its_viewport)
+{
+	struct scene s;
+	scene_start(&s);
+	struct wl_proxy *viewport = viewport_create(&s.guest, s.surface);
+	viewport_set_source(viewport, 0, 32, SIDE, 16);
+	viewport_set_destination(viewport, SIDE * 2, 32);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_damage(s.surface, 0, 8, SIDE * 2, 8); /* rows 32 + 4 to 32 + 8 */
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	assert_only_changed(s.a.served, 0, 36, SIDE, 40, 1);
+	wl_proxy_destroy(viewport);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(everything_is_new_when_the_viewport_moves)
+{
+	struct scene s;
+	scene_start(&s);
+	struct wl_proxy *viewport = viewport_create(&s.guest, s.surface);
+	viewport_set_source(viewport, 0, 0, SIDE, 16);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	viewport_set_source(viewport, 0, 32, SIDE, 16);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	assert_all_pixels(s.a.served, NEW);
+	wl_proxy_destroy(viewport);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(everything_is_new_when_the_scale_changes)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	wl_surface_set_buffer_scale(s.surface, 2);
+	show(&s.guest, s.surface, &s.a, 0, 0, 1, 1);
+	assert_all_pixels(s.a.served, NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+/* ---- Who reads how ---- */
+
+static void read_through_pointer(struct canvas *canvas)
+{
+	volatile const uint32_t **data = canvas->world->data;
+	if (!*data)
+		*data = wl_shm_buffer_get_data(wl_shm_buffer_get(canvas->attached));
+}
+
+START_TEST(pointer_kept_from_the_first_commit_sees_each_later_one)
+{
+	struct scene s;
+	volatile const uint32_t *data = NULL;
+	scene_start(&s);
+	s.world.on_commit = read_through_pointer;
+	s.world.data = &data;
+	show_all(&s.guest, s.surface, &s.a);
+	ck_assert_uint_eq(data[0], OLD);
+	picture_fill(&s.a, NEW);
+	ck_assert_uint_eq(data[SIDE * SIDE - 1], OLD);
+	show_all(&s.guest, s.surface, &s.a);
+	ck_assert_uint_eq(data[SIDE * SIDE - 1], NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(buffer_never_shown_is_read_anew_at_each_access)
+{
+	struct scene s;
+	scene_start(&s);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	assert_all_pixels(s.a.served, NEW);
+	scene_stop(&s);
+}
+END_TEST
+
+/* A hundred commits in one message: what was not affordable at once is there at the access. */
+START_TEST(flood_of_commits_ends_in_the_last_picture)
+{
+	enum { LARGE = 4096 };
+	struct scene s;
+	struct memory memory;
+	scene_start(&s);
+	memory_create(&memory, &s.guest, (size_t)LARGE * LARGE, 0);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		memory.pool, 0, LARGE / 4, LARGE, LARGE, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+	volatile const uint32_t *data = wl_shm_buffer_get_data(served);
+	ck_assert_uint_eq(data[0], 0);
+
+	memset(memory.pixels, 0x22, memory.length);
+	for (int i = 0; i < 100; i++) {
+		wl_surface_attach(s.surface, buffer, 0, 0);
+		wl_surface_damage_buffer(s.surface, 0, 0, MAX_I32, MAX_I32);
+		wl_surface_commit(s.surface);
+	}
+	exchange(&s.guest);
+	ck_assert_uint_eq(pixel_at(served, LARGE / 4 - 1, LARGE - 1), NEW);
+	wl_buffer_destroy(buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(planes_behind_the_first_are_brought_along)
+{
+	struct scene s;
+	struct memory memory;
+	scene_start(&s);
+	wl_display_add_shm_format(s.world.display, WL_SHM_FORMAT_NV12);
+	memory_create(&memory, &s.guest, SIDE * SIDE * 3 / 2, 0);
+	struct wl_buffer *buffer =
+		wl_shm_pool_create_buffer(memory.pool, 0, SIDE, SIDE, SIDE, WL_SHM_FORMAT_NV12);
+	exchange(&s.guest);
+	struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+	const struct picture picture = { .buffer = buffer };
+	show_all(&s.guest, s.surface, &picture);
+	ck_assert_uint_eq(pixel_at(served, 0, SIDE * 5 / 4), 0);
+	memset(memory.pixels, 0x22, memory.length);
+	show(&s.guest, s.surface, &picture, 0, 0, 1, 1);
+	ck_assert_uint_eq(pixel_at(served, 0, SIDE * 5 / 4), NEW);
+	wl_buffer_destroy(buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+/* ---- The client's own memory ---- */
+
+START_TEST(sealed_memory_is_shown_as_it_is)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture picture;
+	scene_start(&s);
+	memory_create(&memory, &s.guest, BYTES, F_SEAL_SHRINK);
+	picture_create(&picture, &s.guest, &memory, 0);
+	picture_fill(&picture, OLD);
+	show_all(&s.guest, s.surface, &picture);
+	assert_all_pixels(picture.served, OLD);
+	picture_fill(&picture, NEW);
+	assert_all_pixels(picture.served, NEW); /* live: no copy was made */
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+static TCase *commits(void)
+{
+	TCase *tcase = tcase_create("commits");
+	tcase_add_test(tcase, content_stays_as_committed);
+	tcase_add_test(tcase, content_not_yet_read_is_filled_whole_at_the_first_access);
+	tcase_add_test(tcase, attach_without_commit_changes_nothing);
+	tcase_add_test(tcase, access_under_way_is_not_disturbed_by_a_commit);
+	tcase_add_test(tcase, picture_shown_before_stays_while_another_is_shown);
+	return tcase;
+}
+
+static TCase *damages(void)
+{
+	TCase *tcase = tcase_create("damage");
+	tcase_add_test(tcase, only_damaged_pixels_are_copied);
+	tcase_add_test(tcase, rows_without_damage_are_not_copied);
+	tcase_add_test(tcase, damage_of_a_commit_without_attach_is_copied);
+	tcase_add_test(tcase, attach_without_damage_is_a_new_picture);
+	tcase_add_test(tcase, buffer_gets_what_it_missed_while_another_was_shown);
+	tcase_add_test(tcase, many_buffers_take_turns);
+	tcase_add_test(tcase, buffer_shown_on_two_surfaces_is_new_on_each);
+	tcase_add_test(tcase, damage_on_a_surface_is_scaled);
+	tcase_add_test(tcase, damage_on_a_surface_is_turned);
+	tcase_add_test(tcase, damage_on_a_surface_goes_through_its_viewport);
+	tcase_add_test(tcase, everything_is_new_when_the_viewport_moves);
+	tcase_add_test(tcase, everything_is_new_when_the_scale_changes);
+	return tcase;
+}
+
+static TCase *readers(void)
+{
+	TCase *tcase = tcase_create("readers");
+	tcase_add_test(tcase, pointer_kept_from_the_first_commit_sees_each_later_one);
+	tcase_add_test(tcase, buffer_never_shown_is_read_anew_at_each_access);
+	tcase_add_test(tcase, flood_of_commits_ends_in_the_last_picture);
+	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
+	tcase_add_test(tcase, sealed_memory_is_shown_as_it_is);
+	return tcase;
+}
+
+RUNNER_MAIN("content", commits, damages, readers)

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* Clients that take their memory away: the compositor goes on, and they are told. */
+#include "world.h"
+
+#include "../support/fixture.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define OLD 0x11111111u
+#define NEW 0x22222222u
+
+struct stage {
+	struct world world;
+	struct guest guest, other;
+	struct wl_surface *surface;
+	struct memory memory;
+	struct picture picture;
+};
+
+static void stage_start(struct stage *s, int seals)
+{
+	world_start(&s->world);
+	guest_join(&s->guest, &s->world);
+	guest_join(&s->other, &s->world);
+	s->surface = wl_compositor_create_surface(s->guest.compositor);
+	memory_create(&s->memory, &s->guest, BYTES, seals);
+	picture_create(&s->picture, &s->guest, &s->memory, 0);
+	picture_fill(&s->picture, OLD);
+}
+
+static void stage_stop(struct stage *s)
+{
+	assert_no_error(&s->other); /* whatever became of the first */
+	wl_surface_destroy(s->surface);
+	wl_buffer_destroy(s->picture.buffer);
+	memory_destroy(&s->memory);
+	guest_leave(&s->guest);
+	guest_leave(&s->other);
+	world_stop(&s->world);
+}
+
+static void stage_stop_offended(struct stage *s)
+{
+	assert_error(&s->guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	assert_disconnected(&s->guest);
+	stage_stop(s);
+}
+
+static void stage_stop_in_peace(struct stage *s)
+{
+	assert_no_error(&s->guest);
+	stage_stop(s);
+}
+
+/* ---- Offences ---- */
+
+/* The expectation of Weston's bad-buffer-test: 12 bytes are left, attach, commit. */
+START_TEST(commit_of_a_buffer_that_was_cut_is_an_error)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	memory_cut(&s.memory, (size_t)(long[]){ 12, 0, 8192 }[_i]);
+	show_all(&s.guest, s.surface, &s.picture);
+	ck_assert_uint_eq(pixel_at(s.picture.served, SIDE - 1, SIDE - 1), 0);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+START_TEST(error_is_there_when_the_access_ends)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	memory_cut(&s.memory, 12);
+	show_all(&s.guest, s.surface, &s.picture);
+	pixel_at(s.picture.served, 0, SIDE - 1);
+	wl_display_flush_clients(s.world.display); /* no turn of the event loop since */
+	wl_display_dispatch(s.guest.connection);
+	ck_assert_int_ne(wl_display_get_error(s.guest.connection), 0);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+START_TEST(cut_while_shown_is_an_error_at_the_next_commit)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_all_pixels(s.picture.served, OLD);
+	memory_cut(&s.memory, 0);
+	assert_all_pixels(s.picture.served, OLD); /* what was shown stays */
+	assert_no_error(&s.guest);
+	/* Damage where nothing is lost yet would tell nothing. */
+	show(&s.guest, s.surface, &s.picture, 0, 0, 1, 1);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+START_TEST(cut_and_grown_again_is_an_error_where_it_was_read)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	memory_cut(&s.memory, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_all_pixels(s.picture.served, 0);
+	memory_cut(&s.memory, BYTES);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+/* Through the pointer, with no call to us: the event loop brings it. */
+START_TEST(loss_that_only_a_fault_finds_is_an_error)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	wl_shm_pool_resize(s.memory.pool, 2 * BYTES);
+	struct picture second;
+	picture_create(&second, &s.guest, &s.memory, BYTES);
+	volatile const uint32_t *data = wl_shm_buffer_get_data(s.picture.served);
+	ck_assert_uint_eq(data[SIDE * SIDE * 2 - 1], 0);
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	wl_buffer_destroy(second.buffer);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+START_TEST(sealed_pool_that_outgrows_its_file_is_an_error)
+{
+	struct stage s;
+	stage_start(&s, F_SEAL_SHRINK);
+	wl_shm_pool_resize(s.memory.pool, 1 << 20);
+	struct picture second;
+	picture_create(&second, &s.guest, &s.memory, (1 << 20) - BYTES);
+	show_all(&s.guest, s.surface, &second);
+	assert_all_pixels(second.served, 0);
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	wl_buffer_destroy(second.buffer);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+START_TEST(sealed_pool_may_grow_with_its_file)
+{
+	struct stage s;
+	stage_start(&s, F_SEAL_SHRINK);
+	memory_cut(&s.memory, 1 << 20);
+	wl_shm_pool_resize(s.memory.pool, 1 << 20);
+	struct picture second;
+	picture_create(&second, &s.guest, &s.memory, (1 << 20) - BYTES);
+	show_all(&s.guest, s.surface, &second);
+	assert_all_pixels(second.served, 0);
+	wl_buffer_destroy(second.buffer);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* ---- No offences ---- */
+
+START_TEST(punching_holes_is_no_offence_and_costs_no_memory)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_all_pixels(s.picture.served, OLD);
+	file_punch(s.memory.fd, 0, BYTES / (size_t)sysconf(_SC_PAGESIZE));
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_all_pixels(s.picture.served, 0);
+	ck_assert_uint_eq(file_allocated_bytes(s.memory.fd), 0);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(file_that_ends_within_the_last_page_is_no_offence)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	memory_cut(&s.memory, BYTES - 100);
+	show_all(&s.guest, s.surface, &s.picture);
+	ck_assert_uint_eq(pixel_at(s.picture.served, SIDE - 1, SIDE - 1), 0);
+	ck_assert_uint_eq(pixel_at(s.picture.served, 0, SIDE - 1), OLD);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(file_shorter_than_its_pool_is_no_offence)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	wl_shm_pool_resize(
+		s.memory.pool, 1 << 20); /* the client will let it grow when it needs it */
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_all_pixels(s.picture.served, OLD);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(buffer_destroyed_before_the_cut_is_no_offence)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	struct wl_shm_pool *pool = wl_shm_buffer_ref_pool(s.picture.served);
+	volatile const uint32_t *data = wl_shm_buffer_get_data(s.picture.served);
+	ck_assert_uint_eq(data[0], OLD);
+	wl_buffer_destroy(s.picture.buffer);
+	exchange(&s.guest);
+	memory_cut(&s.memory, 0);
+	wl_surface_damage(s.surface, 0, 0, SIDE, SIDE);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	ck_assert_uint_eq(data[SIDE * SIDE - 1], OLD);
+	picture_create(&s.picture, &s.guest, &s.memory, 0); /* for the end of the test */
+	assert_no_error(&s.guest);
+	wl_shm_pool_unref(pool);
+	stage_stop(&s);
+}
+END_TEST
+
+static TCase *offences(void)
+{
+	TCase *tcase = tcase_create("offences");
+	tcase_add_loop_test(tcase, commit_of_a_buffer_that_was_cut_is_an_error, 0, 3);
+	tcase_add_test(tcase, error_is_there_when_the_access_ends);
+	tcase_add_test(tcase, cut_while_shown_is_an_error_at_the_next_commit);
+	tcase_add_test(tcase, cut_and_grown_again_is_an_error_where_it_was_read);
+	tcase_add_test(tcase, loss_that_only_a_fault_finds_is_an_error);
+	tcase_add_test(tcase, sealed_pool_that_outgrows_its_file_is_an_error);
+	return tcase;
+}
+
+static TCase *no_offences(void)
+{
+	TCase *tcase = tcase_create("no offences");
+	tcase_add_test(tcase, sealed_pool_may_grow_with_its_file);
+	tcase_add_test(tcase, punching_holes_is_no_offence_and_costs_no_memory);
+	tcase_add_test(tcase, file_that_ends_within_the_last_page_is_no_offence);
+	tcase_add_test(tcase, file_shorter_than_its_pool_is_no_offence);
+	tcase_add_test(tcase, buffer_destroyed_before_the_cut_is_no_offence);
+	return tcase;
+}
+
+RUNNER_MAIN("losses", offences, no_offences)

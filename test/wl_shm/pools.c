@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* How long pools live, and where their data lies. */
+#include "world.h"
+
+#include "../support/fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OLD 0x11111111u
+
+struct stage {
+	struct world world;
+	struct guest guest;
+	struct memory memory;
+	struct picture picture;
+	uint32_t *data; /* the compositor's */
+};
+
+static void stage_start(struct stage *s)
+{
+	world_start(&s->world);
+	guest_join(&s->guest, &s->world);
+	picture_create_alone(&s->picture, &s->memory, &s->guest, OLD);
+	s->data = wl_shm_buffer_get_data(s->picture.served);
+}
+
+static void stage_stop(struct stage *s)
+{
+	guest_leave(&s->guest);
+	world_stop(&s->world);
+}
+
+START_TEST(data_stays_where_it_is_when_the_pool_grows)
+{
+	struct stage s;
+	stage_start(&s);
+	for (int32_t size = BYTES + 1; size < 1 << 30; size *= 2) {
+		memory_cut(&s.memory, (size_t)size);
+		wl_shm_pool_resize(s.memory.pool, size);
+		exchange(&s.guest);
+		ck_assert_ptr_eq(wl_shm_buffer_get_data(s.picture.served), s.data);
+		ck_assert_uint_eq(s.data[0], OLD);
+	}
+	assert_no_error(&s.guest);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(what_lies_behind_the_pool_is_zeros)
+{
+	struct stage s;
+	stage_start(&s);
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(s.data[SIDE * SIDE + i], 0);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(buffer_outlives_the_pool_object)
+{
+	struct stage s;
+	stage_start(&s);
+	memory_destroy(&s.memory);
+	exchange(&s.guest);
+	assert_all_pixels(s.picture.served, OLD);
+	wl_buffer_destroy(s.picture.buffer);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
+/* As wlroots does when a client destroys a buffer that is still shown. */
+START_TEST(what_was_read_stays_for_a_compositor_with_a_reference)
+{
+	struct stage s;
+	stage_start(&s);
+	assert_all_pixels(s.picture.served, OLD);
+	struct wl_shm_pool *pool = wl_shm_buffer_ref_pool(s.picture.served);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_cut(&s.memory, 0);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(s.data[i], OLD);
+	guest_leave(&s.guest);
+	ck_assert_uint_eq(s.data[SIDE], OLD);
+	world_stop(&s.world);
+	ck_assert_uint_eq(s.data[0], OLD);
+	wl_shm_pool_unref(pool);
+}
+END_TEST
+
+START_TEST(file_is_kept_when_the_client_has_closed_it)
+{
+	struct stage s;
+	stage_start(&s);
+	memory_destroy(&s.memory); /* never read so far but for the pointer */
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+
+	struct world world;
+	struct guest guest;
+	struct memory memory;
+	world_start(&world);
+	guest_join(&guest, &world);
+	memory_create(&memory, &guest, 2 * BYTES, 0);
+	struct picture second;
+	picture_create(&second, &guest, &memory, BYTES);
+	picture_fill(&second, OLD);
+	memory_destroy(&memory);
+	exchange(&guest);
+	assert_all_pixels(second.served, OLD);
+	wl_buffer_destroy(second.buffer);
+	assert_no_error(&guest);
+	guest_leave(&guest);
+	world_stop(&world);
+}
+END_TEST
+
+START_TEST(nothing_is_left_of_a_client)
+{
+	struct world world;
+	struct guest guest;
+	struct memory memory;
+	struct picture picture;
+	world_start(&world);
+	guest_join(&guest, &world); /* what is made once, is made */
+	guest_leave(&guest);
+	size_t n_fds = count_fds();
+	for (int i = 0; i < 20; i++) {
+		guest_join(&guest, &world);
+		picture_create_alone(&picture, &memory, &guest, OLD);
+		struct wl_surface *surface = wl_compositor_create_surface(guest.compositor);
+		show_all(&guest, surface, &picture);
+		assert_all_pixels(picture.served, OLD);
+		camera_shoot(&guest, picture.buffer);
+		assert_all_pixels(picture.served, OLD);
+		wl_surface_destroy(surface);
+		wl_buffer_destroy(picture.buffer);
+		memory_destroy(&memory);
+		if (i % 2)
+			exchange(&guest); /* else it dies with all that it has */
+		guest_leave(&guest);
+	}
+	ck_assert_uint_eq(count_fds(), n_fds);
+	world_stop(&world);
+}
+END_TEST
+
+START_TEST(client_that_dies_before_its_commit_is_served_takes_nothing_along)
+{
+	struct stage s;
+	stage_start(&s);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	wl_surface_attach(surface, s.picture.buffer, 0, 0);
+	wl_buffer_destroy(s.picture.buffer);
+	wl_surface_damage_buffer(surface, 0, 0, SIDE, SIDE);
+	wl_surface_commit(surface);
+	exchange(&s.guest);
+	assert_no_error(&s.guest);
+	wl_surface_destroy(surface);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(no_signal_handler_is_installed)
+{
+	struct sigaction before, after;
+	ck_assert_int_eq(sigaction(SIGBUS, NULL, &before), 0);
+	struct stage s;
+	stage_start(&s);
+	assert_all_pixels(s.picture.served, OLD);
+	ck_assert_int_eq(sigaction(SIGBUS, NULL, &after), 0);
+	ck_assert(before.sa_handler == after.sa_handler);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+static TCase *pools(void)
+{
+	TCase *tcase = tcase_create("pools");
+	tcase_add_test(tcase, data_stays_where_it_is_when_the_pool_grows);
+	tcase_add_test(tcase, what_lies_behind_the_pool_is_zeros);
+	tcase_add_test(tcase, buffer_outlives_the_pool_object);
+	tcase_add_test(tcase, what_was_read_stays_for_a_compositor_with_a_reference);
+	tcase_add_test(tcase, file_is_kept_when_the_client_has_closed_it);
+	tcase_add_test(tcase, nothing_is_left_of_a_client);
+	tcase_add_test(tcase, client_that_dies_before_its_commit_is_served_takes_nothing_along);
+	tcase_add_test(tcase, no_signal_handler_is_installed);
+	return tcase;
+}
+
+RUNNER_MAIN("pools", pools)

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Screenshots: what a compositor stores reaches the client, and nothing else does. */
+#include "world.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OLD    0x11111111u
+#define SHOT   0x55555555u
+#define CLIENT 0x77777777u
+
+struct stage {
+	struct world world;
+	struct guest guest;
+	struct memory memory;
+	struct picture picture;
+};
+
+static void stage_start(struct stage *s, int seals)
+{
+	world_start(&s->world);
+	guest_join(&s->guest, &s->world);
+	memory_create(&s->memory, &s->guest, BYTES, seals);
+	picture_create(&s->picture, &s->guest, &s->memory, 0);
+	picture_fill(&s->picture, OLD);
+}
+
+static void stage_stop(struct stage *s)
+{
+	assert_no_error(&s->guest);
+	wl_buffer_destroy(s->picture.buffer);
+	memory_destroy(&s->memory);
+	guest_leave(&s->guest);
+	world_stop(&s->world);
+}
+
+/* Pixels from @first on, as one who draws a screenshot. */
+static void draw(struct wl_shm_buffer *buffer, int first, int n)
+{
+	wl_shm_buffer_begin_access(buffer);
+	uint32_t *pixels = wl_shm_buffer_get_data(buffer);
+	for (int i = 0; i < n; i++)
+		pixels[first + i] = SHOT;
+	wl_shm_buffer_end_access(buffer);
+}
+
+static void assert_file_is(const struct stage *s, int first, int n, uint32_t colour)
+{
+	for (int i = 0; i < n; i++)
+		ck_assert_uint_eq(s->picture.pixels[first + i], colour);
+}
+
+START_TEST(screenshot_reaches_the_client)
+{
+	const int seals[] = { 0, F_SEAL_SHRINK };
+	struct stage s;
+	stage_start(&s, seals[_i]);
+	camera_shoot(&s.guest, s.picture.buffer);
+	ck_assert_ptr_nonnull(s.world.shot);
+	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(screenshot_into_a_hole_reaches_the_client)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	ck_assert_int_eq(
+		fallocate(s.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BYTES), 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(only_pages_stored_to_are_written)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(buffer);
+	uint32_t *pixels = wl_shm_buffer_get_data(buffer);
+	pixels[0] = SHOT;
+	/* Meanwhile the client writes to the second page and the third. */
+	for (int i = 1024; i < 3 * 1024; i++)
+		s.picture.pixels[i] = CLIENT;
+	pixels[3 * 1024] = SHOT;
+	wl_shm_buffer_end_access(buffer);
+	assert_file_is(&s, 0, 1, SHOT);
+	assert_file_is(&s, 1, 1023, OLD);
+	assert_file_is(&s, 1024, 2048, CLIENT);
+	assert_file_is(&s, 3 * 1024, 1, SHOT);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(neighbours_in_the_pool_are_not_written)
+{
+	enum { SMALL = 8 }; /* buffers of 256 bytes that share a page */
+	struct stage s;
+	stage_start(&s, 0);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		s.memory.pool, 1024, SMALL, SMALL, SMALL * 4, WL_SHM_FORMAT_XRGB8888);
+	camera_shoot(&s.guest, buffer);
+	struct wl_shm_buffer *served = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(served);
+	memset(wl_shm_buffer_get_data(served), 0x55, SMALL * SMALL * 4);
+	s.picture.pixels[255] = s.picture.pixels[256 + SMALL * SMALL] = CLIENT;
+	wl_shm_buffer_end_access(served);
+	assert_file_is(&s, 255, 1, CLIENT);
+	assert_file_is(&s, 256, SMALL * SMALL, SHOT);
+	assert_file_is(&s, 256 + SMALL * SMALL, 1, CLIENT);
+	wl_buffer_destroy(buffer);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(access_without_stores_writes_nothing)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(buffer);
+	picture_fill(&s.picture, CLIENT);
+	wl_shm_buffer_end_access(buffer);
+	assert_file_is(&s, 0, SIDE * SIDE, CLIENT);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(stores_of_nested_accesses_arrive_with_the_last_end)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(buffer);
+	draw(buffer, 0, 100);
+	draw(buffer, 100, 100);
+	wl_shm_buffer_end_access(buffer);
+	assert_file_is(&s, 0, 200, SHOT);
+	assert_file_is(&s, 200, 100, OLD);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(second_screenshot_replaces_the_first)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	for (int i = 0; i < 3; i++) {
+		camera_shoot(&s.guest, s.picture.buffer);
+		draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+		assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+		picture_fill(&s.picture, CLIENT);
+	}
+	stage_stop(&s);
+}
+END_TEST
+
+/* A store to a buffer on a surface is a compositor's mistake, and not the client's to suffer. */
+START_TEST(buffer_that_was_only_shown_is_never_written)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	show_all(&s.guest, surface, &s.picture);
+	draw(s.picture.served, 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, OLD);
+	wl_surface_destroy(surface);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(screenshot_is_shown_afterwards)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	show_all(&s.guest, surface, &s.picture);
+	assert_all_pixels(s.picture.served, SHOT);
+	wl_surface_destroy(surface);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(screenshot_into_a_file_that_was_cut_is_an_error)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	memory_cut(&s.memory, 0);
+	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	ck_assert_int_eq(lseek(s.memory.fd, 0, SEEK_END), 0); /* and it has not grown */
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+}
+END_TEST
+
+static TCase *stores(void)
+{
+	TCase *tcase = tcase_create("stores");
+	tcase_add_loop_test(tcase, screenshot_reaches_the_client, 0, 2);
+	tcase_add_test(tcase, screenshot_into_a_hole_reaches_the_client);
+	tcase_add_test(tcase, only_pages_stored_to_are_written);
+	tcase_add_test(tcase, neighbours_in_the_pool_are_not_written);
+	tcase_add_test(tcase, access_without_stores_writes_nothing);
+	tcase_add_test(tcase, stores_of_nested_accesses_arrive_with_the_last_end);
+	tcase_add_test(tcase, second_screenshot_replaces_the_first);
+	tcase_add_test(tcase, buffer_that_was_only_shown_is_never_written);
+	tcase_add_test(tcase, screenshot_is_shown_afterwards);
+	tcase_add_test(tcase, screenshot_into_a_file_that_was_cut_is_an_error);
+	return tcase;
+}
+
+RUNNER_MAIN("stores", stores)
