@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 /* Of the environment; docs/man/uffd_guard_wl_shm.7. */
-#define SETTING_MODE  "UFFD_GUARD_WL_SHM_MODE"
-#define SETTING_BREAK "UFFD_GUARD_WL_SHM_BREAK"
-#define SETTING_STATS "UFFD_GUARD_WL_SHM_STATS_FD" /* from uffd-guard-run */
+#define SETTING_MODE	   "UFFD_GUARD_WL_SHM_MODE"
+#define SETTING_BREAK	   "UFFD_GUARD_WL_SHM_BREAK"
+#define SETTING_STATS	   "UFFD_GUARD_WL_SHM_STATS_FD" /* from uffd-guard-run */
+#define SETTING_MMAP_STATS "UFFD_GUARD_MMAP_STATS_FD"	/* the same, for libuffd_guard_mmap.so */
 
 struct settings {
 	uint32_t map_flags;	 /* of struct uffd_guard_map_options */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libuffd_guard_mmap.so: guards what a program maps of others' files, without its knowing. For
+ * compositors that parse keymaps; `uffd-guard-run --mmap` puts it in front.
+ *
+ * mmap(2) of a descriptor that came over a socket, for reading only, becomes a region of a guard,
+ * if the file is one that a guard takes. Such a mapping is a snapshot, unless the file is sealed.
+ * All else goes its way. The library's own mappings come through here too, and are none of that
+ * kind.
+ */
+#include "../preload.h"
+#include "../settings.h"
+#include "../stats.h"
+#include "arrivals.h"
+#include "maps.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* ---- The functions behind these ---- */
+
+/* These two may be called before anything is set up, also by dlsym() itself. */
+static void *real_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
+}
+
+static int real_munmap(void *address, size_t length)
+{
+	return (int)syscall(SYS_munmap, address, length);
+}
+
+typedef ssize_t recvmsg_fn(int fd, struct msghdr *message, int flags);
+typedef int close_fn(int fd);
+
+/* They are where threads may be cancelled, so libc's own must be called. */
+static void find_behind(const char *name, void *function)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+	memcpy(function, &found, sizeof(found));
+}
+
+static recvmsg_fn *real_recvmsg(void)
+{
+	static _Atomic(recvmsg_fn *) known;
+	recvmsg_fn *function = atomic_load(&known);
+	if (!function) {
+		find_behind("recvmsg", &function);
+		atomic_store(&known, function);
+	}
+	return function;
+}
+
+static close_fn *real_close(void)
+{
+	static _Atomic(close_fn *) known;
+	close_fn *function = atomic_load(&known);
+	if (!function) {
+		find_behind("close", &function);
+		atomic_store(&known, function);
+	}
+	return function;
+}
+
+/* ---- In front of them ---- */
+
+static bool is_to_be_guarded(int prot, int flags, int fd)
+{
+	const int sharing = flags & MAP_TYPE;
+	return prot == PROT_READ && !(flags & (MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE)) &&
+	       (sharing == MAP_PRIVATE || sharing == MAP_SHARED) && arrivals_has(fd);
+}
+
+static void *map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	if (is_to_be_guarded(prot, flags, fd)) {
+		void *guarded = maps_create(fd, length, offset);
+		if (guarded)
+			return guarded;
+	}
+	if (flags & MAP_FIXED)
+		maps_abandon(address, length);
+	return real_mmap(address, length, prot, flags, fd, offset);
+}
+
+EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	return map(address, length, prot, flags, fd, offset);
+}
+
+#if defined(__LP64__)
+EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	return map(address, length, prot, flags, fd, offset);
+}
+#endif
+
+EXPORT int munmap(void *address, size_t length)
+{
+	if (length > 0 && maps_unmap(address, length))
+		return 0;
+	maps_abandon(address, length);
+	return real_munmap(address, length);
+}
+
+/* Moved, it would be a mapping of zeros. */
+EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, ...)
+{
+	void *to = NULL;
+	if (flags & MREMAP_FIXED) {
+		va_list args;
+		va_start(args, flags);
+		to = va_arg(args, void *);
+		va_end(args);
+	}
+	if (maps_has(address)) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mremap, address, old_length, length, flags, to);
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t result = real_recvmsg()(fd, message, flags);
+	if (result >= 0)
+		arrivals_note(message);
+	return result;
+}
+
+EXPORT int close(int fd)
+{
+	arrivals_forget(fd);
+	return real_close()(fd);
+}
+
+/* ---- Into a process ---- */
+
+__attribute__((constructor)) static void on_load(void)
+{
+	if (!preload_is_for_this_process())
+		return;
+	stats_share(SETTING_MMAP_STATS);
+	unsetenv(SETTING_MMAP_STATS);
+	preload_leave_environment("libuffd_guard_mmap.so");
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+#define PROGRAM "uffd-guard-run"
+
+/* As env(1) has them; every other is the command's own. */
+enum exit_code {
+	EXIT_CANNOT = 125,  /* wrong usage, or the machine does not allow it */
+	EXIT_NOT_RUN = 126, /* the command was found and cannot be run guarded */
+	EXIT_NOT_FOUND = 127,
+};
+
+struct options {
+	const char *mode; /* NULL: as the environment says */
+	bool only_check;
+	bool stats, json;
+	bool mmap;
+	char **command; /* with its arguments; NULL with only_check */
+};
+
+/* 0; -ECANCELED for --help and the like, done; -EINVAL after telling what is wrong. */
+int options_parse(struct options *options, int argc, char **argv);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting the compositor: with the libraries in front, and, where somebody has to be there at the
+ * end, as a child whose signals and whose end are passed through.
+ */
+#include "run.h"
+
+#include "../settings.h"
+#include "check.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int cannot(const char *what)
+{
+	fprintf(stderr, PROGRAM ": cannot %s: %s\n", what, strerror(errno));
+	return -1;
+}
+
+/* ---- Environment ---- */
+
+static int prepare_preload(const struct options *options, const char *directory)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char *list;
+	int length =
+		asprintf(&list, "%s/" LIBRARY "%s%s%s%s%s", directory, options->mmap ? ":" : "",
+			options->mmap ? directory : "", options->mmap ? "/" LIBRARY_MMAP : "",
+			before && *before ? ":" : "", before ? before : "");
+	if (length < 0)
+		return cannot("set the environment");
+	int result = setenv("LD_PRELOAD", list, 1);
+	free(list);
+	return result < 0 ? cannot("set the environment") : 0;
+}
+
+int run_prepare(const struct options *options, const char *directory)
+{
+	if (options->mode && setenv(SETTING_MODE, options->mode, 1) < 0)
+		return cannot("set the environment");
+	return prepare_preload(options, directory);
+}
+
+static int prepare_stats(const struct options *options, int stats_fd)
+{
+	char number[16];
+	snprintf(number, sizeof(number), "%d", stats_fd);
+	if (setenv(SETTING_STATS, number, 1) < 0 ||
+		(options->mmap && setenv(SETTING_MMAP_STATS, number, 1) < 0))
+		return cannot("set the environment");
+	return 0;
+}
+
+int run_become(const struct options *options, const char *path)
+{
+	execv(path, options->command);
+	const int err = errno;
+	fprintf(stderr, PROGRAM ": %s: %s\n", path, strerror(err));
+	return err == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
+}
+
+/* ---- As a child ---- */
+
+static void end_signals(sigset_t *signals)
+{
+	static const int all[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT,
+		SIGCHLD };
+	sigemptyset(signals);
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		sigaddset(signals, all[i]);
+}
+
+/* What a terminal sends, it sends to the child too. */
+static void pass_on(pid_t child, const siginfo_t *signal)
+{
+	if (signal->si_code <= 0)
+		kill(child, signal->si_signo);
+}
+
+static int wait_for(pid_t child, const sigset_t *signals)
+{
+	for (;;) {
+		siginfo_t signal;
+		int status;
+		if (sigwaitinfo(signals, &signal) < 0)
+			continue; /* EINTR: stopped, and going on */
+		if (signal.si_signo != SIGCHLD)
+			pass_on(child, &signal);
+		else if (waitpid(child, &status, WNOHANG) == child)
+			return status;
+	}
+}
+
+static void run_child(
+	const struct options *options, const char *path, pid_t parent, const sigset_t *mask)
+{
+	/* Who kills the parent, means the compositor. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_CANNOT);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	_exit(run_become(options, path));
+}
+
+int run_and_wait(const struct options *options, const char *path, int stats_fd)
+{
+	sigset_t signals, before;
+	if (prepare_stats(options, stats_fd) < 0)
+		return -1;
+	end_signals(&signals);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	const pid_t parent = getpid(), child = fork();
+	if (child < 0)
+		return cannot("start a process");
+	if (child == 0)
+		run_child(options, path, parent, &before);
+	return wait_for(child, &signals);
+}

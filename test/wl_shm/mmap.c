@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* libuffd_guard_mmap.so, put in front of this program by CMakeLists.txt: mapping what came over a
+ * socket. A signal fails the test. */
+#include "../support/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PAGES 4
+
+static size_t page;
+
+static int sent_over_socket(int fd)
+{
+	int ends[2], got = -1;
+	char byte = 0;
+	long control[CMSG_SPACE(sizeof(fd)) / sizeof(long)];
+	struct iovec body = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &body,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+	*part = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd))
+	};
+	memcpy(CMSG_DATA(part), &fd, sizeof(fd));
+	ck_assert_int_eq(sendmsg(ends[0], &message, 0), 1);
+	message.msg_controllen = sizeof(control);
+	ck_assert_int_eq(recvmsg(ends[1], &message, 0), 1);
+	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
+	close(ends[0]);
+	close(ends[1]);
+	return got;
+}
+
+static int file_of_pages(unsigned n_pages)
+{
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	return file_create(FILE_MEMFD, n_pages, false);
+}
+
+static const volatile char *map_read_only(int fd, size_t n_pages, int sharing)
+{
+	void *map = mmap(NULL, n_pages * page, PROT_READ, sharing, fd, 0);
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	return map;
+}
+
+static void unmap(const volatile char *map, size_t length)
+{
+	ck_assert_int_eq(munmap((void *)(uintptr_t)map, length), 0);
+}
+
+START_TEST(file_shorter_than_its_mapping_is_read_without_a_signal)
+{
+	const int sharing[] = { MAP_PRIVATE, MAP_SHARED };
+	int fd = file_of_pages(1), received = sent_over_socket(fd);
+	const volatile char *map = map_read_only(received, PAGES, sharing[_i]);
+	ck_assert_int_eq(map[0], (char)page_value(0));
+	ck_assert_int_eq(map[page], 0);
+	ck_assert_int_eq(map[PAGES * page - 1], 0);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(file_cut_while_mapped_is_read_without_a_signal)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	close(received);
+	for (size_t i = 0; i < PAGES; i++)
+		ck_assert_int_eq(map[i * page], (char)page_value(i)); /* read when it was mapped */
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(string_without_an_end_ends_behind_the_mapping)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	ck_assert_uint_eq(strlen((const char *)(uintptr_t)map), PAGES * page);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(mapping_goes_when_all_parts_of_it_are_unmapped)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	size_t before = count_mappings();
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE); /* and a guard */
+	size_t n_fds = count_fds();
+	unmap(map + page, page);
+	unmap(map, page);
+	ck_assert_uint_eq(count_fds(), n_fds);
+	unmap(map + 2 * page, 2 * page);
+	ck_assert_uint_eq(count_fds(), n_fds - 1);
+	ck_assert_uint_ge(count_mappings(), before);
+}
+END_TEST
+
+START_TEST(mapping_cannot_be_moved)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	void *moved =
+		mremap((void *)(uintptr_t)map, PAGES * page, 2 * PAGES * page, MREMAP_MAYMOVE);
+	ck_assert_ptr_eq(moved, MAP_FAILED);
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_int_eq(map[0], (char)page_value(0));
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+/* These show the file as it is, live: nobody guards them. */
+START_TEST(mappings_of_other_kinds_are_left_alone)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	const volatile char *own = map_read_only(fd, PAGES, MAP_SHARED);
+	volatile char *writable = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, received, 0);
+	file_write_page(fd, 0, 99);
+	ck_assert_int_eq(own[0], 99);
+	ck_assert_int_eq(writable[0], 99);
+	unmap(own, PAGES * page);
+	unmap(writable, page);
+}
+END_TEST
+
+START_TEST(number_of_a_closed_descriptor_is_another_file)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	close(received);
+	int reused = fcntl(fd, F_DUPFD, received);
+	ck_assert_int_eq(reused, received);
+	const volatile char *map = map_read_only(reused, PAGES, MAP_SHARED);
+	file_write_page(fd, 0, 99);
+	ck_assert_int_eq(map[0], 99);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(sealed_file_is_shown_as_it_is)
+{
+	int fd = memfd_create("", MFD_ALLOW_SEALING);
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	ck_assert_int_eq(ftruncate(fd, (off_t)(PAGES * page)), 0);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	const volatile char *map = map_read_only(sent_over_socket(fd), PAGES, MAP_SHARED);
+	ck_assert_int_eq(map[0], 0);
+	file_write_page(fd, 0, 99);
+	ck_assert_int_eq(map[0], 99);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(file_that_no_guard_takes_is_mapped_as_ever)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	const volatile char *map = map_read_only(sent_over_socket(fd), 1, MAP_PRIVATE);
+	ck_assert_int_eq(map[1], 'E');
+	unmap(map, page);
+}
+END_TEST
+
+static TCase *maps(void)
+{
+	TCase *tcase = tcase_create("mmap");
+	tcase_add_loop_test(tcase, file_shorter_than_its_mapping_is_read_without_a_signal, 0, 2);
+	tcase_add_test(tcase, file_cut_while_mapped_is_read_without_a_signal);
+	tcase_add_test(tcase, string_without_an_end_ends_behind_the_mapping);
+	tcase_add_test(tcase, mapping_goes_when_all_parts_of_it_are_unmapped);
+	tcase_add_test(tcase, mapping_cannot_be_moved);
+	tcase_add_test(tcase, mappings_of_other_kinds_are_left_alone);
+	tcase_add_test(tcase, number_of_a_closed_descriptor_is_another_file);
+	tcase_add_test(tcase, sealed_file_is_shown_as_it_is);
+	tcase_add_test(tcase, file_that_no_guard_takes_is_mapped_as_ever);
+	return tcase;
+}
+
+RUNNER_MAIN("mmap", maps)

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# uffd-guard-run, from outside: what it puts where, and how it ends.
+#   run.sh uffd-guard-run compositor
+set -uo pipefail
+run=$1
+compositor=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+expect() { # what, expected, got
+  if [[ $2 != "$3" ]]; then
+    printf 'FAILED: %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3"
+    failures=$((failures + 1))
+  fi
+}
+
+expect_status() { # what, expected, command...
+  local what=$1 expected=$2
+  shift 2
+  "$@" >"$work/out" 2>"$work/err"
+  expect "$what" "$expected" $?
+}
+
+expect_text() { # what, pattern
+  grep -q -- "$2" "$work/out" "$work/err" || {
+    expect "$1" "a line with \"$2\"" "$(cat "$work/out" "$work/err")"
+  }
+}
+
+# ---- Who serves, and what is handed on ----
+
+expect 'our library is in front' libuffd_guard_wl_shm.so "$("$run" "$compositor" who)"
+expect 'also with -- before the command' libuffd_guard_wl_shm.so "$("$run" -- "$compositor" who)"
+expect 'also through a script' libuffd_guard_wl_shm.so "$("$run" sh -c "$compositor who; true")"
+for option in '' --stats --mmap; do
+  # shellcheck disable=SC2086 # no option is no argument
+  "$run" $option "$compositor" environment >"$work/out" 2>/dev/null
+  expect "what it starts is without us ($option)" '' "$(grep -E 'LD_PRELOAD|_FD=' "$work/out")"
+done
+expect 'a preload of others stays' 'LD_PRELOAD=libm.so.6' \
+  "$(LD_PRELOAD=libm.so.6 "$run" --mmap "$compositor" environment | grep LD_PRELOAD)"
+"$run" --mode lazy "$compositor" environment >"$work/out"
+expect_text 'the mode is handed on' '^UFFD_GUARD_WL_SHM_MODE=lazy$'
+
+# ---- How it ends ----
+
+for option in '' --stats; do
+  # shellcheck disable=SC2086
+  {
+    expect_status "status 3 ($option)" 3 "$run" $option "$compositor" exit 3
+    expect_status "killed by SIGABRT ($option)" 134 "$run" $option "$compositor" crash
+  }
+  for number in TERM:7 USR1:8; do
+    mkfifo "$work/ready"
+    # shellcheck disable=SC2086
+    "$run" $option "$compositor" wait >"$work/ready" 2>/dev/null &
+    read -r _ <"$work/ready"
+    kill -"${number%:*}" $!
+    wait $!
+    expect "SIG${number%:*} is passed on ($option)" "${number#*:}" $?
+    rm "$work/ready"
+  done
+done
+expect_status 'nothing to run' 125 "$run"
+expect_status 'no such option' 125 "$run" --nonsense "$compositor"
+expect_status 'no such mode' 125 "$run" --mode some "$compositor"
+expect_status 'no such program' 127 "$run" /no/such/program
+expect_status 'no such program in PATH' 127 "$run" no-such-program
+expect_status 'no program' 126 "$run" /etc/passwd
+expect_status 'check' 0 "$run" --check
+expect_text 'check says what is there' 'memory can be guarded'
+
+cp "$compositor" "$work/privileged"
+chmod u+s "$work/privileged"
+if [[ $(id -u) -eq 0 ]]; then
+  chown 65534 "$work/privileged"
+  chmod u+s "$work/privileged"
+  expect_status 'setuid' 126 "$run" "$work/privileged" who
+  expect_text 'setuid is said' 'setuid'
+fi
+
+# ---- What it tells ----
+
+expect_status 'statistics' 0 "$run" --stats "$compositor" serve
+expect_text 'statistics have pools' 'pools: 0 lazy, 0 direct'
+expect_status 'statistics of one that does not serve' 0 "$run" --stats "$compositor" exit 0
+expect_text 'which is said' 'was not used'
+expect_status 'statistics of one that crashes' 134 "$run" --stats "$compositor" crash
+expect_text 'the signal is named' 'killed by signal 6'
+expect_status 'JSON' 0 "$run" --json "$compositor" serve
+expect_text 'JSON has displays' '"displays":1,'
+
+[[ $failures -eq 0 ]]
