@@ -34,6 +34,13 @@ void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer)
 		wl_list_insert(&buffer->uses, &use->link);
 }
 
+void buffer_expect_stores(struct wl_shm_buffer *buffer)
+{
+	pthread_mutex_lock(&buffer->pool->lock);
+	buffer->may_be_stored_to = true;
+	pthread_mutex_unlock(&buffer->pool->lock);
+}
+
 static void on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);

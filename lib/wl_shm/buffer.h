@@ -24,17 +24,17 @@ struct wl_shm_buffer {
 	unsigned references;	     /* the resource's, and wl_shm_buffer_ref() */
 
 	/* Written on the display's thread only. */
-	struct wl_list uses;   /* struct buffer_use.link: surfaces it is attached to */
-	struct surface *home;  /* the surface that last showed it, if that knows its damage */
-	struct damage owed;    /* has changed on that surface since it showed this buffer */
-	bool may_be_stored_to; /* was handed to something that is no surface */
+	struct wl_list uses;  /* struct buffer_use.link: surfaces it is attached to */
+	struct surface *home; /* the surface that last showed it, if that knows its damage */
+	struct damage owed;   /* has changed on that surface since it showed this buffer */
 
 	/* Under pool->lock. */
-	bool was_shown;	     /* committed to a surface: content changes with commits only */
-	bool is_pointer_out; /* get_data() was called: it may be read at any time */
-	bool is_filled;	     /* no page of it is absent, so that none is filled at odd times */
-	struct damage stale; /* to be brought up to date before the next access */
-	unsigned n_accesses; /* begun and not ended */
+	bool was_shown;	       /* committed to a surface: content changes with commits only */
+	bool may_be_stored_to; /* was handed to something that is no surface */
+	bool is_pointer_out;   /* get_data() was called: it may be read at any time */
+	bool is_filled;	       /* no page of it is absent, so that none is filled at odd times */
+	struct damage stale;   /* to be brought up to date before the next access */
+	unsigned n_accesses;   /* begun and not ended */
 	struct capture stores;
 };
 
@@ -44,6 +44,7 @@ struct buffer_use {
 	struct wl_list link;
 };
 
+void buffer_expect_stores(struct wl_shm_buffer *buffer);
 void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer);
 
 /* Posts an error where it cannot. */

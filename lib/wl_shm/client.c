@@ -98,8 +98,6 @@ static void on_farewell(void *data)
 {
 	struct shm_client *client = data;
 	client->farewell = NULL; /* an idle source is gone after its call */
-	if (client->stats)
-		atomic_store(&client->stats->is_disconnected, true);
 	wl_client_destroy(client->wl_client);
 }
 
@@ -109,6 +107,8 @@ void client_disconnect_soon(struct shm_client *client)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(client->display->wl_display);
 	client->farewell = wl_event_loop_add_idle(loop, on_farewell, client);
+	if (client->stats)
+		atomic_store(&client->stats->is_disconnected, true);
 }
 
 void client_count_loss(struct shm_client *client, uint64_t bytes)

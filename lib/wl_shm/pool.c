@@ -29,6 +29,14 @@
 #define LEAST_BEHIND ((size_t)64 << 10)
 #define HUGE_PAGE    ((int32_t)2 << 20)
 
+/* The library gives no huge pages to regions that are stored to, for a store to a page never read
+ * would cost one each time. Here everything is read first (access.c). */
+static void allow_huge_pages(const struct wl_shm_pool *pool)
+{
+	if (pool->size >= HUGE_PAGE && uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_LAZY)
+		madvise(uffd_guard_region_data(pool->region), (size_t)pool->size, MADV_HUGEPAGE);
+}
+
 /* ---- Life ---- */
 
 static void destroy(struct wl_shm_pool *pool)
@@ -86,6 +94,7 @@ static void request_resize(struct wl_client *wl_client, struct wl_resource *reso
 	if (!err) {
 		pool->size = size;
 		pool->is_direct = false;
+		allow_huge_pages(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (err)
@@ -144,14 +153,6 @@ static int map(struct wl_shm_pool *pool, int fd)
 	return err == -ENOMEM ? map_reserving(pool, fd, least) : err;
 }
 
-/* The library gives no huge pages to regions that are stored to, for a store to a page never read
- * would cost one each time. Here everything is read first (access.c). */
-static void allow_huge_pages(const struct wl_shm_pool *pool)
-{
-	if (pool->size >= HUGE_PAGE)
-		madvise(uffd_guard_region_data(pool->region), (size_t)pool->size, MADV_HUGEPAGE);
-}
-
 static int open_pool(struct wl_shm_pool *pool, int fd)
 {
 	int err = check_writable(fd);
@@ -162,8 +163,7 @@ static int open_pool(struct wl_shm_pool *pool, int fd)
 
 	enum uffd_guard_mode mode = uffd_guard_region_mode(pool->region);
 	pool->is_direct = mode == UFFD_GUARD_MODE_DIRECT;
-	if (mode == UFFD_GUARD_MODE_LAZY)
-		allow_huge_pages(pool);
+	allow_huge_pages(pool);
 	stats_add(&stats()->pools[mode], 1);
 	return 0;
 }

@@ -150,7 +150,7 @@ static void on_other_request(const struct wl_protocol_logger_message *message)
 		struct wl_shm_buffer *buffer =
 			*type == 'o' ? wl_shm_buffer_get(resource_in(message, i)) : NULL;
 		if (buffer)
-			buffer->may_be_stored_to = true;
+			buffer_expect_stores(buffer);
 		i++;
 	}
 }

@@ -3,6 +3,9 @@
 #include "world.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -456,6 +459,46 @@ START_TEST(planes_behind_the_first_are_brought_along)
 }
 END_TEST
 
+struct reader {
+	struct wl_shm_buffer *buffer;
+	atomic_bool is_done;
+	unsigned n_accesses, n_changes;
+};
+
+static void *read_all_the_time(void *data)
+{
+	struct reader *reader = data;
+	while (!atomic_load(&reader->is_done)) {
+		wl_shm_buffer_begin_access(reader->buffer);
+		const volatile uint32_t *pixels = wl_shm_buffer_get_data(reader->buffer);
+		const uint32_t first = pixels[0], last = pixels[SIDE * SIDE - 1];
+		sched_yield();
+		reader->n_changes += pixels[0] != first || pixels[SIDE * SIDE - 1] != last;
+		reader->n_accesses++;
+		wl_shm_buffer_end_access(reader->buffer);
+	}
+	return NULL;
+}
+
+START_TEST(thread_that_reads_is_not_disturbed_by_commits)
+{
+	struct scene s;
+	pthread_t thread;
+	scene_start(&s);
+	struct reader reader = { .buffer = s.a.served };
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_all_the_time, &reader), 0);
+	for (uint32_t i = 0; i < 300; i++) {
+		picture_fill(&s.a, i);
+		show_all(&s.guest, s.surface, &s.a);
+	}
+	atomic_store(&reader.is_done, true);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(reader.n_changes, 0);
+	assert_all_pixels(s.a.served, 299);
+	scene_stop(&s);
+}
+END_TEST
+
 /* ---- The client's own memory ---- */
 
 START_TEST(sealed_memory_is_shown_as_it_is)
@@ -513,6 +556,7 @@ static TCase *readers(void)
 	tcase_add_test(tcase, buffer_never_shown_is_read_anew_at_each_access);
 	tcase_add_test(tcase, flood_of_commits_ends_in_the_last_picture);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
+	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
 	tcase_add_test(tcase, sealed_memory_is_shown_as_it_is);
 	return tcase;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define OLD 0x11111111u
@@ -125,6 +126,30 @@ START_TEST(file_is_kept_when_the_client_has_closed_it)
 }
 END_TEST
 
+START_TEST(pool_is_made_where_addresses_are_scarce)
+{
+	struct rlimit limit = { .rlim_cur = (rlim_t)1 << 30, .rlim_max = RLIM_INFINITY };
+	struct stage s;
+	if (IS_SANITIZED) {
+		runner_skip("a sanitizer needs addresses of its own");
+		return;
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	stage_start(&s);
+	assert_all_pixels(s.picture.served, OLD);
+	memory_cut(&s.memory, 2 * BYTES);
+	wl_shm_pool_resize(s.memory.pool, 2 * BYTES);
+	assert_no_error(&s.guest);
+	ck_assert_ptr_eq(wl_shm_buffer_get_data(s.picture.served), s.data);
+	/* There is no room for this, and no harm in asking. */
+	wl_shm_pool_resize(s.memory.pool, INT32_MAX);
+	assert_error(&s.guest, "wl_shm_pool", WL_SHM_ERROR_INVALID_FD);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
 START_TEST(nothing_is_left_of_a_client)
 {
 	struct world world;
@@ -195,6 +220,7 @@ static TCase *pools(void)
 	tcase_add_test(tcase, buffer_outlives_the_pool_object);
 	tcase_add_test(tcase, what_was_read_stays_for_a_compositor_with_a_reference);
 	tcase_add_test(tcase, file_is_kept_when_the_client_has_closed_it);
+	tcase_add_test(tcase, pool_is_made_where_addresses_are_scarce);
 	tcase_add_test(tcase, nothing_is_left_of_a_client);
 	tcase_add_test(tcase, client_that_dies_before_its_commit_is_served_takes_nothing_along);
 	tcase_add_test(tcase, no_signal_handler_is_installed);
