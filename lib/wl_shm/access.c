@@ -57,9 +57,6 @@ static void spans_add(struct spans *spans, uint64_t offset, uint64_t length)
 static void add_rows(struct spans *spans, const struct wl_shm_buffer *buffer, struct rect rect)
 {
 	const struct buffer_layout *layout = &buffer->layout;
-	rect = rect_clip(rect, layout->width, layout->height);
-	if (rect_is_empty(rect))
-		return;
 	/* Some formats have colours for two pixels at a time. */
 	const uint64_t x1 = (uint64_t)(rect.x1 & ~1),
 		       x2 = (uint64_t)(rect.x2 < layout->width ? (rect.x2 + 1) & ~1 : rect.x2);
@@ -119,11 +116,18 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 					    (uint64_t)buffer->layout.offset, buffer->length) == 0;
 }
 
+static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
+{
+	if (!buffer->is_filled || buffer->stale.is_whole || !buffer->format)
+		return buffer->length;
+	return damage_area(&buffer->stale) * buffer->format->pixel_bytes;
+}
+
 /* While somebody reads, content stays as it is. */
 static void bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 {
 	if (buffer->n_accesses == 0 && !is_up_to_date(buffer) &&
-		client_may_spend(buffer->pool->client, buffer->length))
+		client_may_spend(buffer->pool->client, bytes_due(buffer)))
 		bring_up_to_date(buffer);
 }
 

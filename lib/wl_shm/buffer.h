@@ -23,7 +23,7 @@ struct wl_shm_buffer {
 	uint64_t length;	     /* bytes from the offset that its planes take */
 	unsigned references;	     /* the resource's, and wl_shm_buffer_ref() */
 
-	/* Written on the display's thread only. */
+	/* Written on the display's thread only. Damage lies inside the buffer. */
 	struct wl_list uses;  /* struct buffer_use.link: surfaces it is attached to */
 	struct surface *home; /* the surface that last showed it, if that knows its damage */
 	struct damage owed;   /* has changed on that surface since it showed this buffer */

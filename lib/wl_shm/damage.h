@@ -23,6 +23,9 @@ struct rect rect_of_size(int32_t x, int32_t y, int32_t width, int32_t height);
 struct rect rect_clip(struct rect rect, int32_t width, int32_t height);
 bool rect_is_empty(struct rect rect);
 
+/* Pixels, counting twice where rectangles overlap. Not of all of it. */
+uint64_t damage_area(const struct damage *damage);
+
 void damage_clear(struct damage *damage);
 bool damage_is_empty(const struct damage *damage);
 void damage_add(struct damage *damage, struct rect rect);

@@ -124,10 +124,13 @@ static void make_mapping_current(struct surface *surface, const struct wl_shm_bu
 static void collect_damage(const struct surface *surface, struct damage *changed)
 {
 	const struct surface_pending *pending = &surface->pending;
-	*changed = pending->in_buffer;
-	for (unsigned i = 0; i < pending->on_surface.n_rects; i++)
+	const struct mapping *mapping = &surface->mapping;
+	damage_clear(changed);
+	for (unsigned i = 0; i < pending->in_buffer.n_rects; i++)
 		damage_add(changed,
-			mapping_to_buffer(&surface->mapping, pending->on_surface.rects[i]));
+			rect_clip(pending->in_buffer.rects[i], mapping->width, mapping->height));
+	for (unsigned i = 0; i < pending->on_surface.n_rects; i++)
+		damage_add(changed, mapping_to_buffer(mapping, pending->on_surface.rects[i]));
 }
 
 /* What has changed in @buffer since its memory was last read for a commit. */

@@ -25,7 +25,8 @@ struct surface {
 	struct surface_pending pending;
 	struct mapping mapping;
 	struct buffer_use shown;
-	struct wl_shm_buffer *known[SURFACE_BUFFERS]; /* the last one first; their home is here */
+	/* The last one first. Their home is here, and all are of the size that mapping has. */
+	struct wl_shm_buffer *known[SURFACE_BUFFERS];
 };
 
 /* The record of a wl_surface, made when first asked for; NULL without memory. */

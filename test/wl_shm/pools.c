@@ -102,27 +102,20 @@ END_TEST
 START_TEST(file_is_kept_when_the_client_has_closed_it)
 {
 	struct stage s;
-	stage_start(&s);
-	memory_destroy(&s.memory); /* never read so far but for the pointer */
-	guest_leave(&s.guest);
-	world_stop(&s.world);
-
-	struct world world;
-	struct guest guest;
 	struct memory memory;
-	world_start(&world);
-	guest_join(&guest, &world);
-	memory_create(&memory, &guest, 2 * BYTES, 0);
-	struct picture second;
-	picture_create(&second, &guest, &memory, BYTES);
+	struct picture second; /* nobody has read of its memory so far */
+	stage_start(&s);
+	memory_create(&memory, &s.guest, 2 * BYTES, 0);
+	picture_create(&second, &s.guest, &memory, BYTES);
 	picture_fill(&second, OLD);
 	memory_destroy(&memory);
-	exchange(&guest);
+	exchange(&s.guest);
 	assert_all_pixels(second.served, OLD);
 	wl_buffer_destroy(second.buffer);
-	assert_no_error(&guest);
-	guest_leave(&guest);
-	world_stop(&world);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
 }
 END_TEST
 

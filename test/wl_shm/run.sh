@@ -71,6 +71,8 @@ expect_status 'no such program in PATH' 127 "$run" no-such-program
 expect_status 'no program' 126 "$run" /etc/passwd
 expect_status 'check' 0 "$run" --check
 expect_text 'check says what is there' 'memory can be guarded'
+expect_status 'check of a command' 0 "$run" --check "$compositor"
+expect_text 'which it names' "$compositor can be guarded"
 
 cp "$compositor" "$work/privileged"
 chmod u+s "$work/privileged"

@@ -30,35 +30,42 @@ static bool is_in(const char *directory, const char *file)
 static int own_directory(char directory[PATH_MAX])
 {
 	ssize_t length = readlink("/proc/self/exe", directory, PATH_MAX - 1);
-	if (length < 0)
-		return -errno;
+	if (length < 0) {
+		fprintf(stderr, PROGRAM ": cannot find itself: %s (is /proc mounted?)\n",
+			strerror(errno));
+		return -ENOENT;
+	}
 	directory[length] = '\0';
 	*strrchr(directory, '/') = '\0';
 	return 0;
 }
 
+static int check_name(const char *directory)
+{
+	if (!strpbrk(directory, ": "))
+		return 0;
+	fprintf(stderr,
+		PROGRAM ": the libraries must not lie in \"%s\": the loader takes no names with "
+			"spaces or colons\n",
+		directory);
+	return -ENOENT;
+}
+
 int check_libraries(char directory[PATH_MAX])
 {
 	char here[PATH_MAX], there[PATH_MAX + sizeof(FROM_BIN_TO_LIB)];
-	int err = own_directory(here);
-	if (err)
-		return err;
+	if (own_directory(here))
+		return -ENOENT;
 	const bool is_absolute = *FROM_BIN_TO_LIB == '/';
 	snprintf(there, sizeof(there), "%s/%s", is_absolute ? "" : here, FROM_BIN_TO_LIB);
-	if (is_in(here, LIBRARY))
+
+	if (is_in(here, LIBRARY)) {
 		strcpy(directory, here);
-	else if (!is_in(there, LIBRARY) || !realpath(there, directory)) {
+	} else if (!is_in(there, LIBRARY) || !realpath(there, directory)) {
 		fprintf(stderr, PROGRAM ": %s is neither in %s nor in %s\n", LIBRARY, here, there);
 		return -ENOENT;
 	}
-	if (strpbrk(directory, ": ")) { /* they end a name in LD_PRELOAD */
-		fprintf(stderr,
-			PROGRAM ": the libraries must not lie in \"%s\": the loader takes no "
-				"names with spaces or colons\n",
-			directory);
-		return -ENOENT;
-	}
-	return 0;
+	return check_name(directory);
 }
 
 /* ---- Machine ---- */

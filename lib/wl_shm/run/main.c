@@ -81,6 +81,8 @@ int main(int argc, char **argv)
 	if (check_libraries(directory) || check_machine(options.only_check))
 		return EXIT_CANNOT;
 	int exit_code = options.command ? check_command(options.command[0], path) : 0;
+	if (!exit_code && options.only_check && options.command)
+		printf("%s can be guarded\n", path);
 	if (exit_code || options.only_check)
 		return exit_code;
 	if (run_prepare(&options, directory))
