@@ -10,6 +10,7 @@
 
 #include "buffer.h"
 #include "log.h"
+#include "losses.h"
 #include "settings.h"
 #include "stats.h"
 
@@ -97,6 +98,7 @@ static void request_resize(struct wl_client *wl_client, struct wl_resource *reso
 		allow_huge_pages(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool); /* as in open_pool() */
 	if (err)
 		wl_resource_post_error(
 			resource, WL_SHM_ERROR_INVALID_FD, "failed resize: %s", strerror(-err));
@@ -165,6 +167,9 @@ static int open_pool(struct wl_shm_pool *pool, int fd)
 	pool->is_direct = mode == UFFD_GUARD_MODE_DIRECT;
 	allow_huge_pages(pool);
 	stats_add(&stats()->pools[mode], 1);
+	/* In mode EAGER what the file lacks is reported by now; but no buffer is there yet, and
+	 * until one is, the file may grow. */
+	losses_blame_now(pool);
 	return 0;
 }
 
