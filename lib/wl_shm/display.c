@@ -8,6 +8,7 @@
 #include "display.h"
 
 #include "global.h"
+#include "guard.h"
 #include "log.h"
 #include "losses.h"
 #include "requests.h"
@@ -90,19 +91,9 @@ static void log_of_guard(int level, const char *message, void *data)
 		shm_log("%s", message);
 }
 
-/* With EAGER where the library has it: then pools work even where userfaultfd is denied. */
 static int start_guard(struct shm_display *display)
 {
-	struct uffd_guard_options options = {
-		.size = sizeof(options),
-		.flags = UFFD_GUARD_ALLOW_EAGER,
-		.log = log_of_guard,
-	};
-	int err = uffd_guard_create(&options, &display->guard);
-	if (err == -EOPNOTSUPP) {
-		options.flags = 0;
-		err = uffd_guard_create(&options, &display->guard);
-	}
+	int err = guard_create(log_of_guard, &display->guard);
 	if (err)
 		shm_log("NO CLIENT CAN BE SHOWN: no guard can be made (%s). userfaultfd must be "
 			"allowed; `uffd-guard-run --check` says what is missing. To run without "

@@ -134,7 +134,7 @@ static int map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 	struct uffd_guard *guard = pool->client->display->guard;
 	const size_t length = (size_t)pool->size;
 	int err = uffd_guard_map(guard, fd, length, &options, &pool->region);
-	if (err == -EOPNOTSUPP) { /* a library that takes tmpfs and hugetlbfs only */
+	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
 		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE;
 		err = uffd_guard_map(guard, fd, length, &options, &pool->region);
 	}

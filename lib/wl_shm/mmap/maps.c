@@ -7,6 +7,7 @@
  */
 #include "maps.h"
 
+#include "../guard.h"
 #include "../log.h"
 #include "../stats.h"
 
@@ -14,7 +15,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uffd_guard.h>
 #include <unistd.h>
 
 struct map {
@@ -38,7 +38,7 @@ static size_t page_ceil(size_t length)
 
 static void make_guard(void)
 {
-	int err = uffd_guard_create(NULL, &guard);
+	int err = guard_create(NULL, &guard);
 	if (err)
 		shm_log("files that clients pass are mapped unguarded: %s", strerror(-err));
 }

@@ -6,6 +6,8 @@
  */
 #include "check.h"
 
+#include "../guard.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-#include <uffd_guard.h>
 #include <unistd.h>
 
 /* ---- Libraries ---- */
@@ -70,16 +71,6 @@ int check_libraries(char directory[PATH_MAX])
 
 /* ---- Machine ---- */
 
-static int create_guard(struct uffd_guard **guard)
-{
-	struct uffd_guard_options options = {
-		.size = sizeof(options),
-		.flags = UFFD_GUARD_ALLOW_EAGER,
-	};
-	int err = uffd_guard_create(&options, guard);
-	return err == -EOPNOTSUPP ? uffd_guard_create(NULL, guard) : err;
-}
-
 static void explain(int err)
 {
 	fprintf(stderr, PROGRAM ": memory cannot be guarded here: %s\n", strerror(-err));
@@ -120,7 +111,7 @@ static void describe(const struct uffd_guard *guard)
 int check_machine(bool is_verbose)
 {
 	struct uffd_guard *guard;
-	int err = create_guard(&guard);
+	int err = guard_create(NULL, &guard);
 	if (err) {
 		explain(err);
 		return err;

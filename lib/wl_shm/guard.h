@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+typedef void guard_log_fn(int level, const char *message, void *data);
+
+/* A guard that works wherever one can; @log may be NULL. 0 or a negative errno. */
+int guard_create(guard_log_fn *log, struct uffd_guard **guard);
