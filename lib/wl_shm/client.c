@@ -66,16 +66,16 @@ struct shm_client *client_of(struct wl_client *wl_client)
 #define ALLOWANCE_BYTES	 (UINT64_C(32) << 20)
 #define ALLOWANCE_PERIOD 16 /* milliseconds */
 
-static int64_t period_now(void)
+static int64_t milliseconds_now(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000) / ALLOWANCE_PERIOD;
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 bool client_may_spend(struct shm_client *client, uint64_t bytes)
 {
-	const int64_t period = period_now();
+	const int64_t period = milliseconds_now() / ALLOWANCE_PERIOD;
 	pthread_mutex_lock(&client->allowance_lock);
 	if (client->allowance_period != period) {
 		client->allowance_period = period;
@@ -93,6 +93,21 @@ bool client_may_spend(struct shm_client *client, uint64_t bytes)
 }
 
 /* ---- Offences ---- */
+
+/* The library waits a tenth of a second for a file that can block: so a client can stop the
+ * compositor for some hundredths of the time, and no longer. */
+#define TIMEOUTS_FORGIVEN 5
+#define TIMEOUTS_PERIOD	  10000 /* milliseconds */
+
+bool client_is_too_slow(struct shm_client *client)
+{
+	const int64_t now = milliseconds_now();
+	if (client->n_timeouts == 0 || now - client->timeouts_since > TIMEOUTS_PERIOD) {
+		client->timeouts_since = now;
+		client->n_timeouts = 0;
+	}
+	return ++client->n_timeouts > TIMEOUTS_FORGIVEN;
+}
 
 static void on_farewell(void *data)
 {

@@ -17,6 +17,9 @@ struct shm_client {
 	struct wl_event_source *farewell; /* it is about to be disconnected */
 	struct stats_client *stats;	  /* NULL: has lost nothing yet */
 
+	unsigned n_timeouts; /* of its files, since: */
+	int64_t timeouts_since;
+
 	pthread_mutex_t allowance_lock;
 	uint64_t allowance_spent; /* bytes, in the period */
 	int64_t allowance_period;
@@ -30,6 +33,9 @@ void client_unref(struct shm_client *client);
 /* Whether so many bytes may be brought up to date now, of which nobody has said yet that they are
  * going to be read. */
 bool client_may_spend(struct shm_client *client, uint64_t bytes);
+
+/* Its file has not answered in time once more. Whether that was once too often. */
+bool client_is_too_slow(struct shm_client *client);
 
 /* Disconnect it from the event loop, after what was posted to it has been sent. */
 void client_disconnect_soon(struct shm_client *client);

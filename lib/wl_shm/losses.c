@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "log.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static uint64_t page_ceil(uint64_t offset)
@@ -41,16 +42,43 @@ static struct wl_shm_buffer *find_buffer(
 	return NULL; /* destroyed: what becomes of its memory is the client's business */
 }
 
-static void blame(const struct wl_shm_pool *pool, const struct uffd_guard_event *event)
+static void offend(const struct wl_shm_pool *pool, const struct wl_shm_buffer *buffer,
+	const struct uffd_guard_event *event, const char *reason)
+{
+	client_count_loss(pool->client, event->length);
+	wl_resource_post_error(buffer->resource, WL_SHM_ERROR_INVALID_FD,
+		"error accessing SHM buffer: %s", reason);
+	client_disconnect_soon(pool->client);
+}
+
+static void make_stale(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+{
+	struct wl_shm_buffer *buffer;
+	pthread_mutex_lock(&pool->lock);
+	wl_list_for_each(buffer, &pool->buffers, link)
+	{
+		if (overlaps(buffer, start, end))
+			damage_add_all(&buffer->stale);
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void blame(struct wl_shm_pool *pool, const struct uffd_guard_event *event)
 {
 	const uint64_t end = event->offset + event->length, start = page_ceil(event->offset);
-	const struct wl_shm_buffer *buffer = start < end ? find_buffer(pool, start, end) : NULL;
+	struct wl_shm_buffer *buffer = start < end ? find_buffer(pool, start, end) : NULL;
 	if (!buffer || !pool->client->wl_client)
 		return;
-	client_count_loss(pool->client, end - start);
-	wl_resource_post_error(
-		buffer->resource, WL_SHM_ERROR_INVALID_FD, "error accessing SHM buffer");
-	client_disconnect_soon(pool->client);
+	if (event->reasons & UFFD_GUARD_LOST_TRUNCATED)
+		offend(pool, buffer, event, "its file ends before");
+	else if (event->reasons & UFFD_GUARD_LOST_IO_ERROR)
+		offend(pool, buffer, event, strerror(-event->error));
+	/* A disk may be slow once, and the next access tries again. Who lets the compositor wait
+	 * all the time, has to go. */
+	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && client_is_too_slow(pool->client))
+		offend(pool, buffer, event, "its file does not answer");
+	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)
+		make_stale(pool, start, end);
 }
 
 static void on_event(const struct uffd_guard_event *event, void *data)
@@ -61,8 +89,7 @@ static void on_event(const struct uffd_guard_event *event, void *data)
 			"the compositor when you can");
 	if (event->reasons & UFFD_GUARD_LOST_NO_MEMORY)
 		shm_log("no memory for a client's picture: parts of it are black");
-	if (event->reasons & ~(UFFD_GUARD_LOST_HANDLER | UFFD_GUARD_LOST_NO_MEMORY))
-		blame(event->user_data, event);
+	blame(event->user_data, event);
 }
 
 static void deliver(struct shm_display *display)

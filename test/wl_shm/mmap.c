@@ -161,10 +161,10 @@ END_TEST
 
 START_TEST(file_that_no_guard_takes_is_mapped_as_ever)
 {
-	int fd = open("/proc/self/exe", O_RDONLY);
+	int fd = open("/dev/zero", O_RDONLY);
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	const volatile char *map = map_read_only(sent_over_socket(fd), 1, MAP_PRIVATE);
-	ck_assert_int_eq(map[1], 'E');
+	ck_assert_int_eq(map[1], 0);
 	unmap(map, page);
 }
 END_TEST

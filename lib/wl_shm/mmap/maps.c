@@ -11,11 +11,14 @@
 #include "../log.h"
 #include "../stats.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MOST_POPULATED ((size_t)4 << 20)
 
 struct map {
 	struct map *next;
@@ -56,13 +59,17 @@ static void enlist(struct map *map)
 /* A page of zeros more: parsers look for the end of a string, and it may be missing. */
 static int map_region(struct map *map, int fd, size_t length, off_t offset)
 {
-	const struct uffd_guard_map_options options = {
+	struct uffd_guard_map_options options = {
 		.size = sizeof(options),
-		.flags = UFFD_GUARD_MAP_DIRECT,
+		.flags = UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_ANY_FILE,
 		.offset = (uint64_t)offset,
 		.reserve = page_ceil(length) + page_ceil(1),
 	};
 	int err = uffd_guard_map(guard, fd, length, &options, &map->region);
+	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
+		options.flags = UFFD_GUARD_MAP_DIRECT;
+		err = uffd_guard_map(guard, fd, length, &options, &map->region);
+	}
 	if (err)
 		return err;
 	map->start = (uintptr_t)uffd_guard_region_data(map->region);
@@ -81,8 +88,9 @@ void *maps_create(int fd, size_t length, off_t offset)
 		free(map);
 		return NULL;
 	}
-	/* What is handed to a system call must be there. */
-	uffd_guard_populate(map->region, 0, length);
+	/* What is handed to a system call must be there. That is not worth reading a large file. */
+	if (length <= MOST_POPULATED)
+		uffd_guard_populate(map->region, 0, length);
 	enlist(map);
 	stats_add(&stats()->files_mapped, 1);
 	return (void *)map->start;
