@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* One input from its first record to its last, and that nothing is left of it afterwards. */
+#include "world.h"
+
+#include "trace.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static operation_fn *const operations[N_OPS] = {
+	[OP_FILE] = op_file,
+	[OP_MAP] = op_map,
+	[OP_UNMAP] = op_unmap,
+	[OP_RESIZE] = op_resize,
+	[OP_READ] = op_read,
+	[OP_STORE] = op_store,
+	[OP_SYSCALL] = op_syscall,
+	[OP_REFRESH] = op_refresh,
+	[OP_REFRESH_SPANS] = op_refresh_spans,
+	[OP_POPULATE] = op_populate,
+	[OP_DISCARD] = op_discard,
+	[OP_COPY] = op_copy,
+	[OP_WRITE_BACK] = op_write_back,
+	[OP_TAKE_LOSSES] = op_take_losses,
+	[OP_DISPATCH] = op_dispatch,
+	[OP_CLIENT_WRITE] = op_client_write,
+	[OP_CLIENT_TRUNCATE] = op_client_truncate,
+	[OP_CLIENT_PUNCH] = op_client_punch,
+	[OP_CLIENT_ALLOCATE] = op_client_allocate,
+	[OP_CLIENT_SEAL] = op_client_seal,
+	[OP_CLIENT_CLOSE] = op_client_close,
+	[OP_STRAY] = op_stray,
+	[OP_BAD_CALL] = op_bad_call,
+};
+
+/* ---- What is left ---- */
+
+static size_t count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t n = 0;
+	while (directory && readdir(directory))
+		n++;
+	if (directory)
+		closedir(directory);
+	return n;
+}
+
+/* The lowest number that is free: a descriptor that leaks mostly shows here, and this is cheap. */
+static int lowest_free(void)
+{
+	int fd = dup(STDERR_FILENO);
+	close(fd);
+	return fd;
+}
+
+/* Regions are private memory, files are mapped only for a moment. */
+static void check_no_file_is_mapped(void)
+{
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "re");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (strstr(line, "/memfd:fuzzed"))
+			fail("a file is still mapped: %s", line);
+	}
+	if (maps)
+		fclose(maps);
+}
+
+/* ---- An input ---- */
+
+static void check_files(const struct world *world)
+{
+	for (size_t i = 0; i < world->n_files; i++)
+		file_check(world->files[i]);
+}
+
+static void do_records(struct world *world, const uint8_t *data, size_t n_records)
+{
+	for (size_t i = 0; i < n_records; i++) {
+		const struct record record = record_read(data + i * RECORD_SIZE);
+		if (record.op >= N_OPS || !operations[record.op])
+			continue;
+		operations[record.op](world, &record);
+		check_files(world);
+	}
+}
+
+/* All that nobody has looked at. */
+static void look_at_everything(struct world *world)
+{
+	trace("at last, look at everything");
+	for (size_t i = 0; i < N_SLOTS; i++) {
+		struct view *view = world->views[i];
+		if (!view)
+			continue;
+		view_look_at_all(view);
+		losses_check_taken(view, uffd_guard_region_take_losses(view->region));
+	}
+	world_dispatch(world, JUST_NOTE);
+	check_files(world);
+}
+
+static void check_guard_is_empty(const struct fuzzed_guard *guard)
+{
+	const struct uffd_guard_stats stats = stats_of(guard);
+	if (stats.regions || stats.bytes_resident)
+		fail("all is unmapped, but %llu regions and %llu bytes are counted",
+			(unsigned long long)stats.regions,
+			(unsigned long long)stats.bytes_resident);
+}
+
+static void unmap_everything(struct world *world)
+{
+	for (uint8_t slot = 0; slot < N_SLOTS; slot++)
+		world_unmap(world, slot);
+	world_dispatch(world, JUST_NOTE); /* no region is there that an event might be of */
+	for (size_t i = 0; i < world->n_guards; i++)
+		check_guard_is_empty(&world->guards[i]);
+	for (size_t i = 0; i < world->n_files; i++)
+		file_destroy(world->files[i]);
+}
+
+static struct record guard_record(const uint8_t *data, size_t size)
+{
+	struct record record = { .op = OP_GUARD };
+	if (size >= RECORD_SIZE && data[0] == OP_GUARD)
+		record = record_read(data);
+	return record;
+}
+
+static bool acquire_guards(struct world *world, const struct record *record)
+{
+	struct fuzzed_guard *guards = world->guards;
+	guards[0].guard = guards_acquire(record, &guards[0].has_budget);
+	if (!guards[0].guard)
+		return false;
+	guards[1].guard = guards_acquire_other(guards[0].guard);
+	world->n_guards = guards[1].guard ? 2 : 1;
+	for (size_t i = 0; i < world->n_guards; i++)
+		guards[i].losses_dispatched = stats_of(&guards[i]).losses;
+	trace("guard: flags %#x, budget %d", record->a, guards[0].has_budget);
+	return true;
+}
+
+static void release_guards(const struct world *world)
+{
+	for (size_t i = 0; i < world->n_guards; i++)
+		guards_release(world->guards[i].guard);
+}
+
+#define THOROUGHLY_EVERY 256
+
+bool run(const uint8_t *data, size_t size, bool is_shown)
+{
+	static unsigned n_inputs;
+	const bool is_thorough = is_shown || ++n_inputs % THOROUGHLY_EVERY == 0;
+	const size_t n_records = least(size / RECORD_SIZE, MAX_RECORDS);
+	const struct record guard = guard_record(data, size);
+	struct world world = { .n_files = 0 };
+	arena_reset();
+	moment_reset();
+	trace_reset(is_shown);
+	if (!acquire_guards(&world, &guard))
+		return false;
+	const int free_before = lowest_free();
+	const size_t n_before = is_thorough ? count_descriptors() : 0;
+
+	do_records(&world, data, n_records);
+	look_at_everything(&world);
+	unmap_everything(&world);
+	if (lowest_free() != free_before || (is_thorough && count_descriptors() != n_before))
+		fail("a descriptor leaks");
+	if (is_thorough)
+		check_no_file_is_mapped();
+	release_guards(&world);
+	if (is_thorough)
+		guards_destroy_all();
+	return true;
+}

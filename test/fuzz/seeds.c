@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes the seeds of the corpus: sequences that are worth beginning with, each a file named after
+ * what happens in it. Run it again after a new operation, and keep what was found besides.
+ *
+ * The codes of record.c: places and lengths are {.a = page, .b = tail, .c = length}.
+ */
+#include "record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Tails of tail_of_code(), lengths of record_extent(). */
+enum {
+	AT_0,
+	AT_1,
+	AT_2,
+	AT_7,
+	AT_8,
+	AT_63,
+	AT_64,
+	AT_100,
+	AT_511,
+	AT_512,
+	AT_1000,
+	AT_2047,
+	AT_2048,
+	AT_4000,
+	AT_4094,
+	AT_4095
+};
+enum {
+	BYTES_0,
+	BYTES_1,
+	BYTES_2,
+	BYTES_8,
+	BYTES_64,
+	BYTES_100,
+	BYTES_511,
+	BYTES_512,
+	BYTES_1000,
+	BYTES_4000,
+	BYTES_4095,
+	BYTES_4096,
+	BYTES_4097,
+	BYTES_5000,
+	PAGES_2,
+	PAGES_2_AND_1,
+	PAGES_3,
+	PAGES_3_AND_1,
+	PAGES_8,
+	PAGES_16,
+	PAGES_32,
+	PAGES_128,
+	PAGES_512,
+	TO_END_OF_PAGE,
+	TO_NEXT_PAGE,
+	TO_LAST_BUT_ONE,
+	TO_END,
+	ALL = 31
+};
+
+/* Codes of pages_of_code() from 48 on. */
+enum { PAGES_CODE_48 = 48, PAGES_CODE_513 = 61, PAGES_CODE_600 = 63 };
+
+enum { MEMFD, SEALABLE, SHM, DISK };
+enum { DATA, HOLE, EVERY_OTHER, ZEROS };
+enum { WRITE = 1, DIRECT = 2, SEAL = 4, ANY_FILE = 8, FIXED = 16, POPULATE = 32 };
+enum { USER_FAULTS_ONLY = 2, NO_IO_URING = 8 };
+enum { SHRINK, GROW, SEAL_WRITE, FUTURE_WRITE, SEAL_SEAL };
+enum { WORD = 1, FORWARD, BACKWARD, LAST_BYTE, AT_ONCE, EVERY_BYTE, EVERY_OTHER_PAGE };
+enum { WITH_ZEROS = 7 };
+
+/* clang-format off */
+#define FILE_OF(pages, tail, kind, fill)  { OP_FILE, 0, pages, tail, kind, fill }
+#define MAP_OF(flags, pages, tail)        { OP_MAP, 0, flags, pages, tail }
+#define READ_ALL                          { OP_READ, 0, 0, 0, ALL, FORWARD }
+#define READ_BYTE(page)                   { OP_READ, 0, page, 0, BYTES_1 }
+#define REFRESH_ALL                       { OP_REFRESH, 0, 0, 0, ALL }
+#define REFRESH(page, tail, length)       { OP_REFRESH, 0, page, tail, length }
+#define TRUNCATE(pages, tail)             { OP_CLIENT_TRUNCATE, 0, pages, tail }
+#define CLIENT_WRITES(page, tail, length) { OP_CLIENT_WRITE, 0, page, tail, length }
+#define STORE(page, tail, length)         { OP_STORE, 0, page, tail, length }
+#define WRITE_BACK_ALL                    { OP_WRITE_BACK, 0, 0, 0, ALL }
+#define TAKE                              { OP_TAKE_LOSSES }
+#define DISPATCH                          { OP_DISPATCH }
+#define POLL_GUARD                        { OP_GUARD, 0, NO_IO_URING }
+#define USER_GUARD                        { OP_GUARD, 0, USER_FAULTS_ONLY }
+/* clang-format on */
+
+#define MOST 16
+
+static const struct seed {
+	const char *name;
+	struct record records[MOST];
+} seeds[] = {
+	{ "snapshot-stays-until-refreshed",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0), READ_BYTE(0),
+			CLIENT_WRITES(0, 0, ALL), READ_ALL, REFRESH_ALL, READ_ALL } },
+	{ "snapshot-stays-poll", { POLL_GUARD, FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0),
+					 READ_ALL, CLIENT_WRITES(1, AT_100, PAGES_2), READ_ALL,
+					 { OP_REFRESH, 0, 1, AT_100, BYTES_5000 }, READ_ALL } },
+	{ "cut-in-the-middle-of-a-page",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0), READ_BYTE(0), TRUNCATE(1, AT_1000),
+			READ_BYTE(1), TAKE, DISPATCH, READ_ALL, DISPATCH } },
+	{ "cut-and-regrown", { FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0), READ_ALL,
+				     TRUNCATE(0, AT_1), REFRESH_ALL, TAKE, TRUNCATE(4, 0),
+				     CLIENT_WRITES(0, 0, ALL), REFRESH_ALL, READ_ALL, DISPATCH } },
+	{ "region-longer-than-its-file",
+		{ FILE_OF(1, AT_100, MEMFD, DATA), MAP_OF(0, 40, AT_7), READ_BYTE(3), TAKE,
+			DISPATCH, READ_BYTE(30), READ_ALL, TAKE, DISPATCH } },
+	{ "refresh-behind-the-end-in-the-last-page",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(0, 1, AT_1000), READ_ALL, TRUNCATE(1, AT_100),
+			{ OP_REFRESH, 0, 1, AT_63, TO_END }, READ_ALL, TAKE, DISPATCH } },
+	{ "hole-is-no-loss",
+		{ FILE_OF(8, AT_7, MEMFD, EVERY_OTHER), MAP_OF(0, 8, AT_7), READ_ALL, TAKE,
+			DISPATCH, { OP_CLIENT_PUNCH, 0, 2, AT_100, PAGES_3 }, REFRESH_ALL, READ_ALL,
+			CLIENT_WRITES(1, 0, PAGES_2), REFRESH_ALL, READ_ALL } },
+	{ "stores-stay-beside-a-refresh",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(WRITE, 2, 0), STORE(0, AT_100, BYTES_64),
+			STORE(0, AT_1000, BYTES_4000), CLIENT_WRITES(0, 0, ALL),
+			{ OP_REFRESH, 0, 0, AT_511, BYTES_1000 }, READ_ALL } },
+	{ "stores-in-a-hole",
+		{ FILE_OF(4, 0, MEMFD, HOLE), MAP_OF(WRITE, 4, 0), READ_ALL, STORE(1, 0, BYTES_64),
+			WRITE_BACK_ALL, STORE(2, AT_4094, BYTES_8), REFRESH_ALL, READ_ALL } },
+	{ "write-back-into-a-file-that-was-cut",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(WRITE, 4, 0), STORE(0, 0, ALL),
+			TRUNCATE(2, AT_63), WRITE_BACK_ALL, READ_ALL } },
+	{ "write-back-of-what-nobody-touched",
+		{ FILE_OF(8, 0, MEMFD, DATA), MAP_OF(WRITE, 8, 0), STORE(0, AT_8, BYTES_8),
+			CLIENT_WRITES(3, 0, PAGES_2), WRITE_BACK_ALL, REFRESH_ALL, READ_ALL } },
+	{ "write-back-of-an-odd-range",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(WRITE, 3, AT_100), STORE(0, 0, ALL),
+			{ OP_WRITE_BACK, 0, 0, AT_511, BYTES_5000 },
+			{ OP_WRITE_BACK, 0, 3, AT_2, TO_END } } },
+	{ "write-back-refused",
+		{ FILE_OF(2, 0, SEALABLE, DATA), MAP_OF(WRITE, 2, 0), STORE(0, 0, BYTES_64),
+			{ OP_CLIENT_SEAL, 0, FUTURE_WRITE }, WRITE_BACK_ALL,
+			{ OP_MAP, 1, WRITE, 2, 0, 0, 0, 2 }, { OP_WRITE_BACK, 1, 0, 0, ALL },
+			{ OP_MAP, 2, 0, 2 }, { OP_WRITE_BACK, 2, 0, 0, ALL } } },
+	{ "discard-in-part",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(WRITE, 3, AT_1000), STORE(0, 0, ALL),
+			CLIENT_WRITES(0, 0, ALL), { OP_DISCARD, 0, 0, AT_2048, PAGES_2 }, READ_ALL,
+			{ OP_DISCARD, 0, 3, AT_100, TO_END }, READ_ALL } },
+	{ "resize-within-a-page",
+		{ FILE_OF(4, 0, MEMFD, DATA), { OP_MAP, 0, 0, 1, AT_1000, 0, 4 }, READ_ALL,
+			CLIENT_WRITES(0, 0, ALL), { OP_RESIZE, 0, 1, AT_2048 }, READ_ALL,
+			{ OP_RESIZE, 0, 0, AT_511 }, READ_ALL, { OP_STRAY, 0, 0, AT_512 },
+			{ OP_RESIZE, 0, 4, 0 }, READ_ALL, TAKE, DISPATCH } },
+	{ "resize-beyond-the-file",
+		{ FILE_OF(1, AT_1000, MEMFD, DATA), { OP_MAP, 0, 0, 1, AT_100, 0, 5 }, READ_ALL,
+			{ OP_STRAY, 0, 3, 0 }, { OP_RESIZE, 0, 6, AT_8 }, TAKE, READ_ALL, TAKE,
+			{ OP_RESIZE, 0, 0, AT_1 }, DISPATCH } },
+	{ "populated-then-cut",
+		{ USER_GUARD, FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0),
+			{ OP_SYSCALL, 0, 0, 0, ALL }, { OP_POPULATE, 0, 1, AT_100, BYTES_5000 },
+			{ OP_SYSCALL, 0, 1, 0, PAGES_2 }, TRUNCATE(0, AT_64), READ_ALL, TAKE,
+			{ OP_POPULATE, 0, 0, 0, ALL }, { OP_SYSCALL, 0, 0, 0, ALL } } },
+	{ "populated-at-birth",
+		{ FILE_OF(2, AT_100, MEMFD, DATA), MAP_OF(POPULATE, 4, AT_7),
+			CLIENT_WRITES(0, 0, ALL), TAKE, READ_ALL, REFRESH_ALL, DISPATCH } },
+	{ "direct-is-live",
+		{ FILE_OF(4, 0, SEALABLE, DATA), { OP_CLIENT_SEAL, 0, SHRINK },
+			MAP_OF(DIRECT, 4, 0), READ_ALL, CLIENT_WRITES(0, 0, ALL), READ_ALL,
+			STORE(1, AT_64, BYTES_64), CLIENT_WRITES(1, 0, PAGES_2), READ_ALL,
+			{ OP_DISCARD, 0, 1, 0, PAGES_2 }, READ_ALL } },
+	{ "direct-and-a-tail",
+		{ FILE_OF(2, AT_1000, SEALABLE, DATA),
+			{ OP_MAP, 0, WRITE | DIRECT | SEAL, 2, AT_1000, 0, 5 }, READ_ALL,
+			STORE(0, AT_64, PAGES_2), { OP_RESIZE, 0, 5, AT_7 }, READ_ALL,
+			TRUNCATE(4, 0), CLIENT_WRITES(2, 0, PAGES_2), READ_ALL, REFRESH_ALL,
+			READ_ALL, { OP_RESIZE, 0, 1, AT_8 }, { OP_RESIZE, 0, 4, 0 }, READ_ALL,
+			WRITE_BACK_ALL } },
+	{ "direct-or-not", { FILE_OF(2, 0, SEALABLE, DATA), { OP_CLIENT_SEAL, 0, SEAL_SEAL },
+				   MAP_OF(DIRECT | SEAL, 2, 0), FILE_OF(2, 0, SEALABLE, HOLE),
+				   { OP_CLIENT_SEAL, 0, FUTURE_WRITE },
+				   { OP_MAP, 1, WRITE | DIRECT | SEAL, 2, 0 },
+				   { OP_STORE, 1, 0, 0, ALL }, READ_ALL } },
+	{ "two-regions-of-one-file",
+		{ FILE_OF(4, 0, SEALABLE, DATA), MAP_OF(WRITE, 4, 0),
+			{ OP_MAP, 1, WRITE | DIRECT | SEAL, 3, 0, 3 << 2 },
+			{ OP_MAP, 2, 0, 4, 0, 0 }, STORE(1, 0, PAGES_2), WRITE_BACK_ALL,
+			{ OP_STORE, 1, 0, AT_7, BYTES_5000 }, { OP_READ, 2, 0, 0, ALL, BACKWARD },
+			{ OP_REFRESH, 2, 0, 0, ALL } } },
+	{ "spans-of-all-kinds",
+		{ FILE_OF(9, AT_63, MEMFD, EVERY_OTHER), MAP_OF(0, 9, AT_63), READ_ALL,
+			CLIENT_WRITES(0, 0, ALL),
+			{ OP_REFRESH_SPANS, 0, 0, AT_100, BYTES_64, 6, 3 | 8 },
+			TRUNCATE(5, AT_2047), { OP_REFRESH_SPANS, 0, 0, AT_1, BYTES_1000, 7, 6 },
+			READ_ALL, TAKE, { OP_DISPATCH, 0, 2 }, DISPATCH } },
+	{ "read-past-the-region",
+		{ FILE_OF(3, AT_511, MEMFD, DATA), MAP_OF(0, 8, AT_7),
+			{ OP_COPY, 0, 1, AT_7, PAGES_8 }, TAKE, { OP_COPY, 0, 3, AT_1000, TO_END },
+			DISPATCH, { OP_COPY, 0, 0, 0, ALL }, DISPATCH } },
+	{ "unmapped-while-told",
+		{ FILE_OF(0, AT_7, MEMFD, DATA), MAP_OF(0, 4, 0), { OP_MAP, 1, 0, 4 }, READ_ALL,
+			{ OP_READ, 1, 0, 0, ALL, BACKWARD }, { OP_DISPATCH, 0, 1 }, DISPATCH } },
+	{ "told-within", { FILE_OF(0, AT_7, MEMFD, DATA), MAP_OF(0, 4, 0), READ_ALL,
+				 { OP_DISPATCH, 0, 3 }, { OP_UNMAP, 0 }, DISPATCH } },
+	{ "client-closes",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(0, 2, 0), { OP_CLIENT_CLOSE, 0 },
+			{ OP_FILE, 1, 3, AT_8, MEMFD, DATA }, { OP_MAP, 1, 0, 3, AT_8, 1 },
+			READ_ALL, { OP_READ, 1, 0, 0, ALL } } },
+	{ "huge-pages-and-reading-ahead",
+		{ FILE_OF(PAGES_CODE_600, AT_7, MEMFD, DATA), MAP_OF(0, PAGES_CODE_600, AT_7),
+			READ_ALL, CLIENT_WRITES(5, AT_7, PAGES_128), REFRESH_ALL, READ_ALL,
+			TRUNCATE(PAGES_CODE_513, AT_1), REFRESH_ALL, TAKE } },
+	{ "huge-pages-populated",
+		{ FILE_OF(PAGES_CODE_600, AT_7, MEMFD, DATA), MAP_OF(0, PAGES_CODE_600, AT_7),
+			{ OP_POPULATE, 0, 0, 0, ALL }, CLIENT_WRITES(5, AT_7, PAGES_128), READ_ALL,
+			{ OP_DISCARD, 0, 0, 0, ALL }, { OP_POPULATE, 0, 0, 0, ALL },
+			TRUNCATE(PAGES_CODE_513, AT_1), REFRESH_ALL, READ_ALL, TAKE } },
+	{ "hole-in-a-huge-page",
+		{ POLL_GUARD, FILE_OF(PAGES_CODE_513, 0, MEMFD, DATA), MAP_OF(0, PAGES_CODE_513, 0),
+			{ OP_CLIENT_PUNCH, 0, 20, AT_7, PAGES_32 }, { OP_POPULATE, 0, 0, 0, ALL },
+			CLIENT_WRITES(24, 0, PAGES_8), REFRESH_ALL, READ_ALL } },
+	{ "file-on-disk",
+		{ FILE_OF(3, AT_100, DISK, DATA), MAP_OF(ANY_FILE, 4, 0), READ_ALL,
+			CLIENT_WRITES(0, 0, ALL), REFRESH_ALL, READ_ALL, TAKE, MAP_OF(0, 4, 0) } },
+	{ "budgets",
+		{ { OP_GUARD, 0, 0, 5 }, FILE_OF(12, 0, MEMFD, DATA),
+			{ OP_MAP, 0, WRITE, 12, 0, 0, 5 << 3 }, READ_ALL, STORE(0, 0, PAGES_2),
+			CLIENT_WRITES(0, 0, ALL), READ_ALL, { OP_READ, 0, 0, 0, ALL, BACKWARD },
+			WRITE_BACK_ALL, { OP_POPULATE, 0, 0, 0, ALL }, REFRESH_ALL, READ_ALL } },
+	{ "eager", { { OP_GUARD, 0, 1 }, FILE_OF(4, AT_7, MEMFD, EVERY_OTHER), MAP_OF(0, 6, 0),
+			   READ_ALL, CLIENT_WRITES(0, 0, ALL), REFRESH_ALL, READ_ALL } },
+	{ "fixed-address",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(FIXED, 2, 0), { OP_MAP, 1, FIXED, 2 },
+			READ_ALL, { OP_UNMAP, 0 }, { OP_MAP, 1, FIXED | POPULATE, 2 }, READ_ALL } },
+	{ "ranges-outside",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(WRITE, 2, AT_100), STORE(0, 0, ALL),
+			CLIENT_WRITES(0, 0, ALL), { OP_BAD_CALL, 0, 0, 0, 0, 0, 0, 0 },
+			{ OP_BAD_CALL, 0, 0, 1, 1 }, { OP_BAD_CALL, 0, 0, 2, 2 },
+			{ OP_BAD_CALL, 0, 0, 3, 3 }, { OP_BAD_CALL, 0, 0, 4, 4 },
+			{ OP_BAD_CALL, 0, 0, 5, 5 }, { OP_BAD_CALL, 0, 0, 0, 6 },
+			{ OP_BAD_CALL, 0, 0, 3, 7 }, READ_ALL } },
+	{ "wrong-calls", { FILE_OF(2, 0, MEMFD, DATA), MAP_OF(0, 2, 0), { OP_BAD_CALL, .f = 1 },
+				 { OP_BAD_CALL, .f = 3 }, { OP_BAD_CALL, .f = 4 },
+				 { OP_BAD_CALL, .b = 1, .f = 5 }, { OP_BAD_CALL, .b = 3, .f = 6 },
+				 { OP_BAD_CALL, .b = 9, .f = 6 }, { OP_BAD_CALL, .f = 7 },
+				 { OP_BAD_CALL, .b = 7, .f = 8 }, { OP_BAD_CALL, .f = 9 },
+				 { OP_BAD_CALL, .b = 40, .f = 10 }, READ_ALL } },
+	{ "bad-buffer", { FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0),
+				{ OP_BAD_CALL, 0, 1, 0, PAGES_2, .f = 2 }, READ_ALL, TAKE } },
+};
+
+#define N_SEEDS (sizeof(seeds) / sizeof(seeds[0]))
+
+static size_t count_records(const struct seed *seed)
+{
+	static const struct record none;
+	size_t n = MOST;
+	while (n > 0 && memcmp(&seed->records[n - 1], &none, sizeof(none)) == 0)
+		n--;
+	return n;
+}
+
+static int write_seed(const char *directory, const struct seed *seed)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s", directory, seed->name);
+	FILE *file = fopen(path, "we");
+	if (!file) {
+		perror(path);
+		return -1;
+	}
+	const size_t n = count_records(seed), written = fwrite(seed->records, RECORD_SIZE, n, file);
+	if (fclose(file) != 0 || written != n) {
+		perror(path);
+		return -1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
+		return 2;
+	}
+	for (size_t i = 0; i < N_SEEDS; i++) {
+		if (write_seed(argv[1], &seeds[i]) < 0)
+			return 1;
+	}
+	printf("%zu seeds\n", N_SEEDS);
+	return 0;
+}
