@@ -61,7 +61,7 @@ enum {
 };
 
 /* Codes of pages_of_code() from 48 on. */
-enum { PAGES_CODE_48 = 48, PAGES_CODE_513 = 61, PAGES_CODE_600 = 63 };
+enum { PAGES_CODE_512 = 60, PAGES_CODE_513, PAGES_CODE_600 = 63 };
 
 enum { MEMFD, SEALABLE, SHM, DISK };
 enum { DATA, HOLE, EVERY_OTHER, ZEROS };
@@ -242,6 +242,26 @@ static const struct seed {
 				 { OP_BAD_CALL, .b = 40, .f = 10 }, READ_ALL } },
 	{ "bad-buffer", { FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0),
 				{ OP_BAD_CALL, 0, 1, 0, PAGES_2, .f = 2 }, READ_ALL, TAKE } },
+
+	/* What was found, once. */
+	{ "found-refresh-changes-the-rest-of-the-last-page",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(0, 1, AT_1000), READ_ALL,
+			CLIENT_WRITES(0, 0, ALL), TRUNCATE(1, AT_100), REFRESH(1, AT_63, TO_END),
+			READ_ALL, TAKE, DISPATCH } },
+	{ "found-bad-buffer-taken-for-the-end",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0),
+			{ OP_BAD_CALL, 0, 1, 0, BYTES_5000, .f = 2 }, READ_ALL, TAKE } },
+	{ "found-another-guards-zeros",
+		{ FILE_OF(PAGES_CODE_600, AT_7, MEMFD, DATA), MAP_OF(0, PAGES_CODE_600, AT_7),
+			READ_ALL, { OP_UNMAP }, { OP_MAP, 0, 0, PAGES_CODE_600, AT_7, .f = 4 },
+			READ_ALL, { OP_UNMAP }, MAP_OF(0, PAGES_CODE_600, AT_7), READ_ALL,
+			{ OP_UNMAP }, { OP_MAP, 0, 0, PAGES_CODE_600, AT_7, .f = 4 }, READ_ALL } },
+	{ "found-populate-leaves-pages-out",
+		{ USER_GUARD, FILE_OF(PAGES_CODE_600, AT_7, MEMFD, DATA),
+			MAP_OF(0, PAGES_CODE_600, AT_7), { OP_READ, 0, 0, 0, PAGES_512, FORWARD },
+			{ OP_DISCARD, 0, 0, 0, ALL }, { OP_POPULATE, 0, 0, 0, ALL },
+			{ OP_SYSCALL, 0, PAGES_CODE_512, 0, PAGES_32 }, CLIENT_WRITES(0, 0, ALL),
+			READ_ALL } },
 };
 
 #define N_SEEDS (sizeof(seeds) / sizeof(seeds[0]))
