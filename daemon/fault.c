@@ -18,23 +18,17 @@
 
 #include <stdbool.h>
 
-/* A page that is nobody's: its region is being unmapped under the reader's hands, or the kernel
- * would not let the mapping go. Zeros, so that the reader does not come back for ever. Inside
- * lookups: no region can appear there meanwhile. */
-static void answer_stray(struct uffd_guard *guard, uintptr_t address)
-{
-	size_t done;
-	if (install_zeros(guard, address, page_size(), &done))
-		uffd_wake(&guard->uffd, address, page_size());
-}
-
 static struct uffd_guard_region *find_region(struct uffd_guard *guard, uintptr_t address)
 {
 	struct range *range = range_table_find(&guard->ranges, address);
 	return range ? region_of_range(range) : NULL;
 }
 
-/* The region, entered; or NULL, and then whoever waits at the address has been answered. */
+/*
+ * The region, entered; or NULL: it is being unmapped under the reader's hands. Then who waits is
+ * woken, and nothing is filled: the address may be another guard's region by now, and the kernel
+ * does not mind whose userfaultfd it is that fills.
+ */
 static struct uffd_guard_region *enter_region(
 	struct uffd_guard *guard, uintptr_t address, uint32_t *ticket)
 {
@@ -43,7 +37,7 @@ static struct uffd_guard_region *enter_region(
 	if (region)
 		*ticket = epoch_enter(&region->fills);
 	else
-		answer_stray(guard, address);
+		uffd_wake(&guard->uffd, address, page_size());
 	epoch_leave(&guard->lookups, lookup);
 	return region;
 }

@@ -257,8 +257,8 @@ ssize_t uffd_guard_read(
 
 /**
  * Store the region's bytes back into the file: screen capture into a client's buffer. Never grows
- * the file. Pages never touched are what the file has, and are not written; nor are pages of zeros
- * where the file has a hole.
+ * the file. Pages that were not filled, by a touch or ahead of one, are not written; nor are pages
+ * of zeros where the file has a hole. So give the range that you have stored to.
  *
  * @offset, @length: bytes of the region
  * Returns the bytes from @offset that the file now has as the region does: fewer than @length where

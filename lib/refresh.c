@@ -61,7 +61,7 @@ static int replace_pages(struct uffd_guard_region *region, size_t first, size_t 
 	const size_t most = STAGING_SIZE / page_size();
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
 		n = min_u64(most, end - first);
-		err = region_drop_pages(region, first, n);
+		err = region_drop_pages_for_sure(region, first, n);
 		if (!err)
 			err = fill_all(region, staging, first, n);
 	}
@@ -92,17 +92,29 @@ static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint6
 	return err == -EFAULT ? replace_bytes(region, start, end) : err;
 }
 
+/* Where whole pages begin and end in a range; of the region's last page, what is behind the length
+ * counts as in it. Without any, both are a border within the range, or its end. */
+struct cut {
+	uint64_t first, last;
+};
+
+static struct cut cut_range(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const uint64_t first = page_ceil(start);
+	const uint64_t last =
+		end == atomic_load(&region->length) ? page_ceil(end) : page_floor(end);
+	const uint64_t border = min_u64(first, end);
+	return first < last ? (struct cut){ first, last } : (struct cut){ border, border };
+}
+
 /* The file has nothing for these bytes: whole pages give their memory back. */
 static int refresh_with_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	uint64_t first = min_u64(page_ceil(start), end);
-	uint64_t last = max_u64(
-		first, end == atomic_load(&region->length) ? page_ceil(end) : page_floor(end));
-
-	int err = zero_in_place(region, start, first);
-	if (!err && last > first)
-		err = replace_bytes(region, first, last);
-	return err ? err : zero_in_place(region, last, max_u64(last, end));
+	const struct cut cut = cut_range(region, start, end);
+	int err = zero_in_place(region, start, cut.first);
+	if (!err && cut.first < cut.last)
+		err = replace_bytes(region, cut.first, cut.last);
+	return err ? err : zero_in_place(region, cut.last, end);
 }
 
 /* Pages of a file with holes, when they have just become zeros: their memory is given back. */
@@ -169,15 +181,11 @@ static int refresh_part(struct uffd_guard_region *region, uint64_t start, uint64
  * for the rest of it is to stay. */
 static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	const size_t page = page_size();
-	const bool is_last = end == atomic_load(&region->length);
-	const uint64_t first = min_u64(page_ceil(start), end),
-		       last = max_u64(first, is_last ? page_ceil(end) : page_floor(end));
-
-	int err = refresh_part(region, start, first);
-	if (!err && first < last)
-		err = replace_pages(region, first / page, (last - first) / page);
-	return !err && last < end ? refresh_part(region, last, end) : err;
+	const struct cut cut = cut_range(region, start, end);
+	int err = refresh_part(region, start, cut.first);
+	if (!err && cut.first < cut.last)
+		err = replace_bytes(region, cut.first, cut.last);
+	return err ? err : refresh_part(region, cut.last, end);
 }
 
 static int refresh_filled(
@@ -333,25 +341,20 @@ static int discard_pages(struct uffd_guard_region *region, size_t first, size_t 
 	/* Of what is direct, only copies go that stores have made. */
 	const size_t n_direct = region_direct_end(region) / page_size();
 	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;
-	int err = first < split ? region_drop_pages(region, first, split - first) : 0;
+	int err = first < split ? region_drop_pages_for_sure(region, first, split - first) : 0;
 	return !err && split < end ? replace_pages(region, split, end - split) : err;
 }
 
 static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint64_t end)
 {
-	uint64_t length = atomic_load(&region->length);
-	end = min_u64(end, length);
+	end = min_u64(end, atomic_load(&region->length));
 	if (offset >= end)
 		return 0;
-	uint64_t first = min_u64(page_ceil(offset), end);
-	uint64_t last = max_u64(first, end == length ? page_ceil(end) : page_floor(end));
-
-	int err = refresh_range(region, offset, first - offset);
-	if (!err && last > first)
-		err = discard_pages(region, first / page_size(), last / page_size());
-	if (!err && end > last)
-		err = refresh_range(region, last, end - last);
-	return err;
+	const struct cut cut = cut_range(region, offset, end);
+	int err = refresh_range(region, offset, cut.first - offset);
+	if (!err && cut.first < cut.last)
+		err = discard_pages(region, cut.first / page_size(), cut.last / page_size());
+	return !err && cut.last < end ? refresh_range(region, cut.last, end - cut.last) : err;
 }
 
 int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)

@@ -133,6 +133,22 @@ int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_p
 		region_address(region, first * page_size()), n_pages * page_size());
 }
 
+/* A page that was filled between the two steps above is gone, but noted. Whoever populated pages
+ * relies on the notes. So again, until no fill has come in between; unless readers keep at it. */
+#define DROP_TRIES 4
+
+int region_drop_pages_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	int err = 0;
+	size_t n_absent = 0;
+	for (int i = 0; i < DROP_TRIES && n_absent < n_pages && !err; i++) {
+		err = region_drop_pages(region, first, n_pages);
+		epoch_synchronize(&region->fills);
+		n_absent = presence_count_absent(&region->presence, first, n_pages);
+	}
+	return err;
+}
+
 /* ---- map ---- */
 
 static int check_options(const struct uffd_guard_map_options *options, size_t length)
@@ -185,15 +201,17 @@ static int reserve_addresses(
 	return 0;
 }
 
-static void release_addresses(const struct range *range)
+static void release_addresses(const struct uffd_guard *guard, const struct range *range)
 {
 	void *address = (void *)range->start;
 	size_t size = range->end - range->start;
 
 	/* Neighbouring regions may be one mapping to the kernel, and at vm.max_map_count it splits
 	 * none. Then the addresses are lost, but the memory is not. */
-	if (munmap(address, size) < 0)
-		region_drop_memory(range->start, size);
+	if (munmap(address, size) == 0)
+		return;
+	uffd_unregister(&guard->uffd, range->start, size);
+	region_drop_memory(range->start, size);
 }
 
 static int register_memory(struct uffd_guard_region *region, uintptr_t start, size_t size)
@@ -354,7 +372,7 @@ err_presence:
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 err_range:
-	release_addresses(&region->range);
+	release_addresses(region->guard, &region->range);
 err_source:
 	close_source(region);
 	return err;
@@ -405,7 +423,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 		return;
 
 	delist(region);
-	release_addresses(&region->range);
+	release_addresses(region->guard, &region->range);
 	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
@@ -455,7 +473,7 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	uint64_t boundary = max_u64(page_ceil(shorter), region_direct_end(region)),
 		 end = page_ceil(longer);
 	if (end > boundary)
-		err = region_drop_pages(
+		err = region_drop_pages_for_sure(
 			region, boundary / page_size(), (end - boundary) / page_size());
 	if (!err && length > before && region->guard->is_eager && end > boundary)
 		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());

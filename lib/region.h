@@ -86,6 +86,8 @@ void region_report_failure(struct uffd_guard_region *region, uint64_t start, uin
 
 /* Take pages away; what they hold is gone, and a touch brings them back from the file. */
 int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
+/* The same for holders of region->lock, who may wait for fills. */
+int region_drop_pages_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages);
 
 /* Make memory that is mapped read as zero again, without keeping any for it. */
 int region_drop_memory(uintptr_t start, size_t length);

@@ -140,6 +140,13 @@ void source_seal(const struct source *source)
 		fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK);
 }
 
+/* 1: there is one. 0: the file has ended. */
+static int ask_for_byte(const struct source *source, uint64_t offset, char *buffer)
+{
+	ssize_t n = pread(source->fd, buffer, 1, (off_t)(source->offset + offset));
+	return n < 0 ? -errno : (int)n;
+}
+
 /*
  * A short read is asked again: it is the end of the file only if nothing more comes. Asked again
  * from the beginning of the page it stopped in, for a copy that starts at an odd byte would tear
@@ -159,8 +166,12 @@ int source_read(
 		const size_t before = *got;
 		if (n >= 0)
 			*got = from + (size_t)n;
-		if (n >= 0 && *got <= before)
-			return 0;
+		if (n >= 0 && *got <= before) {
+			/* The end, or a bad buffer from there on? */
+			const int err = ask_for_byte(source, offset + *got, (char *)buffer + *got);
+			if (err <= 0)
+				return err;
+		}
 		from = max_u64(page_floor(offset + *got), offset) - offset;
 	}
 	return 0;

@@ -333,6 +333,18 @@ START_TEST(discard_gives_memory_back_and_reads_afresh)
 }
 END_TEST
 
+START_TEST(discard_within_the_last_page_leaves_the_rest_of_it)
+{
+	START_OR_RETURN(.n_pages = 2, .length = (size_t)getpagesize() + 1000)
+	assert_bytes_are(&f, f.page, f.page + 1000, page_value(1));
+	file_write_page(f.fd, 1, 99);
+	assert_ok(uffd_guard_discard(f.region, f.page + 100, 900));
+	assert_bytes_are(&f, f.page, f.page + 100, page_value(1));
+	assert_bytes_are(&f, f.page + 100, f.page + 1000, 99);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(populate_fills_at_once_and_no_fault_follows)
 {
 	START_OR_RETURN(.n_pages = 700)
@@ -640,6 +652,8 @@ static TCase *refresh_case(void)
 	tcase_add_loop_test(tcase, spans_are_all_checked_before_any_is_done, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, ranges_outside_the_region_are_refused, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, discard_gives_memory_back_and_reads_afresh, 0, N_FILE_KINDS);
+	tcase_add_loop_test(
+		tcase, discard_within_the_last_page_leaves_the_rest_of_it, 0, FILE_HUGETLB);
 	tcase_add_loop_test(tcase, populate_fills_at_once_and_no_fault_follows, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, populate_reports_what_the_file_lacks, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, map_populate_fills_at_once, 0, N_FILE_KINDS);
