@@ -12,8 +12,9 @@
  * Stores that were not written back are spared. Pages of a region mapped with MAP_WRITE are
  * write-protected by the userfaultfd when they are filled, and the handler notes those that are
  * stored to (fault.c). Only the handler takes such pages, for then no store can come between the
- * look and the taking; and none while somebody changes these notes (budget_hold_off()). Pages of
- * zeros hold no memory and stay.
+ * look and the taking. And nobody else takes any while a region is refreshed or saved
+ * (budget_hold_off()): a page that is noted as gone, but is still there, would be passed over.
+ * Pages of zeros hold no memory and stay.
  */
 #include "budget.h"
 
@@ -114,6 +115,11 @@ static void evict_pages(struct uffd_guard_region *region, size_t first, size_t e
 	}
 }
 
+static uintptr_t this_thread(void)
+{
+	return (uintptr_t)pthread_self();
+}
+
 static bool has_stores(const struct uffd_guard_region *region, size_t first, size_t end)
 {
 	return presence_has_stored(&region->presence, first, end - first);
@@ -127,7 +133,8 @@ static void evict_from(
 	const size_t first = (address - region->range.start) / page_size();
 	const size_t end = min_u64(
 		first + (piece & ((1u << COUNT_BITS) - 1)), region_reserve(region) / page_size());
-	const bool is_mine = !region->is_spared && !atomic_load(&region->is_saving) &&
+	const uintptr_t evictor = atomic_load(&region->evictor);
+	const bool is_mine = !region->is_spared && (!evictor || evictor == this_thread()) &&
 			     (!region->is_tracked || is_handler);
 	if (is_mine)
 		evict_pages(region, first, end);
@@ -163,25 +170,25 @@ static void make_room(struct uffd_guard *guard, struct budget *budget,
 
 /* ---- What fills ask for ---- */
 
+bool budget_is_set(const struct uffd_guard_region *region)
+{
+	return region->budget.most || region->guard->budget.most;
+}
+
 void budget_hold_off(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
-	if (!region->is_tracked)
+	if (!budget_is_set(region))
 		return;
-	atomic_store(&region->is_saving, true);
+	atomic_store(&region->evictor, this_thread());
 	pthread_mutex_lock(&guard->lock);
-	epoch_synchronize(&guard->lookups); /* who has looked already has taken */
+	epoch_synchronize(&guard->lookups); /* who has begun to take pages has taken them */
 	pthread_mutex_unlock(&guard->lock);
 }
 
 void budget_go_on(struct uffd_guard_region *region)
 {
-	atomic_store(&region->is_saving, false);
-}
-
-bool budget_is_set(const struct uffd_guard_region *region)
-{
-	return region->budget.most || region->guard->budget.most;
+	atomic_store(&region->evictor, 0);
 }
 
 static size_t limit_by(const struct budget *budget, size_t most)

@@ -28,8 +28,8 @@ size_t budget_limit(const struct uffd_guard_region *region, size_t most);
  * could not bring them back) -ENOMEM. Any thread; the handler's alone may take pages that might be
  * stored to. */
 int budget_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_handler);
-/* From hold_off to go_on no page of the region is evicted: whoever changes what is known of stores.
- * Not nested: within region->lock. */
+/* From hold_off to go_on nobody but this thread evicts from the region. Not nested: within
+ * region->lock. */
 void budget_hold_off(struct uffd_guard_region *region);
 void budget_go_on(struct uffd_guard_region *region);
 

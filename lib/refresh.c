@@ -36,14 +36,12 @@ static int fill_all(
 
 /* ---- One range ---- */
 
-/* From now on these count as stored to, and are not protected any more. */
+/* From now on these count as stored to, and are not protected any more. Eviction is held off. */
 static void allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
-	budget_hold_off(region);
 	presence_mark_stored(&region->presence, first, n_pages);
 	uffd_protect(&region->guard->uffd, region_address(region, first * page_size()),
 		n_pages * page_size(), false);
-	budget_go_on(region);
 }
 
 /* Take pages away and fill them again at once: who populated them relies on their being there. */
@@ -271,10 +269,12 @@ static int refresh_merged(
 	int err = 0;
 	pthread_mutex_lock(&region->lock);
 	source_begin_call(&region->source);
+	budget_hold_off(region);
 	epoch_synchronize(&region->fills);
 	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
 	for (size_t i = 0; i < n_spans && !err; i++)
 		err = refresh_filled(region, spans[i].offset, spans[i].length, is_sparse);
+	budget_go_on(region);
 	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err;
@@ -309,6 +309,16 @@ int uffd_guard_refresh_spans(
 
 /* ---- populate ---- */
 
+/* They would get EFAULT from pages that are protected. */
+static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	pthread_mutex_lock(&region->lock);
+	budget_hold_off(region);
+	allow_stores(region, first, n_pages);
+	budget_go_on(region);
+	pthread_mutex_unlock(&region->lock);
+}
+
 int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	int err = region_check_range(region, offset, length);
@@ -330,7 +340,7 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
 	if (!err && region->is_tracked && !region->guard->uffd.kernel_faults)
-		allow_stores(region, begin, end - min_u64(begin, end)); /* of system calls */
+		let_system_calls_store(region, begin, end - min_u64(begin, end));
 	return err;
 }
 
@@ -365,8 +375,10 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 
 	pthread_mutex_lock(&region->lock);
 	source_begin_call(&region->source);
+	budget_hold_off(region);
 	epoch_synchronize(&region->fills);
 	err = discard_range(region, offset, offset + length);
+	budget_go_on(region);
 	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err;

@@ -498,10 +498,12 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 
 	pthread_mutex_lock(&region->lock);
 	source_begin_call(&region->source);
+	budget_hold_off(region);
 	const size_t before = atomic_load(&region->length);
 	err = resize_locked(region, length);
 	if (err)
 		atomic_store(&region->length, before);
+	budget_go_on(region);
 	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
 	return err;

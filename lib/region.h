@@ -34,7 +34,7 @@ struct uffd_guard_region {
 	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
 	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */
 	bool is_tracked, is_spared;
-	atomic_bool is_saving; /* marks of stores are in motion: nothing is evicted */
+	_Atomic uintptr_t evictor; /* the only thread that may evict for the moment; 0: any */
 
 	atomic_uint references; /* the program's one, and one for each queued loss */
 	atomic_bool is_unmapped;

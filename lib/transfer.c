@@ -134,8 +134,8 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	uint64_t end;
 	pthread_mutex_lock(&region->lock);
 	source_begin_call(&region->source);
-	epoch_synchronize(&region->fills);
 	budget_hold_off(region);
+	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);
 	budget_go_on(region);
 	source_end_call(&region->source);
