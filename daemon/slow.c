@@ -396,8 +396,12 @@ static void release(struct slow *slow, struct slow_file *file)
 	wake_parked(file);
 	file->is_released = true;
 	file->region = NULL;
+	/* Closing a file on a disk waits for nobody: unmap does it, and is done with it. */
+	const bool is_left = file->n_in_flight == 0 && !region->source.is_remote;
+	region->source.is_left = is_left;
 	epoch_leave(&region->fills, file->ticket); /* the region may be gone after this */
-	close_when_idle(slow, file);
+	if (!is_left)
+		close_when_idle(slow, file);
 }
 
 /* In the order they came: a file's release is its last. */

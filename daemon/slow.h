@@ -19,11 +19,12 @@ struct uffd_guard_region;
 /* A file without a descriptor as yet; NULL: no memory. */
 struct slow_file *slow_create(
 	struct slow *slow, unsigned deadline_ms, struct uffd_guard_region *region);
-void slow_destroy(struct slow_file *file); /* if it has got none */
+void slow_destroy(struct slow_file *file); /* if it has got none, or it was left to us */
 void slow_adopt_fd(struct slow_file *file, int fd);
 
 /* Faults that wait for it are answered, and nobody may use it afterwards. It is closed on the
- * handler's thread once nothing is in flight, however long that takes. The region may go when its
+ * handler's thread once nothing is in flight, however long that takes; or left to the caller, see
+ * struct source. The region may go when its
  * fills have been synchronized. */
 void slow_release(struct slow_file *file);
 

@@ -270,10 +270,11 @@ static void end_fills(struct uffd_guard_region *region)
 	if (is_slow)
 		slow_release(source->slow);
 	epoch_synchronize(&region->fills);
-	if (is_slow) {
-		source->slow = NULL;
+	if (is_slow && source->is_left)
+		slow_destroy(source->slow);
+	else if (is_slow)
 		source->fd = -1;
-	}
+	source->slow = NULL;
 }
 
 /* Afterwards no fill of the region is under way, and none will begin. */

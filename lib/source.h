@@ -14,6 +14,7 @@ struct source {
 	bool is_foreign;	/* no memory of the kernel's own: it may block */
 	bool is_remote;		/* and cannot even say whether it would */
 	struct slow_file *slow; /* through which a foreign one is read */
+	bool is_left;		/* slow.c gives both the file and fd back */
 	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
 			    */
 	uint64_t offset;   /* into the file: where the region begins. All other offsets here are the
