@@ -54,12 +54,11 @@ static bool area_start(struct area *area, size_t n_pages)
 	/* Registered before anything else is touched: the two mappings may be one to the kernel,
 	 * and a huge page for the one would reach into the other. */
 	area->data = map_pages(n_pages);
-	assert_ok(uffd_register(&area->guard->uffd, (uintptr_t)area->data, n_pages * area->page));
+	assert_ok(uffd_register(
+		&area->guard->uffd, (uintptr_t)area->data, n_pages * area->page, false));
 	area->source = map_pages(n_pages);
 	for (size_t i = 0; i < n_pages; i++)
 		memset(area->source + i * area->page, page_value(i), area->page);
-	assert_ok(uffd_register(
-		&area->guard->uffd, (uintptr_t)area->data, n_pages * area->page, false));
 	return true;
 }
 
