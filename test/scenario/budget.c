@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory held stays within what the server has set, whatever clients declare and whoever reads. */
 #include "../support/fixture.h"
+#include "../support/inject.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BUDGET_PAGES 64
 
 struct budgets {
 	size_t guard_pages, region_pages;
+	uint32_t guard_flags; /* besides the run's */
 };
 
 static const struct budgets rows[] = {
@@ -25,7 +30,7 @@ static void start(struct fixture *f, const struct budgets *budgets, size_t n_pag
 {
 	*f = (struct fixture){ .page = (size_t)getpagesize() };
 	const struct uffd_guard_options guard = { .size = sizeof(guard),
-		.flags = runner_guard_flags(),
+		.flags = runner_guard_flags() | budgets->guard_flags,
 		.max_resident = budgets->guard_pages * f->page };
 	const struct uffd_guard_map_options map = { .size = sizeof(map),
 		.flags = map_flags,
@@ -154,6 +159,50 @@ START_TEST(store_to_a_saved_page_is_spared_again)
 }
 END_TEST
 
+/* The region whose pages need room; published, for another thread walks through it. */
+static _Atomic(const struct fixture *) walked;
+
+static int walk_before_the_store(const struct injected_call *call, void *data)
+{
+	const struct fixture *f = atomic_load(&walked);
+	(void)call;
+	(void)data;
+	for (size_t i = 0; i < 512; i++)
+		ck_assert_uint_eq(f->data[i * f->page], page_value(i));
+	return INJECT_CONTINUE;
+}
+
+/* Between the moment when a page stops counting as stored to, and the one when the file has it. */
+START_TEST(write_back_loses_no_store_to_another_region_that_is_read)
+{
+	struct fixture f, g;
+	if (runner_skip_eager())
+		return;
+	inject_syscall(SYS_process_vm_writev, 5, 0, walk_before_the_store, NULL);
+	start(&f, &rows[0], 16, false, UFFD_GUARD_MAP_WRITE);
+	g = f;
+	g.fd = file_create(FILE_MEMFD, 512, false);
+	assert_ok(uffd_guard_map(g.guard, g.fd, 512 * g.page, NULL, &g.region));
+	g.data = uffd_guard_region_data(g.region);
+	atomic_store(&walked, &g);
+	for (unsigned char value = 200; value < 205; value++) {
+		for (size_t i = 0; i < 16; i++)
+			memset((void *)&f.data[i * f.page], value, f.page);
+		ck_assert_int_eq(
+			uffd_guard_write_back(f.region, 0, 16 * f.page), (ssize_t)(16 * f.page));
+		for (size_t i = 0; i < 16; i++) {
+			unsigned char byte;
+			ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)(i * f.page + 5)), 1);
+			ck_assert_uint_eq(byte, value);
+			ck_assert_uint_eq(f.data[i * f.page + 5], value);
+		}
+	}
+	uffd_guard_unmap(g.region);
+	close(g.fd);
+	fixture_stop(&f);
+}
+END_TEST
+
 static void *walk(void *data)
 {
 	const struct fixture *f = data;
@@ -214,6 +263,79 @@ START_TEST(client_that_declares_a_terabyte_costs_the_budget)
 }
 END_TEST
 
+/* One load, though its address is odd. */
+struct __attribute__((packed)) eight_bytes {
+	uint64_t value;
+};
+
+START_TEST(load_across_two_pages_returns_with_the_smallest_budget)
+{
+	struct fixture f = { .page = (size_t)getpagesize() };
+	const struct uffd_guard_options guard = {
+		.size = sizeof(guard), .flags = runner_guard_flags(), .max_resident = _i == 0
+	};
+	const struct uffd_guard_map_options map = { .size = sizeof(map), .max_resident = _i == 1 };
+	f.fd = file_create(FILE_MEMFD, 4, false);
+	assert_ok(uffd_guard_create(&guard, &f.guard));
+	assert_ok(uffd_guard_map(f.guard, f.fd, 4 * f.page, &map, &f.region));
+	f.data = uffd_guard_region_data(f.region);
+
+	const volatile struct eight_bytes *across = (const volatile void *)&f.data[2 * f.page - 4];
+	const uint64_t value = across->value;
+	unsigned char bytes[sizeof(value)];
+	memcpy(bytes, &value, sizeof(value));
+	for (size_t i = 0; i < sizeof(value); i++)
+		ck_assert_uint_eq(bytes[i], page_value(i < 4 ? 1 : 2));
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Zeros hold no memory until some bytes of them become data. */
+START_TEST(refreshing_some_bytes_of_each_page_stays_within_the_budget)
+{
+	struct fixture f;
+	start(&f, &rows[_i], 2048, true, 0);
+	for (size_t i = 0; i < 2048; i++)
+		ck_assert_uint_eq(f.data[i * f.page], 0);
+	static struct uffd_guard_span spans[2048];
+	for (size_t i = 0; i < 2048; i++) {
+		file_write_page(f.fd, i, 7);
+		spans[i] = (struct uffd_guard_span){ .offset = i * f.page + 8, .length = 4 };
+	}
+	assert_ok(uffd_guard_refresh_spans(f.region, spans, 2048));
+	ck_assert_uint_le(fixture_stats(&f).bytes_resident, BUDGET_PAGES * f.page);
+	size_t n_data = 0;
+	for (size_t i = 0; i < 2048; i++)
+		n_data += f.data[i * f.page + 8] == 7;
+	/* In EAGER nothing could be brought back. */
+	ck_assert_uint_eq(n_data, runner_is_eager() ? BUDGET_PAGES : 2048);
+	assert_losses_eq(&f, runner_is_eager() ? UFFD_GUARD_LOST_NO_MEMORY : 0);
+	ck_assert_uint_le(fixture_stats(&f).bytes_resident, BUDGET_PAGES * f.page);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* The kernel may not write to pages that are watched for stores. */
+START_TEST(refresh_is_exact_to_the_byte_with_a_budget_too)
+{
+	struct fixture f;
+	struct budgets budgets = rows[_i / 2];
+	budgets.guard_flags = _i % 2 ? UFFD_GUARD_USER_FAULTS_ONLY : 0;
+	start(&f, &budgets, 4, false, UFFD_GUARD_MAP_WRITE);
+	for (size_t i = 0; i < 4; i++) {
+		assert_page_is(&f, i, page_value(i));
+		file_write_page(f.fd, i, 99);
+	}
+	assert_ok(uffd_guard_refresh(f.region, f.page + 10, 16));
+	assert_bytes_are(&f, f.page, f.page + 10, page_value(1));
+	assert_bytes_are(&f, f.page + 10, f.page + 26, 99);
+	assert_bytes_are(&f, f.page + 26, 2 * f.page, page_value(1));
+	assert_page_is(&f, 0, page_value(0));
+	assert_page_is(&f, 2, page_value(2));
+	fixture_stop(&f);
+}
+END_TEST
+
 /* There nothing could be brought back. */
 START_TEST(beyond_the_budget_eager_has_zeros_and_tells)
 {
@@ -236,8 +358,13 @@ static TCase *budget_case(void)
 	tcase_add_loop_test(tcase, oldest_pages_go_first_and_come_back_fresh, 0, N_ROWS);
 	tcase_add_loop_test(tcase, stores_are_spared_until_they_are_written_back, 0, N_ROWS);
 	tcase_add_loop_test(tcase, store_to_a_saved_page_is_spared_again, 0, N_ROWS);
+	tcase_add_test(tcase, write_back_loses_no_store_to_another_region_that_is_read);
 	tcase_add_test(tcase, regions_of_a_guard_share_its_budget);
 	tcase_add_loop_test(tcase, client_that_declares_a_terabyte_costs_the_budget, 0, N_ROWS);
+	tcase_add_loop_test(tcase, load_across_two_pages_returns_with_the_smallest_budget, 0, 2);
+	tcase_add_loop_test(
+		tcase, refreshing_some_bytes_of_each_page_stays_within_the_budget, 0, N_ROWS);
+	tcase_add_loop_test(tcase, refresh_is_exact_to_the_byte_with_a_budget_too, 0, 2 * N_ROWS);
 	tcase_add_loop_test(tcase, beyond_the_budget_eager_has_zeros_and_tells, 0, N_ROWS);
 	return tcase;
 }
