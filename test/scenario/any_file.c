@@ -2,14 +2,17 @@
 /* Files that are no memory: on a disk, and of a file system that answers when it likes. */
 #include "../support/fixture.h"
 #include "../support/fuse_file.h"
+#include "../support/inject.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -134,6 +137,61 @@ START_TEST(file_on_a_disk_is_read_refreshed_and_written_back)
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	assert_page_is(&f, 9, page_value(9));
 	assert_page_is(&f, 10, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(bytes_behind_the_length_of_a_file_on_a_disk_are_zeros_and_no_loss)
+{
+	if (!has_ring()) {
+		runner_skip("files that may block need io_uring");
+		return;
+	}
+	struct fixture f = { .page = (size_t)getpagesize() };
+	f.fd = find_disk();
+	if (f.fd < 0)
+		return;
+	f.guard = start(0, LATER);
+	const struct uffd_guard_map_options options = {
+		.size = sizeof(options), .flags = UFFD_GUARD_MAP_ANY_FILE, .reserve = 8 * f.page
+	};
+	assert_ok(uffd_guard_map(f.guard, f.fd, f.page + 100, &options, &f.region));
+	f.data = uffd_guard_region_data(f.region);
+	for (size_t i = 8; i-- > 2;)
+		assert_page_is(&f, i, 0);
+	assert_bytes_are(&f, f.page, f.page + 100, page_value(1));
+	assert_bytes_are(&f, f.page + 100, 2 * f.page, 0);
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Bytes that are not in memory are no hole. Far from the beginning, which the kernel may have read
+ * already; and more than are read without a look. */
+START_TEST(file_on_a_disk_that_is_not_in_memory_is_read)
+{
+	if (!has_ring()) {
+		runner_skip("files that may block need io_uring");
+		return;
+	}
+	struct fixture f = { .page = (size_t)getpagesize() };
+	const size_t n_pages = 2000, first = 1000;
+	f.fd = find_disk();
+	if (f.fd < 0)
+		return;
+	for (size_t i = 0; i < n_pages; i++)
+		file_write_page(f.fd, i, page_value(i));
+	assert_ok(fsync(f.fd));
+	assert_ok(posix_fadvise(f.fd, 0, 0, POSIX_FADV_DONTNEED));
+	f.guard = start(0, LATER);
+	const struct uffd_guard_map_options options = {
+		.size = sizeof(options), .flags = UFFD_GUARD_MAP_ANY_FILE, .offset = first * f.page
+	};
+	assert_ok(uffd_guard_map(f.guard, f.fd, (n_pages - first) * f.page, &options, &f.region));
+	f.data = uffd_guard_region_data(f.region);
+	for (size_t i = first; i < n_pages; i++)
+		ck_assert_uint_eq(f.data[(i - first) * f.page], page_value(i));
+	assert_losses_eq(&f, 0);
 	fixture_stop(&f);
 }
 END_TEST
@@ -365,6 +423,84 @@ START_TEST(mapping_a_stalled_file_does_not_wait)
 }
 END_TEST
 
+/* Closing a descriptor of it would ask its server. */
+START_TEST(stalled_file_that_is_refused_is_not_waited_for)
+{
+	struct uffd_guard_region *region = NULL;
+	struct fuse_file *file = fuse_file_start(PAGES, true);
+	if (!file)
+		return;
+	struct uffd_guard *guard = start(UFFD_GUARD_NO_IO_URING, SOON);
+	fuse_file_behave(file, FUSE_STALLS);
+	ck_assert_int_eq(map_any(guard, fuse_file_fd(file), 0, &region), -EOPNOTSUPP);
+	ck_assert_int_eq(uffd_guard_map(guard, fuse_file_fd(file), 1, NULL, &region), -ENODEV);
+	ck_assert_ptr_null(region);
+	ck_assert_uint_eq(fuse_file_count_held(file), 0);
+	fuse_file_behave(file, FUSE_ANSWERS);
+	uffd_guard_destroy(guard);
+	fuse_file_stop(file);
+}
+END_TEST
+
+static atomic_bool is_busy, is_late;
+
+/* The handler, until a call has given up waiting for it, and a while longer. */
+static int hold_first_fill(const struct injected_call *call, void *data)
+{
+	(void)data;
+	if (call->n_before > 0)
+		return INJECT_CONTINUE;
+	atomic_store(&is_busy, true);
+	while (!atomic_load(&is_late))
+		usleep(1000);
+	usleep(200000);
+	return INJECT_CONTINUE;
+}
+
+/* The handler finds both at once: the read that nobody waits for any more, and the release. */
+START_TEST(file_is_closed_after_a_read_that_was_given_up)
+{
+	if (runner_skip_eager())
+		return;
+	if (!has_ring()) {
+		runner_skip("files that may block need io_uring");
+		return;
+	}
+	struct fixture f = { .page = (size_t)getpagesize() };
+	f.fd = find_disk();
+	if (f.fd < 0)
+		return;
+	inject_ioctl(UFFDIO_COPY, hold_first_fill, NULL);
+	const size_t fds = count_fds();
+	f.guard = start(0, SOON);
+	assert_ok(map_any(f.guard, f.fd, 0, &f.region));
+	struct fixture memory = { .guard = f.guard, .page = f.page };
+	memory.fd = file_create(FILE_MEMFD, PAGES, false);
+	assert_ok(uffd_guard_map(memory.guard, memory.fd, PAGES * f.page, NULL, &memory.region));
+	memory.data = uffd_guard_region_data(memory.region);
+
+	pthread_t reader;
+	assert_ok(pthread_create(&reader, NULL, read_page, &memory));
+	while (!atomic_load(&is_busy))
+		usleep(1000);
+	unsigned char byte = 9;
+	ck_assert_int_eq(uffd_guard_read(f.region, 0, &byte, 1), 0);
+	ck_assert_uint_eq(byte, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TIMED_OUT);
+	atomic_store(&is_late, true);
+	uffd_guard_unmap(f.region);
+
+	void *value;
+	pthread_join(reader, &value);
+	ck_assert_uint_eq((uintptr_t)value, page_value(40));
+	uffd_guard_unmap(memory.region);
+	close(memory.fd);
+	uffd_guard_destroy(f.guard);
+	wait_until_fds_are(fds);
+	close(f.fd);
+}
+END_TEST
+
 START_TEST(served_file_cannot_be_stored_to)
 {
 	struct served s;
@@ -382,6 +518,8 @@ static TCase *any_file_case(void)
 {
 	TCase *tcase = tcase_create("any file");
 	tcase_add_test(tcase, file_on_a_disk_is_read_refreshed_and_written_back);
+	tcase_add_test(tcase, bytes_behind_the_length_of_a_file_on_a_disk_are_zeros_and_no_loss);
+	tcase_add_test(tcase, file_on_a_disk_that_is_not_in_memory_is_read);
 	tcase_add_test(tcase, any_file_needs_io_uring_and_is_refused_without_the_flag);
 	tcase_add_test(tcase, served_file_is_read);
 	tcase_add_test(tcase, served_file_that_hesitates_is_read_within_the_deadline);
@@ -392,6 +530,8 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, stalled_file_delays_its_own_region_only);
 	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
 	tcase_add_test(tcase, mapping_a_stalled_file_does_not_wait);
+	tcase_add_test(tcase, stalled_file_that_is_refused_is_not_waited_for);
+	tcase_add_test(tcase, file_is_closed_after_a_read_that_was_given_up);
 	tcase_add_test(tcase, served_file_cannot_be_stored_to);
 	return tcase;
 }
