@@ -407,6 +407,41 @@ START_TEST(populate_passes_a_handler_that_is_held_up)
 }
 END_TEST
 
+static void *resize_to_two_pages(void *data)
+{
+	const struct fixture *f = data;
+	assert_ok(uffd_guard_resize(f->region, 2 * f->page));
+	return NULL;
+}
+
+/* The fill has read as much as the region had before. */
+START_TEST(region_that_grows_while_a_page_is_filled_loses_nothing)
+{
+	struct hold hold;
+	struct fixture f;
+	struct reader reader;
+	pthread_t thread;
+	sem_init(&hold.is_held, 0, 0);
+	sem_init(&hold.may_go, 0, 0);
+	inject_syscall(SYS_pread64, 2, 100, hold_first, &hold);
+	ck_assert(fixture_start(
+		&f, &(struct fixture_options){
+			    .n_pages = 2, .length = 100, .reserve = 2 * (size_t)getpagesize() }));
+	reader_start(&reader, &f.data[0]);
+	sem_wait(&hold.is_held);
+	assert_ok(pthread_create(&thread, NULL, resize_to_two_pages, &f));
+	while (uffd_guard_region_length(f.region) != 2 * f.page)
+		usleep(1000);
+	sem_post(&hold.may_go);
+	ck_assert_int_eq(reader_finish(&reader), page_value(0));
+	pthread_join(thread, NULL);
+	assert_losses_eq(&f, 0);
+	assert_page_is(&f, 0, page_value(0));
+	assert_page_is(&f, 1, page_value(1));
+	fixture_stop(&f);
+}
+END_TEST
+
 static int shrink_file(const struct injected_call *call, void *data)
 {
 	(void)call;
@@ -453,6 +488,7 @@ static TCase *midst_case(void)
 	tcase_add_test(tcase, fill_under_way_cannot_reach_a_region_mapped_where_its_own_was);
 	tcase_add_test(tcase, two_readers_of_one_page_both_come_back);
 	tcase_add_test(tcase, populate_passes_a_handler_that_is_held_up);
+	tcase_add_test(tcase, region_that_grows_while_a_page_is_filled_loses_nothing);
 	tcase_add_test(tcase, file_shrunk_between_look_and_store_is_not_grown);
 	return tcase;
 }
