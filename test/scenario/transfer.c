@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,23 @@ START_TEST(read_past_the_end_is_zeros_and_a_loss)
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	ck_assert_int_eq(uffd_guard_read(f.region, 4 * f.page, buffer, 100), 0);
 	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(read_into_a_bad_buffer_is_refused_also_past_the_end)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8 }));
+	char *bad = mmap(NULL, 4 * f.page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(bad, MAP_FAILED);
+	assert_ok(mprotect(bad, 2 * f.page, PROT_READ | PROT_WRITE));
+	ck_assert_int_eq(uffd_guard_read(f.region, 0, bad + 2 * f.page, 100), -EFAULT);
+	fixture_truncate(&f, 1);
+	ck_assert_int_eq(uffd_guard_read(f.region, f.page, bad + 2 * f.page, 100), -EFAULT);
+	/* The bad part behind bytes of the file, and behind a page of zeros. */
+	ck_assert_int_eq(uffd_guard_read(f.region, 0, bad, 4 * f.page), -EFAULT);
+	fixture_stop(&f);
+	munmap(bad, 4 * f.page);
 }
 END_TEST
 
@@ -228,6 +246,7 @@ static TCase *transfer_case(void)
 	TCase *tcase = tcase_create("transfer");
 	tcase_add_loop_test(tcase, read_copies_the_file_and_fills_no_page, 0, N_FILE_KINDS);
 	tcase_add_test(tcase, read_past_the_end_is_zeros_and_a_loss);
+	tcase_add_test(tcase, read_into_a_bad_buffer_is_refused_also_past_the_end);
 	tcase_add_loop_test(tcase, write_back_saves_stores, 0, N_FILE_KINDS);
 	tcase_add_test(tcase, store_made_a_moment_ago_is_saved);
 	tcase_add_test(tcase, write_back_is_exact_to_the_byte);
