@@ -6,14 +6,13 @@
  */
 #include "../support/fixture.h"
 #include "../support/inject.h"
+#include "../support/threads.h"
 
 #include <errno.h>
 #include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,33 +21,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-/* ---- A thread that reads one byte ---- */
-
-struct reader {
-	pthread_t thread;
-	volatile unsigned char *address;
-	atomic_int value; /* -1 until it is read */
-};
-
-static void *read_byte(void *data)
-{
-	struct reader *reader = data;
-	atomic_store(&reader->value, *reader->address);
-	return NULL;
-}
-
-static void reader_start(struct reader *reader, volatile unsigned char *address)
-{
-	*reader = (struct reader){ .address = address, .value = -1 };
-	assert_ok(pthread_create(&reader->thread, NULL, read_byte, reader));
-}
-
-static int reader_finish(struct reader *reader)
-{
-	assert_ok(pthread_join(reader->thread, NULL)); /* a hang is the test's timeout */
-	return atomic_load(&reader->value);
-}
 
 /* ---- Answers of the kernel ---- */
 
@@ -137,94 +109,6 @@ START_TEST(no_memory_ends_in_zeros_and_a_loss)
 	assert_page_is(&f, 0, 0);
 	assert_losses_eq(&f, UFFD_GUARD_LOST_NO_MEMORY);
 	fixture_stop(&f);
-}
-END_TEST
-
-/* The calls that the handler cannot do without: whichever fails, no reader hangs, and the loss is
- * reported. */
-static const struct {
-	int nr;
-	unsigned arg; /* that tells it from calls of others, by its value */
-	uint32_t value;
-	bool is_sparse; /* so that the first fill is one of zeros */
-	bool is_for_poll_loop;
-} fatal_calls[] = {
-	{ SYS_ioctl, 1, UFFDIO_ZEROPAGE &UINT32_MAX, .is_sparse = true },
-	{ SYS_read, 2, 32 * sizeof(struct uffd_msg), .is_for_poll_loop = true },
-};
-
-static int fail_when_on(const struct injected_call *call, void *data)
-{
-	(void)call;
-	return atomic_load((atomic_bool *)data) ? -EINVAL : INJECT_CONTINUE;
-}
-
-static void count_handler_losses(const struct uffd_guard_event *event, void *data)
-{
-	if (event->reasons & UFFD_GUARD_LOST_HANDLER)
-		++*(int *)data;
-}
-
-START_TEST(handler_that_cannot_go_on_wakes_everybody)
-{
-	atomic_bool fails = false;
-	if (fatal_calls[_i].is_for_poll_loop && !(runner_guard_flags() & UFFD_GUARD_NO_IO_URING))
-		return; /* a ring reads without this system call */
-	inject_syscall(fatal_calls[_i].nr, fatal_calls[_i].arg, fatal_calls[_i].value, fail_when_on,
-		&fails);
-	struct fixture f;
-	ck_assert(fixture_start(&f,
-		&(struct fixture_options){ .n_pages = 8, .is_sparse = fatal_calls[_i].is_sparse }));
-	struct uffd_guard_region *second;
-	assert_ok(uffd_guard_map(f.guard, f.fd, f.page, NULL, &second));
-	atomic_store(&fails, true);
-
-	size_t fds = count_fds();
-	struct reader readers[4];
-	for (size_t i = 0; i < 4; i++)
-		reader_start(&readers[i], &f.data[2 * i * f.page]);
-	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(reader_finish(&readers[i]), 0);
-	atomic_store(&fails, false);
-
-	ck_assert_uint_eq(uffd_guard_region_take_losses(f.region) & UFFD_GUARD_LOST_HANDLER,
-		UFFD_GUARD_LOST_HANDLER);
-	int n_events = 0;
-	ck_assert_int_ge(uffd_guard_dispatch(f.guard, count_handler_losses, &n_events), 2);
-	ck_assert_int_eq(n_events, 2);
-	assert_page_is(&f, 7, 0);
-	f.data[7 * f.page] = 1;
-	ck_assert_int_eq(uffd_guard_refresh(f.region, 0, 1), -EIO);
-	ck_assert_int_eq(uffd_guard_populate(f.region, 0, 1), -EIO);
-	ck_assert_int_eq(uffd_guard_discard(f.region, 0, 1), -EIO);
-	ck_assert_int_eq(uffd_guard_resize(f.region, 1), -EIO);
-	struct uffd_guard_region *third = NULL;
-	ck_assert_int_eq(uffd_guard_map(f.guard, f.fd, f.page, NULL, &third), -EIO);
-	ck_assert_uint_le(count_fds(), fds); /* the ring's is gone */
-	uffd_guard_unmap(second);
-	fixture_stop(&f);
-}
-END_TEST
-
-/* After fork() the child holds the userfaultfd open, so closing it in the parent wakes nobody. */
-START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
-{
-	atomic_bool fails = false;
-	inject_ioctl(UFFDIO_ZEROPAGE, fail_when_on, &fails);
-	struct fixture f;
-	struct reader reader;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
-	pid_t child = fork();
-	ck_assert_int_ge(child, 0);
-	if (child == 0) {
-		pause();
-		_exit(0);
-	}
-	atomic_store(&fails, true);
-	reader_start(&reader, &f.data[0]);
-	ck_assert_int_eq(reader_finish(&reader), 0);
-	fixture_stop(&f);
-	kill(child, SIGKILL);
 }
 END_TEST
 
@@ -474,9 +358,6 @@ static TCase *answers_case(void)
 	tcase_add_test(tcase, copy_done_in_part_goes_on_behind_it);
 	tcase_add_test(tcase, copy_that_is_to_be_repeated_is_repeated);
 	tcase_add_test(tcase, no_memory_ends_in_zeros_and_a_loss);
-	tcase_add_loop_test(tcase, handler_that_cannot_go_on_wakes_everybody, 0,
-		(int)(sizeof(fatal_calls) / sizeof(fatal_calls[0])));
-	tcase_add_test(tcase, handler_gives_up_though_a_child_holds_the_userfaultfd);
 	return tcase;
 }
 

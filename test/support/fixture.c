@@ -132,6 +132,24 @@ void fixture_stop(struct fixture *f)
 	close(f->fd);
 }
 
+void *find_room(size_t length)
+{
+	void *room = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(room, MAP_FAILED);
+	munmap(room, length);
+	return room;
+}
+
+struct uffd_guard_region *map_at(struct uffd_guard *guard, int fd, size_t length, void *address)
+{
+	const struct uffd_guard_map_options options = {
+		.size = sizeof(options), .flags = UFFD_GUARD_MAP_FIXED_NOREPLACE, .addr = address
+	};
+	struct uffd_guard_region *region;
+	assert_ok(uffd_guard_map(guard, fd, length, &options, &region));
+	return region;
+}
+
 void fixture_truncate(struct fixture *f, size_t n_pages)
 {
 	assert_ok(ftruncate(f->fd, (off_t)(n_pages * f->page)));

@@ -46,6 +46,10 @@ struct uffd_guard *guard_start(uint32_t flags);
 bool fixture_start(struct fixture *f, const struct fixture_options *options);
 void fixture_stop(struct fixture *f);
 
+/* Address space of @length bytes that is free, and a region there. */
+void *find_room(size_t length);
+struct uffd_guard_region *map_at(struct uffd_guard *guard, int fd, size_t length, void *address);
+
 void fixture_truncate(struct fixture *f, size_t n_pages);
 /* The client has changed its file. LAZY sees what was not touched yet; EAGER has to be told. */
 void fixture_changed(struct fixture *f);

@@ -13,6 +13,7 @@ struct inject;
 
 /* A system call that matched. */
 struct injected_call {
+	int nr;
 	pid_t thread;
 	uint64_t args[6];
 	unsigned n_before; /* calls that matched before this one */
@@ -28,3 +29,6 @@ typedef int inject_fn(const struct injected_call *call, void *data);
 void inject_syscall(int nr, unsigned arg, uint32_t value, inject_fn *fn, void *data);
 /* Ioctls with request number @request. */
 void inject_ioctl(unsigned long request, inject_fn *fn, void *data);
+/* All calls but futex(2), which the C library does not let fail, and the ends of threads. @fn must
+ * not allocate: the caller may hold the allocator's lock. */
+void inject_any_syscall(inject_fn *fn, void *data);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "threads.h"
+
+#include "fixture.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *read_byte(void *data)
+{
+	struct reader *reader = data;
+	atomic_store(&reader->value, *reader->address);
+	return NULL;
+}
+
+void reader_start(struct reader *reader, volatile unsigned char *address)
+{
+	*reader = (struct reader){ .address = address, .value = -1 };
+	assert_ok(pthread_create(&reader->thread, NULL, read_byte, reader));
+}
+
+int reader_finish(struct reader *reader)
+{
+	assert_ok(pthread_join(reader->thread, NULL));
+	return atomic_load(&reader->value);
+}
+
+static bool is_named(const char *tid, const char *name)
+{
+	char path[300], line[32] = "";
+	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", tid);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return false; /* it has ended meanwhile, or is no thread */
+	bool is_read = fgets(line, sizeof(line), f) != NULL;
+	fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return is_read && strcmp(line, name) == 0;
+}
+
+pid_t find_handler(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	ck_assert_ptr_nonnull(tasks);
+	pid_t tid = 0;
+	for (struct dirent *task; (task = readdir(tasks));) {
+		if (is_named(task->d_name, "uffd-guard"))
+			tid = atoi(task->d_name);
+	}
+	closedir(tasks);
+	ck_assert_int_gt(tid, 0);
+	return tid;
+}
