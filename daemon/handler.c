@@ -42,6 +42,7 @@ struct handler {
 	struct staging *staging;
 	struct ahead ahead;
 	struct slow slow;
+	struct sandbox sandbox;
 	struct handler_options options;
 
 	sem_t is_ready; /* posted by the thread once; what stands below is then set */
@@ -169,9 +170,7 @@ static int start_loop(struct handler *handler)
 
 static bool enter_sandbox(const struct handler *handler)
 {
-	const struct uffd_guard *guard = handler->guard;
-	return handler->options.may_use_sandbox && handler->loop.is_restricted &&
-	       sandbox_enter(guard->uffd.fd, handler->loop.wake_fd, guard->events.fd) == 0;
+	return handler->loop.is_restricted && sandbox_enter(&handler->sandbox) == 0;
 }
 
 /* Policy and priority are inherited unless the creator asked for SCHED_RESET_ON_FORK, as real-time
@@ -323,6 +322,9 @@ int handler_start(
 		err = -errno;
 		goto err_staging;
 	}
+	if (options->may_use_sandbox)
+		sandbox_prepare(
+			&fresh->sandbox, guard->uffd.fd, fresh->loop.wake_fd, guard->events.fd);
 	guard->handler = fresh;
 	err = start_thread(fresh);
 	if (err)

@@ -8,17 +8,24 @@
  * no_new_privs. What it denies fails with EPERM and never kills: a dead handler with an open
  * userfaultfd would leave every waiter asleep for ever. What io_uring does passes no filter, so
  * the ring has restrictions of its own; see loop_uring.c.
+ *
+ * The filter is written on the caller's thread, for libseccomp allocates; the handler only enters
+ * it.
  */
 #include "sandbox.h"
 
 #include "../lib/uffd.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define IO_URING_UNREGISTER_RING_FDS 21 /* liburing does so when it closes a ring */
 
@@ -107,10 +114,28 @@ static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 	return err;
 }
 
-int sandbox_enter(int uffd, int wake_fd, int events_fd)
+/* libseccomp gives its program away to a file only. */
+static int export(scmp_filter_ctx filter, struct sandbox *sandbox)
+{
+	int fd = memfd_create("uffd_guard sandbox", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int err = seccomp_export_bpf(filter, fd);
+	ssize_t n = err ? 0 : pread(fd, sandbox->program, sizeof(sandbox->program), 0);
+	close(fd);
+	if (err || n < 0)
+		return err ? err : -errno;
+	if ((size_t)n == sizeof(sandbox->program))
+		return -E2BIG; /* there may be more */
+	sandbox->length = (unsigned short)((size_t)n / sizeof(sandbox->program[0]));
+	return 0;
+}
+
+int sandbox_prepare(struct sandbox *sandbox, int uffd, int wake_fd, int events_fd)
 {
 	const uint32_t denied = SCMP_ACT_ERRNO(EPERM);
 	scmp_filter_ctx filter = seccomp_init(denied);
+	sandbox->length = 0;
 	if (!filter)
 		return -ENOMEM;
 
@@ -119,7 +144,19 @@ int sandbox_enter(int uffd, int wake_fd, int events_fd)
 	if (!err)
 		err = allow(filter, uffd, wake_fd, events_fd);
 	if (!err)
-		err = seccomp_load(filter);
+		err = export(filter, sandbox);
 	seccomp_release(filter);
 	return err;
+}
+
+int sandbox_enter(const struct sandbox *sandbox)
+{
+	const struct sock_fprog program = { .len = sandbox->length,
+		.filter = (struct sock_filter *)sandbox->program };
+	if (program.len == 0)
+		return -ENOSYS;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -errno;
+	return 0;
 }

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
+#include <linux/filter.h>
 
-struct uffd_guard;
+#define SANDBOX_LENGTH 256 /* instructions; some 70 are used */
+
+struct sandbox {
+	unsigned short length; /* 0: none */
+	struct sock_filter program[SANDBOX_LENGTH];
+};
+
+/* On a caller's thread: it allocates. The fds are those that the handler works with. 0, or a
+ * negative errno, and then there is none. */
+int sandbox_prepare(struct sandbox *sandbox, int uffd, int wake_fd, int events_fd);
 
 /*
- * Confine the calling thread, and it alone, to what the handler needs. The fds are those it works
- * with. 0, or a negative errno where the process may not do that; then the thread is as it was.
+ * Confine the calling thread, and it alone. 0, or a negative errno where the process may not do
+ * that; then the thread is as it was.
  */
-int sandbox_enter(int uffd, int wake_fd, int events_fd);
+int sandbox_enter(const struct sandbox *sandbox);
