@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each compositor gets a fresh XDG_RUNTIME_DIR of mode 0700, a process group, and a log. It is up
+ * when a connection to the socket in that directory is accepted; whose process that is, the kernel
+ * says (SO_PEERCRED): a prefix may have forked.
+ *
+ * Weston runs as root, sway as an unprivileged user, cage as root without privileges: the three
+ * ways in which userfaultfd(2) is allowed or denied.
+ */
+#include "compositor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NOBODY	       65534
+#define PATIENCE_MS    30000
+#define MOST_ARGUMENTS 64
+
+static const char *const weston_pixman[] = { "weston", "--backend=headless-backend.so",
+	"--use-pixman", "--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width",
+	"%height", NULL };
+static const char *const weston_gl[] = { "weston", "--backend=headless-backend.so", "--use-gl",
+	"--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width", "%height", NULL };
+static const char *const sway[] = { "sway", "-c", "%sway", NULL };
+static const char *const cage[] = { "cage", "--", "sleep", "3600", NULL };
+static const char *const example[] = { "%example", "%width", "%height", NULL };
+
+const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
+	{ .name = "weston-pixman", .program = "weston", .arguments = weston_pixman },
+	{ .name = "weston-gl", .program = "weston", .arguments = weston_gl },
+	{ .name = "sway", .program = "sway", .is_unprivileged = true, .arguments = sway },
+	{ .name = "cage", .program = "cage", .has_no_privileges = true, .arguments = cage },
+	{ .name = "example",
+		.program = "",
+		.never_guarded = true,
+		.is_unprivileged = true,
+		.arguments = example },
+};
+
+const struct compositor_kind *compositor_find(const char *name)
+{
+	for (unsigned i = 0; i < N_COMPOSITORS; i++)
+		if (strcmp(compositor_kinds[i].name, name) == 0)
+			return &compositor_kinds[i];
+	return NULL;
+}
+
+static bool is_installed(const char *program)
+{
+	char path[4096];
+	const char *rest = getenv("PATH");
+	while (rest && *rest) {
+		const size_t length = strcspn(rest, ":");
+		snprintf(path, sizeof(path), "%.*s/%s", (int)length, rest, program);
+		if (access(path, X_OK) == 0)
+			return true;
+		rest += length + (rest[length] == ':');
+	}
+	return false;
+}
+
+const char *compositor_why_not(const struct compositor_kind *kind)
+{
+	static char reason[64];
+	if (kind->program[0] && !is_installed(kind->program)) {
+		snprintf(reason, sizeof(reason), "no %s", kind->program);
+		return reason;
+	}
+	return NULL;
+}
+
+/* ---- The child ---- */
+
+static void set_environment(const struct compositor *compositor)
+{
+	setenv("XDG_RUNTIME_DIR", compositor->runtime, 1);
+	setenv("HOME", compositor->runtime, 1);
+	setenv("LC_ALL", "C.UTF-8", 1);
+	setenv("LIBGL_ALWAYS_SOFTWARE", "1", 1);
+	setenv("WLR_BACKENDS", "headless", 1);
+	setenv("WLR_RENDERER", "pixman", 1);
+	setenv("WLR_LIBINPUT_NO_DEVICES", "1", 1);
+	setenv("WLR_XWAYLAND", "/bin/true",
+		1); /* cage wants one, and starts it when it is needed */
+	unsetenv("WAYLAND_DISPLAY");
+	unsetenv("WAYLAND_SOCKET");
+	unsetenv("DISPLAY");
+}
+
+static void become(uid_t uid)
+{
+	if (geteuid() != 0 || uid == 0)
+		return;
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		_exit(126);
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* A word with a percent sign stands for what differs from run to run. */
+static const char *fill_in(const char *word, const struct launch *launch, const char *runtime)
+{
+	static char texts[4][600];
+	static unsigned next;
+	char *text = texts[next++ % 4];
+	if (strcmp(word, "%example") == 0)
+		return launch->example;
+	if (strcmp(word, "%width") == 0)
+		snprintf(text, sizeof(texts[0]), "--width=%d", launch->width);
+	else if (strcmp(word, "%height") == 0)
+		snprintf(text, sizeof(texts[0]), "--height=%d", launch->height);
+	else if (strcmp(word, "%weston") == 0)
+		snprintf(text, sizeof(texts[0]), "--config=%s/weston.ini", runtime);
+	else if (strcmp(word, "%sway") == 0)
+		snprintf(text, sizeof(texts[0]), "%s/sway.config", runtime);
+	else
+		return word;
+	return text;
+}
+
+static void execute(const struct compositor *compositor, const struct launch *launch)
+{
+	const char *arguments[MOST_ARGUMENTS + 1];
+	unsigned n = 0;
+	if (!compositor->kind->never_guarded)
+		for (char *const *word = launch->prefix; word && *word && n < MOST_ARGUMENTS;
+			word++)
+			arguments[n++] = *word;
+	for (const char *const *word = compositor->kind->arguments; *word && n < MOST_ARGUMENTS;
+		word++)
+		arguments[n++] = fill_in(*word, launch, compositor->runtime);
+	arguments[n] = NULL;
+	execvp(arguments[0], (char *const *)arguments);
+	perror(arguments[0]);
+	_exit(127);
+}
+
+static void run_child(const struct compositor *compositor, const struct launch *launch)
+{
+	int log = open(compositor->log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+		_exit(126);
+	setsid();
+	set_environment(compositor);
+	if (launch->preload)
+		setenv("LD_PRELOAD", launch->preload, 1);
+	become(compositor->uid);
+	if (compositor->kind->has_no_privileges && geteuid() == 0 && unshare(CLONE_NEWUSER) < 0)
+		perror("unshare");
+	execute(compositor, launch);
+}
+
+void compositor_become_client(const struct compositor *compositor)
+{
+	set_environment(compositor);
+	setenv("WAYLAND_DISPLAY", compositor->socket, 1);
+	become(compositor->uid);
+}
+
+/* ---- The runtime directory ---- */
+
+static int write_file(const char *directory, const char *name, const char *text, uid_t uid)
+{
+	char path[600];
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	FILE *file = fopen(path, "w");
+	if (!file)
+		return -errno;
+	fputs(text, file);
+	int err = fclose(file) ? -errno : 0;
+	if (geteuid() == 0 && chown(path, uid, (gid_t)-1) < 0)
+		err = -errno;
+	return err;
+}
+
+/* Nothing that moves by itself: no animation, no clock. */
+static const char weston_ini[] = "[shell]\n"
+				 "panel-position=none\n"
+				 "background-color=0xff203040\n"
+				 "startup-animation=none\n"
+				 "close-animation=none\n"
+				 "animation=none\n";
+
+static int write_configuration(const struct compositor *compositor, const struct launch *launch)
+{
+	char sway_config[512];
+	snprintf(sway_config, sizeof(sway_config),
+		"output * resolution %dx%d\n"
+		"xwayland disable\n"
+		"default_border none\n"
+		"default_floating_border none\n"
+		"for_window [app_id=\"hostile\"] floating enable\n",
+		launch->width, launch->height);
+	int err = write_file(compositor->runtime, "weston.ini", weston_ini, compositor->uid);
+	return err ? err
+		   : write_file(compositor->runtime, "sway.config", sway_config, compositor->uid);
+}
+
+static void empty_directory(const char *path)
+{
+	char name[1024];
+	DIR *directory = opendir(path);
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		struct stat status;
+		if (lstat(name, &status) == 0 && S_ISDIR(status.st_mode)) {
+			empty_directory(name);
+			rmdir(name);
+		} else {
+			unlink(name);
+		}
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static int make_runtime(struct compositor *compositor, const struct launch *launch)
+{
+	snprintf(compositor->runtime, sizeof(compositor->runtime), "%s/%s-%d", launch->directory,
+		compositor->kind->name, getpid());
+	snprintf(compositor->log, sizeof(compositor->log), "%s/%s.log", launch->directory,
+		compositor->kind->name);
+	if (mkdir(compositor->runtime, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	empty_directory(compositor->runtime);
+	if (geteuid() == 0 && chown(compositor->runtime, compositor->uid, (gid_t)-1) < 0)
+		return -errno;
+	return write_configuration(compositor, launch);
+}
+
+/* For cage, whose Xwayland has a socket there. The first user to come may not own it. */
+static void make_directory_for_x(void)
+{
+	if (geteuid() == 0 && mkdir("/tmp/.X11-unix", 01777) == 0)
+		chmod("/tmp/.X11-unix", 01777);
+}
+
+/* ---- Start ---- */
+
+static bool find_socket(struct compositor *compositor)
+{
+	DIR *directory = opendir(compositor->runtime);
+	bool is_found = false;
+	for (struct dirent *entry; directory && !is_found && (entry = readdir(directory));) {
+		const char *name = entry->d_name;
+		is_found = strncmp(name, "wayland-", 8) == 0 && !strchr(name, '.');
+		if (is_found)
+			snprintf(compositor->socket, sizeof(compositor->socket), "%.200s/%.100s",
+				compositor->runtime, name);
+	}
+	if (directory)
+		closedir(directory);
+	return is_found;
+}
+
+/* The path may be too long for a socket's address: it is reached through a short one. */
+static bool is_accepting(struct compositor *compositor)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *name = strrchr(compositor->socket, '/') + 1;
+	int directory = open(compositor->runtime, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%.60s", directory,
+		name);
+	bool is_connected = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	struct ucred peer;
+	if (is_connected &&
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) == 0)
+		compositor->server = peer.pid;
+	close(fd);
+	close(directory);
+	return is_connected;
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+static int wait_until_up(struct compositor *compositor)
+{
+	for (int ms = 0; ms < PATIENCE_MS; ms += 20) {
+		if (!compositor_is_alive(compositor))
+			return -ECHILD;
+		if (find_socket(compositor) && is_accepting(compositor))
+			return 0;
+		pause_ms(20);
+	}
+	return -ETIMEDOUT;
+}
+
+int compositor_start(struct compositor *compositor, const struct compositor_kind *kind,
+	const struct launch *launch)
+{
+	*compositor = (struct compositor){ .kind = kind };
+	compositor->uid = geteuid() == 0 && !kind->is_unprivileged ? 0
+			  : geteuid() == 0			   ? NOBODY
+								   : geteuid();
+	make_directory_for_x();
+	int err = make_runtime(compositor, launch);
+	if (err)
+		return err;
+	compositor->pid = fork();
+	if (compositor->pid < 0)
+		return -errno;
+	if (compositor->pid == 0)
+		run_child(compositor, launch);
+	err = wait_until_up(compositor);
+	if (err)
+		compositor_stop(compositor);
+	return err;
+}
+
+/* ---- Watching, and the end ---- */
+
+bool compositor_is_alive(struct compositor *compositor)
+{
+	if (!compositor->is_over && compositor->pid > 0 &&
+		waitpid(compositor->pid, &compositor->status, WNOHANG) == compositor->pid)
+		compositor->is_over = true;
+	return !compositor->is_over;
+}
+
+const char *compositor_end(const struct compositor *compositor)
+{
+	static char text[32];
+	const int status = compositor->status;
+	const int signal = WIFSIGNALED(status)	       ? WTERMSIG(status)
+			   : WEXITSTATUS(status) > 128 ? WEXITSTATUS(status) - 128
+						       : 0;
+	if (signal > 0 && signal < NSIG)
+		snprintf(text, sizeof(text), "SIG%s", sigabbrev_np(signal));
+	else
+		snprintf(text, sizeof(text), "exit %d", WEXITSTATUS(status));
+	return text;
+}
+
+static bool wait_for_end(struct compositor *compositor, int ms)
+{
+	for (; ms > 0 && compositor_is_alive(compositor); ms -= 20)
+		pause_ms(20);
+	return compositor->is_over;
+}
+
+void compositor_stop(struct compositor *compositor)
+{
+	if (compositor->pid <= 0)
+		return;
+	if (compositor_is_alive(compositor)) {
+		kill(compositor->pid, SIGTERM);
+		wait_for_end(compositor, 5000);
+	}
+	kill(-compositor->pid, SIGKILL); /* the group: its own, since setsid() */
+	if (!compositor->is_over)
+		waitpid(compositor->pid, &compositor->status, 0);
+	compositor->is_over = true;
+	compositor->pid = 0;
+	empty_directory(compositor->runtime);
+	rmdir(compositor->runtime);
+}
+
+void compositor_print_log(const struct compositor *compositor)
+{
+	char line[1024];
+	FILE *log = fopen(compositor->log, "r");
+	if (!log)
+		return;
+	printf("---- %s ----\n", compositor->log);
+	while (fgets(line, sizeof(line), log))
+		fputs(line, stdout);
+	printf("----\n");
+	fclose(log);
+}
+
+const char *compositor_status_line(const struct compositor *compositor, const char *key)
+{
+	static char line[256];
+	char path[64];
+	const size_t length = strlen(key);
+	snprintf(path, sizeof(path), "/proc/%d/status", compositor->server);
+	FILE *status = fopen(path, "r");
+	bool is_found = false;
+	while (status && !is_found && fgets(line, sizeof(line), status))
+		is_found = strncmp(line, key, length) == 0 && line[length] == ':';
+	if (status)
+		fclose(status);
+	return is_found ? line + length + 1 : NULL;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Compositors as Debian ships them, without a screen: started, watched, stopped. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define N_COMPOSITORS 5
+
+struct compositor_kind {
+	const char *name, *program;
+	bool never_guarded;	/* it guards itself */
+	bool is_unprivileged;	/* what root starts runs as nobody */
+	bool has_no_privileges; /* as root, but in a user namespace of its own */
+	const char *const *arguments;
+};
+
+extern const struct compositor_kind compositor_kinds[N_COMPOSITORS];
+const struct compositor_kind *compositor_find(const char *name);
+
+/* NULL, or why it cannot be started here. */
+const char *compositor_why_not(const struct compositor_kind *kind);
+
+struct launch {
+	char *const *prefix;   /* NULL, or what the compositor is started with */
+	const char *example;   /* path of our own, for the kind of that name */
+	const char *directory; /* for runtime directories and logs */
+	const char *preload;   /* NULL, or one more library */
+	int width, height;     /* of the output, where it can be chosen */
+};
+
+struct compositor {
+	const struct compositor_kind *kind;
+	pid_t pid;    /* of what was started: the prefix, or the compositor */
+	pid_t server; /* of the compositor */
+	uid_t uid;    /* that its clients should have */
+	int status;   /* as waitpid() gives it, once it is over */
+	bool is_over;
+	char runtime[512]; /* XDG_RUNTIME_DIR */
+	char log[512];
+	char socket[512]; /* path */
+};
+
+/* Until clients can connect. 0, or a negative errno; the log says why. */
+int compositor_start(struct compositor *compositor, const struct compositor_kind *kind,
+	const struct launch *launch);
+bool compositor_is_alive(struct compositor *compositor);
+/* As a word: "SIGBUS", "exit 1". */
+const char *compositor_end(const struct compositor *compositor);
+/* Also what is left of one that died. */
+void compositor_stop(struct compositor *compositor);
+void compositor_print_log(const struct compositor *compositor);
+
+/* Makes this process, a child, one of the compositor's clients: environment and user. */
+void compositor_become_client(const struct compositor *compositor);
+
+/* A line of /proc/<server>/status, after the colon; NULL if there is none. */
+const char *compositor_status_line(const struct compositor *compositor, const char *key);
