@@ -171,7 +171,9 @@ static void bind_global(
 	version = version < wanted->version ? version : wanted->version;
 	void *proxy = wl_registry_bind(client->registry, name, wanted->interface, version);
 	memcpy(wanted->place, &proxy, sizeof(proxy));
-	if (wanted->interface == &xdg_wm_base_interface)
+	if (wanted->interface == &wl_shm_interface)
+		client->shm_name = name;
+	else if (wanted->interface == &xdg_wm_base_interface)
 		xdg_wm_base_add_listener(client->wm_base, &wm_base_listener, client);
 	else if (wanted->interface == &wl_output_interface)
 		wl_output_add_listener(client->output, &output_listener, client);

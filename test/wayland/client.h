@@ -15,6 +15,7 @@ struct client {
 	struct wl_subcompositor *subcompositor;
 	struct wl_data_device_manager *data_device_manager;
 	struct wl_shm *shm;
+	uint32_t shm_name; /* in the registry */
 	struct wl_seat *seat;
 	struct wl_output *output;
 	int32_t output_width, output_height;

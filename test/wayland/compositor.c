@@ -29,6 +29,7 @@
 #define NOBODY	       65534
 #define PATIENCE_MS    30000
 #define MOST_ARGUMENTS 64
+#define BACKGROUND     0xff203040
 
 static const char *const weston_pixman[] = { "weston", "--backend=headless-backend.so",
 	"--use-pixman", "--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width",
@@ -40,8 +41,14 @@ static const char *const cage[] = { "cage", "--", "sleep", "3600", NULL };
 static const char *const example[] = { "%example", "%width", "%height", NULL };
 
 const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
-	{ .name = "weston-pixman", .program = "weston", .arguments = weston_pixman },
-	{ .name = "weston-gl", .program = "weston", .arguments = weston_gl },
+	{ .name = "weston-pixman",
+		.program = "weston",
+		.background = BACKGROUND,
+		.arguments = weston_pixman },
+	{ .name = "weston-gl",
+		.program = "weston",
+		.background = BACKGROUND,
+		.arguments = weston_gl },
 	{ .name = "sway", .program = "sway", .is_unprivileged = true, .arguments = sway },
 	{ .name = "cage", .program = "cage", .has_no_privileges = true, .arguments = cage },
 	{ .name = "example",
@@ -189,7 +196,7 @@ static int write_file(const char *directory, const char *name, const char *text,
 /* Nothing that moves by itself: no animation, no clock. */
 static const char weston_ini[] = "[shell]\n"
 				 "panel-position=none\n"
-				 "background-color=0xff203040\n"
+				 "background-color=0xff203040\n" /* BACKGROUND */
 				 "startup-animation=none\n"
 				 "close-animation=none\n"
 				 "animation=none\n";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define N_COMPOSITORS 5
@@ -12,6 +13,7 @@ struct compositor_kind {
 	bool never_guarded;	/* it guards itself */
 	bool is_unprivileged;	/* what root starts runs as nobody */
 	bool has_no_privileges; /* as root, but in a user namespace of its own */
+	uint32_t background;	/* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
 	const char *const *arguments;
 };
 
