@@ -63,6 +63,43 @@ static void cut(int fd, off_t size)
 		return;
 }
 
+/* ---- What is on the screen ---- */
+
+#define COMMITTED     0x00001177
+#define NOT_COMMITTED 0x00117700
+
+static uint64_t count_pixels(const struct picture *picture, uint32_t colour)
+{
+	uint64_t n = 0;
+	for (int32_t i = 0; i < picture->width * picture->height; i++)
+		n += (picture->pixels[i] & 0xffffff) == colour;
+	return n;
+}
+
+/* On the screen. */
+static int count_on_screen(struct attacker *attacker, uint32_t colour, uint64_t *n)
+{
+	struct picture picture;
+	int err = picture_take(&picture, &attacker->client, FILE_MEMFD);
+	if (err)
+		return err;
+	*n = count_pixels(&picture, colour);
+	picture_finish(&picture);
+	return 0;
+}
+
+static int wait_until_on_screen(struct attacker *attacker, uint32_t colour)
+{
+	const uint64_t end = client_clock_ms() + CLIENT_PATIENCE_MS;
+	uint64_t n = 0;
+	int err = 0;
+	while (!err && n == 0 && client_clock_ms() < end)
+		err = count_on_screen(attacker, colour, &n);
+	if (n == 0)
+		attacker->complaint = "the window does not show";
+	return err;
+}
+
 /* ---- Files that end too early ---- */
 
 static int shrink(struct attacker *attacker)
@@ -263,7 +300,14 @@ static int resize_while_shown(struct attacker *attacker)
 		if (!err)
 			err = window_show(&attacker->window, &sheet);
 	}
-	return err;
+	if (err)
+		return err;
+	/* The pool's new end is as good as its beginning. */
+	file_paint(sheet.fd, 31 * SIZE, WIDTH * HEIGHT, COMMITTED);
+	sheet.buffer = wl_shm_pool_create_buffer(
+		sheet.pool, 31 * SIZE, WIDTH, HEIGHT, 4 * WIDTH, WL_SHM_FORMAT_XRGB8888);
+	err = window_show(&attacker->window, &sheet);
+	return err ? err : wait_until_on_screen(attacker, COMMITTED);
 }
 
 static void punch(int fd, off_t size)
@@ -335,17 +379,6 @@ static int flood_pools(struct attacker *attacker)
 
 /* ---- What is stored between commits stays out of the picture ---- */
 
-#define COMMITTED     0x00001177
-#define NOT_COMMITTED 0x00117700
-
-static uint64_t count_pixels(const struct picture *picture, uint32_t colour)
-{
-	uint64_t n = 0;
-	for (int32_t i = 0; i < picture->width * picture->height; i++)
-		n += (picture->pixels[i] & 0xffffff) == colour;
-	return n;
-}
-
 /* A subsurface of glass, of all the window's size. Its commits make the compositor paint the window
  * again. */
 static struct window lay_glass(struct attacker *attacker, struct sheet *glass)
@@ -360,30 +393,6 @@ static struct window lay_glass(struct attacker *attacker, struct sheet *glass)
 	glass->buffer = wl_shm_pool_create_buffer(
 		glass->pool, 0, WIDTH, HEIGHT, 4 * WIDTH, WL_SHM_FORMAT_ARGB8888);
 	return window;
-}
-
-/* On the screen. */
-static int count_on_screen(struct attacker *attacker, uint32_t colour, uint64_t *n)
-{
-	struct picture picture;
-	int err = picture_take(&picture, &attacker->client, FILE_MEMFD);
-	if (err)
-		return err;
-	*n = count_pixels(&picture, colour);
-	picture_finish(&picture);
-	return 0;
-}
-
-static int wait_until_on_screen(struct attacker *attacker, uint32_t colour)
-{
-	const uint64_t end = client_clock_ms() + CLIENT_PATIENCE_MS;
-	uint64_t n = 0;
-	int err = 0;
-	while (!err && n == 0 && client_clock_ms() < end)
-		err = count_on_screen(attacker, colour, &n);
-	if (n == 0)
-		attacker->complaint = "the window does not show";
-	return err;
 }
 
 static int store_between_commits(struct attacker *attacker)

@@ -50,7 +50,11 @@ const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 		.background = BACKGROUND,
 		.arguments = weston_gl },
 	{ .name = "sway", .program = "sway", .is_unprivileged = true, .arguments = sway },
-	{ .name = "cage", .program = "cage", .has_no_privileges = true, .arguments = cage },
+	{ .name = "cage",
+		.program = "cage",
+		.needs_wiping = true,
+		.has_no_privileges = true,
+		.arguments = cage },
 	{ .name = "example",
 		.program = "",
 		.never_guarded = true,
@@ -164,6 +168,8 @@ static void run_child(const struct compositor *compositor, const struct launch *
 	set_environment(compositor);
 	if (launch->preload)
 		setenv("LD_PRELOAD", launch->preload, 1);
+	if (launch->mode)
+		setenv("UFFD_GUARD_WL_SHM_MODE", launch->mode, 1);
 	become(compositor->uid);
 	if (compositor->kind->has_no_privileges && geteuid() == 0 && unshare(CLONE_NEWUSER) < 0)
 		perror("unshare");

@@ -12,6 +12,7 @@ struct compositor_kind {
 	const char *name, *program;
 	bool never_guarded;	/* it guards itself */
 	bool is_unprivileged;	/* what root starts runs as nobody */
+	bool needs_wiping;	/* see wipe_screen() */
 	bool has_no_privileges; /* as root, but in a user namespace of its own */
 	uint32_t background;	/* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
 	const char *const *arguments;
@@ -28,6 +29,7 @@ struct launch {
 	const char *example;   /* path of our own, for the kind of that name */
 	const char *directory; /* for runtime directories and logs */
 	const char *preload;   /* NULL, or one more library */
+	const char *mode;      /* NULL, or UFFD_GUARD_WL_SHM_MODE */
 	int width, height;     /* of the output, where it can be chosen */
 };
 

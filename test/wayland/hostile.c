@@ -102,6 +102,8 @@ static int print_answer(struct attacker *attacker, int err)
 		printf("stuck");
 	else if (err == -EPIPE || err == -ECONNRESET)
 		printf("lost");
+	else if (err == -ENOMEM) /* wl_display.error.no_memory: what wlroots says of a bad keymap */
+		printf("no_memory");
 	else if (err)
 		printf("failed: %s", strerror(-err));
 	else

@@ -115,8 +115,9 @@ static const char *judge_witness(struct witness *witness)
 	struct testimony testimony;
 	unsigned n_right = 0;
 	while (n_right < 2) { /* once with each buffer */
-		if (witness_look(witness, &testimony) < 0)
-			return "no picture";
+		int err = witness_look(witness, &testimony);
+		if (err)
+			return err == -ENODATA ? "blank picture" : "no picture";
 		if (testimony.n_torn > 0)
 			return "stale pixels";
 		if (testimony.n_late + testimony.n_hidden == 0)
@@ -153,7 +154,7 @@ static bool is_fate(enum fate fate, const char *word)
 	case FATE_DIES:
 		return strcmp(word, "died") == 0;
 	case FATE_ANY:
-		return strcmp(word, "stuck") != 0;
+		return strcmp(word, "stuck") != 0 && strncmp(word, "failed", 6) != 0;
 	}
 	return false;
 }

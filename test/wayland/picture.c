@@ -134,6 +134,14 @@ static uint32_t convert(uint32_t pixel, uint32_t format)
 	return pixel | 0xff000000;
 }
 
+static bool is_blank(const uint32_t *pixels, size_t n_pixels)
+{
+	size_t i = 0;
+	while (i < n_pixels && pixels[i] == GREY)
+		i++;
+	return i == n_pixels;
+}
+
 static int develop(struct picture *picture, const struct shot *shot)
 {
 	const struct sheet *sheet = &shot->sheet;
@@ -141,6 +149,10 @@ static int develop(struct picture *picture, const struct shot *shot)
 	const uint32_t *pixels = mmap(NULL, length, PROT_READ, MAP_SHARED, sheet->fd, 0);
 	if (pixels == MAP_FAILED)
 		return -errno;
+	if (is_blank(pixels, length / sizeof(*pixels))) {
+		munmap((void *)pixels, length);
+		return -ENODATA;
+	}
 	*picture = (struct picture){ sheet->width, sheet->height, malloc(length) };
 	const bool is_flipped = shot->flags & ZWLR_SCREENCOPY_FRAME_V1_FLAGS_Y_INVERT;
 	for (int32_t y = 0; picture->pixels && y < sheet->height; y++) {

@@ -12,7 +12,8 @@ struct picture {
 };
 
 /* Of the client's output, through a buffer in a file of this kind, which is grey before.
- * 0; an error of the connection; -ENOTSUP without a protocol; -EIO: the compositor refused. */
+ * 0; an error of the connection; -ENOTSUP without a protocol; -EIO: the compositor refused;
+ * -ENODATA: it stored nothing. */
 int picture_take(struct picture *picture, struct client *client, enum file_kind kind);
 void picture_finish(struct picture *picture);
 

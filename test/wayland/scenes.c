@@ -9,6 +9,7 @@
  */
 #include "compositor.h"
 #include "picture.h"
+#include "window.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -227,6 +228,31 @@ static void make_props(struct run *run)
 	chmod(path, 0755);
 }
 
+/* A window of the whole screen comes and goes, so that all is painted again: cage 0.1.4 shows a
+ * client's buffer itself where it can, and then forgets what is damaged when somebody takes
+ * pictures. */
+static void wipe_screen(struct run *run, struct client *client)
+{
+	struct window window;
+	struct sheet sheet;
+	const int32_t width = client->output_width, height = client->output_height;
+	int fd = file_make_sized(FILE_MEMFD, (off_t)width * height * 4);
+	int err = window_open(&window, client, "wiper");
+	if (fd < 0 || err) {
+		fail(run, "wiper", strerror(fd < 0 ? -fd : -err));
+		return;
+	}
+	sheet_init(&sheet, client, fd, width, height);
+	for (int i = 0; i < 3 && !err; i++)
+		err = window_show(&window, &sheet);
+	window_close(&window);
+	sheet_finish(&sheet);
+	struct picture none = { 0 }, now;
+	if (err || wait_until_still(client, &none, &now) < 0)
+		fail(run, "wiper", "the screen does not stand still");
+	picture_finish(&now);
+}
+
 /* Each is on the screen before the next is started: windows are laid out in the order they come. */
 static void start_client(
 	struct run *run, const char *directory, struct client *client, const char *const *arguments)
@@ -310,20 +336,22 @@ static void compare_with_tool(struct run *run, const char *directory)
 	compare_pictures(run, a, b);
 }
 
-static void show_still_clients(struct run *run)
+static void show_still_clients(struct run *run, const char *scene)
 {
 	char directory[DIRECTORY_LENGTH];
 	struct client client;
 	if (!start_compositor(run, &client))
 		return;
 	make_props(run);
-	make_scene_directory(run, "still", directory);
+	make_scene_directory(run, scene, directory);
 	start_still_clients(run, directory, &client);
+	if (run->kind->needs_wiping)
+		wipe_screen(run, &client);
 	take_picture(run, directory, "ours", &client);
 	take_picture_with_tool(run, directory, &client);
 	compare_with_tool(run, directory);
 	stop_clients(run);
-	stop_compositor(run, "still", &client);
+	stop_compositor(run, scene, &client);
 }
 
 static int wait_until_moving(struct client *client)
@@ -404,14 +432,17 @@ static unsigned run_scenes(
 	prepare(&plain, kind, launch, "plain", true);
 	prepare(&guarded, kind, launch, "guarded", false);
 	show_variations(&plain, "memfd");
-	show_still_clients(&plain);
+	show_still_clients(&plain, "still");
 	show_variations(&guarded, "memfd");
 	show_variations(&guarded, "sealed");
-	show_still_clients(&guarded);
+	show_still_clients(&guarded, "still");
 	show_moving_clients(&guarded);
+	guarded.launch.mode = "lazy"; /* these clients seal, and would be shown directly */
+	show_still_clients(&guarded, "still-lazy");
 	unsigned n = compare_scenes(&guarded, plain.directory, "memfd", "memfd");
 	n += compare_scenes(&guarded, plain.directory, "memfd", "sealed");
 	n += compare_scenes(&guarded, plain.directory, "still", "still");
+	n += compare_scenes(&guarded, plain.directory, "still", "still-lazy");
 	const unsigned n_failures = plain.n_failures + guarded.n_failures;
 	printf("%s: %u pictures compared, %u failures\n", kind->name, n, n_failures);
 	return n_failures;
