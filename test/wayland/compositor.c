@@ -29,7 +29,7 @@
 #define NOBODY	       65534
 #define PATIENCE_MS    30000
 #define MOST_ARGUMENTS 64
-#define BACKGROUND     0xff203040
+#define BACKGROUND     0xff203040 /* here and in docs/examples/compositor/surface.c */
 
 static const char *const weston_pixman[] = { "weston", "--backend=headless-backend.so",
 	"--use-pixman", "--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width",
@@ -38,7 +38,7 @@ static const char *const weston_gl[] = { "weston", "--backend=headless-backend.s
 	"--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width", "%height", NULL };
 static const char *const sway[] = { "sway", "-c", "%sway", NULL };
 static const char *const cage[] = { "cage", "--", "sleep", "3600", NULL };
-static const char *const example[] = { "%example", "%width", "%height", NULL };
+static const char *const example[] = { "%example", "%size", NULL };
 
 const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 	{ .name = "weston-pixman",
@@ -58,6 +58,8 @@ const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 	{ .name = "example",
 		.program = "",
 		.never_guarded = true,
+		.refuses_disks = true,
+		.background = BACKGROUND,
 		.is_unprivileged = true,
 		.arguments = example },
 };
@@ -133,6 +135,8 @@ static const char *fill_in(const char *word, const struct launch *launch, const 
 		snprintf(text, sizeof(texts[0]), "--width=%d", launch->width);
 	else if (strcmp(word, "%height") == 0)
 		snprintf(text, sizeof(texts[0]), "--height=%d", launch->height);
+	else if (strcmp(word, "%size") == 0)
+		snprintf(text, sizeof(texts[0]), "%dx%d", launch->width, launch->height);
 	else if (strcmp(word, "%weston") == 0)
 		snprintf(text, sizeof(texts[0]), "--config=%s/weston.ini", runtime);
 	else if (strcmp(word, "%sway") == 0)

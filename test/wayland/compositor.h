@@ -11,6 +11,7 @@
 struct compositor_kind {
 	const char *name, *program;
 	bool never_guarded;	/* it guards itself */
+	bool refuses_disks;	/* pools in files on disks */
 	bool is_unprivileged;	/* what root starts runs as nobody */
 	bool needs_wiping;	/* see wipe_screen() */
 	bool has_no_privileges; /* as root, but in a user namespace of its own */

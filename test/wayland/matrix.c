@@ -278,10 +278,11 @@ static void run_cells(struct stage *stage, unsigned i)
 	const struct options *options = stage->options;
 	const struct attack *attack = &attacks[i];
 	const bool is_mixture = attack->run == attack_mixture;
+	const unsigned kinds = stage->table->kind->refuses_disks ? ~(1u << FILE_DISK) : ~0u;
 	for (unsigned kind = 0; kind < N_FILE_KINDS; kind++) {
 		struct cell *cell = &stage->table->cells[i][kind];
 		note(cell, "", false);
-		if (!(attack->kinds & options->kinds & (1u << kind)))
+		if (!(attack->kinds & options->kinds & kinds & (1u << kind)))
 			continue;
 		for (uint64_t n = 0; n < (is_mixture ? options->n_mixtures : 1); n++)
 			if (!cell->is_wrong)

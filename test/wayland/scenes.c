@@ -448,11 +448,25 @@ static unsigned run_scenes(
 	return n_failures;
 }
 
+/* The compositor of docs/examples: there is no other to compare it with, but its clients must be
+ * seen, stand still or move, and the tool's picture must be ours. */
+static unsigned run_example(
+	const struct compositor_kind *kind, const struct launch *launch, const char *programs)
+{
+	struct run run = { .programs = programs };
+	prepare(&run, kind, launch, "itself", false);
+	show_still_clients(&run, "still");
+	show_moving_clients(&run);
+	printf("%s: %u failures\n", kind->name, run.n_failures);
+	return run.n_failures;
+}
+
 /* ---- Options ---- */
 
 static const struct option long_options[] = {
 	{ "compositor", required_argument, NULL, 'c' },
 	{ "directory", required_argument, NULL, 'd' },
+	{ "example", required_argument, NULL, 'e' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
@@ -465,6 +479,7 @@ static void print_help(void)
 	       "pictures.\n\n"
 	       "  -c, --compositor=NAME  only this one\n"
 	       "  -d, --directory=DIR    for pictures and logs (.)\n"
+	       "      --example=PATH     the compositor of the name example\n"
 	       "  -h, --help             this\n"
 	       "      --version          of uffd_guard\n\n"
 	       "Exit code 0: no pixel differs, 1: some do, 77: the compositor is not installed.\n");
@@ -482,6 +497,8 @@ static bool take_option(struct options *options, int option)
 		return (options->compositor = compositor_find(optarg)) != NULL;
 	case 'd':
 		return (options->launch.directory = realpath(optarg, NULL)) != NULL;
+	case 'e':
+		return (options->launch.example = realpath(optarg, NULL)) != NULL;
 	case 'h':
 		print_help();
 		exit(EXIT_SUCCESS);
@@ -520,13 +537,15 @@ int main(int argc, char **argv)
 	unsigned n_run = 0, n_failures = 0;
 	for (unsigned i = 0; i < N_COMPOSITORS; i++) {
 		const struct compositor_kind *kind = &compositor_kinds[i];
-		if (kind->never_guarded || (options.compositor && options.compositor != kind))
+		if ((options.compositor && options.compositor != kind) ||
+			(kind->never_guarded && !options.launch.example))
 			continue;
 		if (compositor_why_not(kind)) {
 			printf("SKIP: %s: %s\n", kind->name, compositor_why_not(kind));
 			continue;
 		}
-		n_failures += run_scenes(kind, &options.launch, find_programs());
+		n_failures += (kind->never_guarded ? run_example : run_scenes)(
+			kind, &options.launch, find_programs());
 		n_run++;
 	}
 	if (n_run == 0)
