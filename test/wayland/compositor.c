@@ -52,6 +52,7 @@ const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 	{ .name = "sway", .program = "sway", .is_unprivileged = true, .arguments = sway },
 	{ .name = "cage",
 		.program = "cage",
+		.has_fixed_size = true,
 		.needs_wiping = true,
 		.has_no_privileges = true,
 		.arguments = cage },
@@ -177,6 +178,7 @@ static void run_child(const struct compositor *compositor, const struct launch *
 	become(compositor->uid);
 	if (compositor->kind->has_no_privileges && geteuid() == 0 && unshare(CLONE_NEWUSER) < 0)
 		perror("unshare");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execute(compositor, launch);
 }
 
@@ -246,15 +248,14 @@ static void empty_directory(const char *path)
 		closedir(directory);
 }
 
+/* Not below the directory of the logs: the path of a socket is 107 bytes at most. */
 static int make_runtime(struct compositor *compositor, const struct launch *launch)
 {
-	snprintf(compositor->runtime, sizeof(compositor->runtime), "%s/%s-%d", launch->directory,
-		compositor->kind->name, getpid());
+	snprintf(compositor->runtime, sizeof(compositor->runtime), "/tmp/uffd-guard-XXXXXX");
 	snprintf(compositor->log, sizeof(compositor->log), "%s/%s.log", launch->directory,
 		compositor->kind->name);
-	if (mkdir(compositor->runtime, 0700) < 0 && errno != EEXIST)
+	if (!mkdtemp(compositor->runtime))
 		return -errno;
-	empty_directory(compositor->runtime);
 	if (geteuid() == 0 && chown(compositor->runtime, compositor->uid, (gid_t)-1) < 0)
 		return -errno;
 	return write_configuration(compositor, launch);
@@ -277,7 +278,7 @@ static bool find_socket(struct compositor *compositor)
 		const char *name = entry->d_name;
 		is_found = strncmp(name, "wayland-", 8) == 0 && !strchr(name, '.');
 		if (is_found)
-			snprintf(compositor->socket, sizeof(compositor->socket), "%.200s/%.100s",
+			snprintf(compositor->socket, sizeof(compositor->socket), "%s/%.40s",
 				compositor->runtime, name);
 	}
 	if (directory)
@@ -285,22 +286,17 @@ static bool find_socket(struct compositor *compositor)
 	return is_found;
 }
 
-/* The path may be too long for a socket's address: it is reached through a short one. */
 static bool is_accepting(struct compositor *compositor)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *name = strrchr(compositor->socket, '/') + 1;
-	int directory = open(compositor->runtime, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%.60s", directory,
-		name);
-	bool is_connected = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 	struct ucred peer;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", compositor->socket);
+	bool is_connected = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 	if (is_connected &&
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) == 0)
 		compositor->server = peer.pid;
 	close(fd);
-	close(directory);
 	return is_connected;
 }
 
@@ -321,13 +317,32 @@ static int wait_until_up(struct compositor *compositor)
 	return -ETIMEDOUT;
 }
 
+/* Whether nobody can reach what is to be run: build directories may be anywhere. */
+static bool is_reachable(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		become(NOBODY);
+		_exit(access(path, R_OK | X_OK) == 0 ? 0 : 1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static uid_t user_for(const struct compositor_kind *kind, const struct launch *launch)
+{
+	if (geteuid() != 0 || !kind->is_unprivileged)
+		return geteuid();
+	if (is_reachable(launch->directory))
+		return NOBODY;
+	printf("%s runs as root: others cannot reach %s\n", kind->name, launch->directory);
+	return 0;
+}
+
 int compositor_start(struct compositor *compositor, const struct compositor_kind *kind,
 	const struct launch *launch)
 {
-	*compositor = (struct compositor){ .kind = kind };
-	compositor->uid = geteuid() == 0 && !kind->is_unprivileged ? 0
-			  : geteuid() == 0			   ? NOBODY
-								   : geteuid();
+	*compositor = (struct compositor){ .kind = kind, .uid = user_for(kind, launch) };
 	make_directory_for_x();
 	int err = make_runtime(compositor, launch);
 	if (err)

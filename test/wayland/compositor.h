@@ -13,6 +13,7 @@ struct compositor_kind {
 	bool never_guarded;	/* it guards itself */
 	bool refuses_disks;	/* pools in files on disks */
 	bool is_unprivileged;	/* what root starts runs as nobody */
+	bool has_fixed_size;	/* its output */
 	bool needs_wiping;	/* see wipe_screen() */
 	bool has_no_privileges; /* as root, but in a user namespace of its own */
 	uint32_t background;	/* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
@@ -28,7 +29,7 @@ const char *compositor_why_not(const struct compositor_kind *kind);
 struct launch {
 	char *const *prefix;   /* NULL, or what the compositor is started with */
 	const char *example;   /* path of our own, for the kind of that name */
-	const char *directory; /* for runtime directories and logs */
+	const char *directory; /* for logs */
 	const char *preload;   /* NULL, or one more library */
 	const char *mode;      /* NULL, or UFFD_GUARD_WL_SHM_MODE */
 	int width, height;     /* of the output, where it can be chosen */
@@ -41,9 +42,9 @@ struct compositor {
 	uid_t uid;    /* that its clients should have */
 	int status;   /* as waitpid() gives it, once it is over */
 	bool is_over;
-	char runtime[512]; /* XDG_RUNTIME_DIR */
+	char runtime[32]; /* XDG_RUNTIME_DIR */
 	char log[512];
-	char socket[512]; /* path */
+	char socket[96]; /* path */
 };
 
 /* Until clients can connect. 0, or a negative errno; the log says why. */

@@ -371,7 +371,7 @@ static void print_help(void)
 	       "  -v, --verbose          a line for each cell when it is done\n"
 	       "      --example=PATH     the compositor of the name example\n"
 	       "      --preload=PATH     one more library for the compositor\n"
-	       "      --directory=DIR    for runtime directories and logs (.)\n"
+	       "      --directory=DIR    for files and logs (.)\n"
 	       "  -h, --help             this\n"
 	       "      --version          of uffd_guard\n\n"
 	       "Each cell: how the compositor ended, or else what became of the client. Exit code "

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wayland-cost: what processor time a frame costs a compositor, started with a prefix as compared
+ * with as it is.
+ *
+ * A file that is sealed is shown directly, one that is not is copied: two rows for each size and
+ * damage. The two sides of a row are measured in turn, each time in a fresh compositor, so that
+ * what disturbs the machine disturbs both. The ratio is of medians; the spread is that of the
+ * ratios of neighbouring measurements, without the quarters at their ends.
+ */
+#include "compositor.h"
+#include "file.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXIT_USAGE  2
+#define EXIT_SKIP   77
+#define MOST_ROUNDS 100
+
+struct options {
+	const struct compositor_kind *compositor; /* NULL: all that can have any size */
+	struct launch launch;
+	unsigned n_rounds, n_frames;
+	bool json;
+	char frames[4096]; /* path of wayland-frames */
+};
+
+struct row {
+	const struct compositor_kind *kind;
+	int width, height;
+	unsigned percent;
+	enum file_kind file;
+	double plain[MOST_ROUNDS], guarded[MOST_ROUNDS]; /* us a frame */
+	unsigned n;
+};
+
+/* ---- One measurement ---- */
+
+static pid_t start_client(const struct options *options, const struct compositor *compositor,
+	const struct row *row, int to)
+{
+	char geometry[32], damage[32], frames[32];
+	snprintf(geometry, sizeof(geometry), "--geometry=%dx%d", row->width, row->height);
+	snprintf(damage, sizeof(damage), "--damage=%u", row->percent);
+	snprintf(frames, sizeof(frames), "--frames=%u", options->n_frames);
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	compositor_become_client(compositor);
+	dup2(to, STDOUT_FILENO);
+	execl(options->frames, "wayland-frames", geometry, damage, frames, "--file",
+		file_kind_names[row->file], (char *)NULL);
+	_exit(127);
+}
+
+/* Microseconds; 0: failed. */
+static double run_client(
+	const struct options *options, const struct compositor *compositor, const struct row *row)
+{
+	int ends[2];
+	char text[64] = "";
+	if (pipe(ends) < 0)
+		return 0;
+	pid_t pid = start_client(options, compositor, row, ends[1]);
+	close(ends[1]);
+	ssize_t length = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	waitpid(pid, NULL, 0);
+	return length > 0 ? atof(text) : 0;
+}
+
+static double measure(const struct options *options, const struct row *row, bool is_plain)
+{
+	struct compositor compositor;
+	struct launch launch = options->launch;
+	launch.width = row->width;
+	launch.height = row->height;
+	if (is_plain)
+		launch.prefix = NULL;
+	int err = compositor_start(&compositor, row->kind, &launch);
+	if (err) {
+		fprintf(stderr, "%s does not start: %s\n", row->kind->name, strerror(-err));
+		return 0;
+	}
+	double us = run_client(options, &compositor, row);
+	compositor_stop(&compositor);
+	return us;
+}
+
+static bool measure_row(const struct options *options, struct row *row)
+{
+	for (row->n = 0; row->n < options->n_rounds; row->n++) {
+		row->plain[row->n] = measure(options, row, true);
+		row->guarded[row->n] = measure(options, row, false);
+		if (row->plain[row->n] <= 0 || row->guarded[row->n] <= 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---- Report ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* Of a copy: the order of rounds is still needed. */
+static double quantile(const double *values, unsigned n, double q)
+{
+	double sorted[MOST_ROUNDS];
+	memcpy(sorted, values, n * sizeof(*values));
+	qsort(sorted, n, sizeof(*sorted), compare);
+	const double at = q * (n - 1);
+	const unsigned below = (unsigned)at, above = below + 1 < n ? below + 1 : below;
+	return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+}
+
+struct result {
+	double plain, guarded, ratio, low, high;
+};
+
+static struct result evaluate(const struct row *row)
+{
+	double ratios[MOST_ROUNDS];
+	for (unsigned i = 0; i < row->n; i++)
+		ratios[i] = row->guarded[i] / row->plain[i];
+	const double plain = quantile(row->plain, row->n, 0.5);
+	const double guarded = quantile(row->guarded, row->n, 0.5);
+	return (struct result){ plain, guarded, guarded / plain, quantile(ratios, row->n, 0.25),
+		quantile(ratios, row->n, 0.75) };
+}
+
+static void print_row(const struct options *options, const struct row *row)
+{
+	const struct result result = evaluate(row);
+	const char *mode = row->file == FILE_MEMFD_SEALED ? "direct" : "lazy";
+	printf(options->json
+			? "{\"compositor\":\"%s\",\"width\":%d,\"height\":%d,\"damage\":%u,"
+			  "\"mode\":\"%s\",\"plain_us\":%.1f,\"guarded_us\":%.1f,\"ratio\":%.3f,"
+			  "\"low\":%.3f,\"high\":%.3f}\n"
+			: "%-14s %5dx%-5d %5u %% %-7s %10.0f %10.0f %7.2f  %.2f-%.2f\n",
+		row->kind->name, row->width, row->height, row->percent, mode, result.plain,
+		result.guarded, result.ratio, result.low, result.high);
+}
+
+static int measure_all(const struct options *options)
+{
+	static const int sizes[][2] = { { 800, 600 }, { 3840, 2160 } };
+	static struct row row;
+	unsigned n = 0, n_failed = 0;
+	if (!options->json)
+		printf("%-14s %-11s %7s %-7s %10s %10s %7s  %s\n", "compositor", "size", "damage",
+			"mode", "plain us", "guarded us", "ratio", "spread");
+	for (unsigned i = 0; i < N_COMPOSITORS * 8; i++) {
+		const struct compositor_kind *kind = &compositor_kinds[i / 8];
+		if (options->compositor ? options->compositor != kind : kind->has_fixed_size)
+			continue;
+		if (kind->never_guarded || compositor_why_not(kind))
+			continue;
+		row = (struct row){ .kind = kind,
+			.width = sizes[i / 4 % 2][0],
+			.height = sizes[i / 4 % 2][1],
+			.percent = i / 2 % 2 ? 1 : 100,
+			.file = i % 2 ? FILE_MEMFD : FILE_MEMFD_SEALED };
+		if (measure_row(options, &row))
+			print_row(options, &row);
+		else
+			n_failed++;
+		n++;
+	}
+	return n == 0 ? EXIT_SKIP : n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- Options ---- */
+
+static void print_help(void)
+{
+	printf("Usage: wayland-cost [OPTION]... -- PREFIX...\n"
+	       "Measure what a frame costs compositors, with the prefix and without.\n\n"
+	       "  -c, --compositor=NAME  only this one\n"
+	       "  -r, --rounds=N         measurements of each side of each row (5)\n"
+	       "  -n, --frames=N         for each (100)\n"
+	       "      --directory=DIR    for logs (.)\n"
+	       "      --json             an object a line\n"
+	       "  -h, --help             this\n"
+	       "      --version          of uffd_guard\n");
+}
+
+static bool take_number(unsigned *number, const char *text, unsigned most)
+{
+	*number = (unsigned)strtoul(text, NULL, 10);
+	return *number > 0 && *number <= most;
+}
+
+static bool take_option(struct options *options, int option)
+{
+	switch (option) {
+	case 'c':
+		return (options->compositor = compositor_find(optarg)) != NULL;
+	case 'r':
+		return take_number(&options->n_rounds, optarg, MOST_ROUNDS);
+	case 'n':
+		return take_number(&options->n_frames, optarg, 1000000);
+	case 'd':
+		return (options->launch.directory = realpath(optarg, NULL)) != NULL;
+	case 'j':
+		return options->json = true;
+	case 'h':
+		print_help();
+		exit(EXIT_SUCCESS);
+	case 'V':
+		printf("wayland-cost %s\n", UFFD_GUARD_VERSION);
+		exit(EXIT_SUCCESS);
+	default:
+		return false;
+	}
+}
+
+static const struct option long_options[] = {
+	{ "compositor", required_argument, NULL, 'c' },
+	{ "rounds", required_argument, NULL, 'r' },
+	{ "frames", required_argument, NULL, 'n' },
+	{ "directory", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+/* wayland-frames is where this program is. */
+static void find_frames(struct options *options)
+{
+	ssize_t length = readlink("/proc/self/exe", options->frames, sizeof(options->frames) - 32);
+	char *slash = length > 0 ? strrchr(options->frames, '/') : NULL;
+	if (slash)
+		strcpy(slash, "/wayland-frames");
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .n_rounds = 5, .n_frames = 100 };
+	options.launch.directory = realpath(".", NULL);
+	find_frames(&options);
+	for (int c; (c = getopt_long(argc, argv, "+c:r:n:h", long_options, NULL)) != -1;) {
+		if (!take_option(&options, c)) {
+			fprintf(stderr, "wayland-cost: see --help\n");
+			return EXIT_USAGE;
+		}
+	}
+	options.launch.prefix = optind < argc ? argv + optind : NULL;
+	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	return measure_all(&options);
+}
