@@ -2,9 +2,9 @@
 /*
  * Waiting with io_uring: one system call both asks for the next messages and waits for them.
  *
- * From Linux 6.10 a ring can read a userfaultfd; before, the read is answered -EAGAIN at once, and
- * the ring polls instead. Two requests are always in flight: that one, and a poll of the wake-up
- * descriptor; beside them those of slow.c.
+ * A ring can read a userfaultfd from Linux 6.10 on, and could on 6.1; on releases between, the read
+ * is answered -EAGAIN at once, and the ring polls instead. Two requests are always in flight: that
+ * one, and a poll of the wake-up descriptor; beside them those of slow.c.
  */
 #include "loop.h"
 #include "slow.h"
