@@ -208,11 +208,14 @@ static int destroy_pool_shrink(struct attacker *attacker)
 
 /* ---- Screen captures into such files ---- */
 
-static void ask_for_shot(struct client *client, struct wl_buffer *buffer)
+static void on_done(void *data, struct weston_screenshooter *shooter)
 {
-	if (client->screenshooter)
-		weston_screenshooter_take_shot(client->screenshooter, client->output, buffer);
+	bool *is_over = wl_buffer_get_user_data(data);
+	(void)shooter;
+	*is_over = true;
 }
+
+static const struct weston_screenshooter_listener shooter_listener = { .done = on_done };
 
 static void on_buffer(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t format,
 	uint32_t width, uint32_t height, uint32_t stride)
@@ -229,12 +232,14 @@ static void on_flags(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_
 static void on_ready(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t tv_sec_hi,
 	uint32_t tv_sec_lo, uint32_t tv_nsec)
 {
-	(void)data, (void)frame, (void)tv_sec_hi, (void)tv_sec_lo, (void)tv_nsec;
+	bool *is_over = wl_buffer_get_user_data(data);
+	(void)frame, (void)tv_sec_hi, (void)tv_sec_lo, (void)tv_nsec;
+	*is_over = true;
 }
 
 static void on_failed(void *data, struct zwlr_screencopy_frame_v1 *frame)
 {
-	(void)data, (void)frame;
+	on_ready(data, frame, 0, 0, 0);
 }
 
 static const struct zwlr_screencopy_frame_v1_listener frame_listener = {
@@ -244,21 +249,33 @@ static const struct zwlr_screencopy_frame_v1_listener frame_listener = {
 	.failed = on_failed,
 };
 
-/* Asks for a picture in the buffer, and waits until some frames are over. */
-static int capture_into(struct attacker *attacker, struct wl_buffer *buffer)
+static void ask_for_picture(struct client *client, struct wl_buffer *buffer)
 {
-	struct client *client = &attacker->client;
-	struct sheet sheet;
-	if (!client->screencopy && !client->screenshooter)
-		return -ENOTSUP;
-	if (client->screencopy)
+	if (client->screencopy) {
 		zwlr_screencopy_frame_v1_add_listener(
 			zwlr_screencopy_manager_v1_capture_output(
 				client->screencopy, 0, client->output),
 			&frame_listener, buffer);
-	else
-		ask_for_shot(client, buffer);
-	int err = show_sheet(attacker, &sheet);
+		return;
+	}
+	weston_screenshooter_add_listener(client->screenshooter, &shooter_listener, buffer);
+	weston_screenshooter_take_shot(client->screenshooter, client->output, buffer);
+}
+
+/* Nothing else is asked for meanwhile: Weston 10 remembers the buffer when the client is gone, and
+ * one that is thrown out for something else would crash it, with us or without. */
+static int capture_into(struct attacker *attacker, struct wl_buffer *buffer)
+{
+	struct client *client = &attacker->client;
+	struct sheet sheet;
+	bool is_over = false;
+	if (!client->screencopy && !client->screenshooter)
+		return -ENOTSUP;
+	wl_buffer_set_user_data(buffer, &is_over);
+	ask_for_picture(client, buffer);
+	int err = client_wait(client, &is_over, CLIENT_PATIENCE_MS);
+	if (!err)
+		err = show_sheet(attacker, &sheet);
 	return err ? err : insist(attacker, &sheet);
 }
 
@@ -270,7 +287,8 @@ static int capture_into_short(struct attacker *attacker)
 	if (fd < 0)
 		return fd;
 	sheet_init(&sheet, client, fd, client->output_width, client->output_height);
-	return capture_into(attacker, sheet.buffer);
+	return capture_into(attacker, wl_shm_pool_create_buffer(sheet.pool, 0, sheet.width,
+					      sheet.height, sheet.stride, WL_SHM_FORMAT_XRGB8888));
 }
 
 static int capture_beyond(struct attacker *attacker)

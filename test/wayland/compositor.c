@@ -382,7 +382,7 @@ const char *compositor_end(const struct compositor *compositor)
 	return text;
 }
 
-static bool wait_for_end(struct compositor *compositor, int ms)
+bool compositor_wait_for_end(struct compositor *compositor, int ms)
 {
 	for (; ms > 0 && compositor_is_alive(compositor); ms -= 20)
 		pause_ms(20);
@@ -395,7 +395,7 @@ void compositor_stop(struct compositor *compositor)
 		return;
 	if (compositor_is_alive(compositor)) {
 		kill(compositor->pid, SIGTERM);
-		wait_for_end(compositor, 5000);
+		compositor_wait_for_end(compositor, 5000);
 	}
 	kill(-compositor->pid, SIGKILL); /* the group: its own, since setsid() */
 	if (!compositor->is_over)

@@ -51,6 +51,8 @@ struct compositor {
 int compositor_start(struct compositor *compositor, const struct compositor_kind *kind,
 	const struct launch *launch);
 bool compositor_is_alive(struct compositor *compositor);
+/* Whether it ends within this time: whose connection was cut may wait for a core to be dumped. */
+bool compositor_wait_for_end(struct compositor *compositor, int ms);
 /* As a word: "SIGBUS", "exit 1". */
 const char *compositor_end(const struct compositor *compositor);
 /* Also what is left of one that died. */

@@ -178,14 +178,15 @@ static void judge(struct stage *stage, const struct attack *attack, enum file_ki
 	}
 	const char *wrong = stage->n_torn ? "stale pixels" : judge_witness(&stage->witness);
 	stage->n_torn = 0;
-	if (wrong && compositor_is_alive(&stage->compositor)) {
-		note(cell, wrong, true);
-		remark(stage, attack->name, file, wrong);
-	}
-	if (!compositor_is_alive(&stage->compositor)) {
-		note(cell, compositor_end(&stage->compositor), true);
-		clear_stage(stage);
-	}
+	if (!wrong && compositor_is_alive(&stage->compositor))
+		return;
+	if (wl_display_get_error(stage->witness.client.display))
+		compositor_wait_for_end(&stage->compositor, CLIENT_PATIENCE_MS);
+	if (!compositor_is_alive(&stage->compositor))
+		wrong = compositor_end(&stage->compositor);
+	note(cell, wrong, true);
+	remark(stage, attack->name, file, wrong);
+	clear_stage(stage); /* the next one has a new compositor */
 }
 
 /* ---- A hostile client ---- */

@@ -425,6 +425,33 @@ static void prepare(struct run *run, const struct compositor_kind *kind,
 		kind->name, name);
 }
 
+static unsigned show_and_compare_still(struct run *plain, struct run *guarded)
+{
+	show_still_clients(plain, "still");
+	show_still_clients(guarded, "still");
+	guarded->launch.mode = "lazy"; /* these clients seal, and would be shown directly */
+	show_still_clients(guarded, "still-lazy");
+	guarded->launch.mode = NULL;
+	return compare_scenes(guarded, plain->directory, "still", "still") +
+	       compare_scenes(guarded, plain->directory, "still", "still-lazy");
+}
+
+/* These clients answer when they like, and a slow machine may make what moves look still: only what
+ * fails three times in a row has failed. */
+static unsigned compare_still(struct run *plain, struct run *guarded)
+{
+	for (int n_left = 2;; n_left--) {
+		const unsigned n_plain = plain->n_failures, n_guarded = guarded->n_failures;
+		unsigned n = show_and_compare_still(plain, guarded);
+		if (n_left == 0 ||
+			(plain->n_failures == n_plain && guarded->n_failures == n_guarded))
+			return n;
+		printf("%s: once more\n", plain->kind->name);
+		plain->n_failures = n_plain;
+		guarded->n_failures = n_guarded;
+	}
+}
+
 static unsigned run_scenes(
 	const struct compositor_kind *kind, const struct launch *launch, const char *programs)
 {
@@ -432,17 +459,12 @@ static unsigned run_scenes(
 	prepare(&plain, kind, launch, "plain", true);
 	prepare(&guarded, kind, launch, "guarded", false);
 	show_variations(&plain, "memfd");
-	show_still_clients(&plain, "still");
 	show_variations(&guarded, "memfd");
 	show_variations(&guarded, "sealed");
-	show_still_clients(&guarded, "still");
 	show_moving_clients(&guarded);
-	guarded.launch.mode = "lazy"; /* these clients seal, and would be shown directly */
-	show_still_clients(&guarded, "still-lazy");
 	unsigned n = compare_scenes(&guarded, plain.directory, "memfd", "memfd");
 	n += compare_scenes(&guarded, plain.directory, "memfd", "sealed");
-	n += compare_scenes(&guarded, plain.directory, "still", "still");
-	n += compare_scenes(&guarded, plain.directory, "still", "still-lazy");
+	n += compare_still(&plain, &guarded);
 	const unsigned n_failures = plain.n_failures + guarded.n_failures;
 	printf("%s: %u pictures compared, %u failures\n", kind->name, n, n_failures);
 	return n_failures;
