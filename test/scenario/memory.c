@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GROUP	 "/sys/fs/cgroup/memory/uffd_guard_test"
 #define LIMIT_MB 24
 #define FILE_MB	 64
 #define TABLE	 512 /* pages of a page table */
@@ -24,13 +23,23 @@ static bool write_to(const char *path, const char *text)
 	return fclose(f) == 0 && is_written;
 }
 
+static char group[64]; /* of this test */
+
+static bool write_to_group(const char *name, const char *text)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", group, name);
+	return write_to(path, text);
+}
+
 static bool group_create(void)
 {
 	char limit[32];
+	snprintf(group, sizeof(group), "/sys/fs/cgroup/memory/uffd_guard_test_%d", getpid());
 	snprintf(limit, sizeof(limit), "%dM", LIMIT_MB);
-	return (mkdir(GROUP, 0755) == 0 || errno == EEXIST) &&
-	       write_to(GROUP "/memory.limit_in_bytes", limit) &&
-	       write_to(GROUP "/memory.oom_control", "1");
+	return (mkdir(group, 0755) == 0 || errno == EEXIST) &&
+	       write_to_group("memory.limit_in_bytes", limit) &&
+	       write_to_group("memory.oom_control", "1");
 }
 
 /* In a process of its own: the group stays as long as there is one in it. */
@@ -50,7 +59,7 @@ static int read_all_in_group(bool uses_populate)
 	}
 	for (size_t i = 0; i < FILE_MB << 8; i++)
 		file_write_page(f.fd, i, page_value(i));
-	if (!write_to(GROUP "/cgroup.procs", "0"))
+	if (!write_to_group("cgroup.procs", "0"))
 		return 2;
 	if (uses_populate) {
 		int err = uffd_guard_populate(f.region, 0, (uint64_t)FILE_MB << 20);
@@ -99,7 +108,7 @@ START_TEST(full_memory_cgroup_ends_in_zeros_and_a_loss)
 		_exit(read_all_in_group(_i));
 	int status;
 	waitpid(child, &status, 0);
-	rmdir(GROUP);
+	rmdir(group);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
 }
