@@ -107,6 +107,17 @@ static void remark(struct stage *stage, const char *attack, const char *file, co
 		file, text);
 }
 
+/* For whoever wants to see what was wrong. */
+static void keep_picture(struct stage *stage)
+{
+	char path[600];
+	const struct picture *picture = &stage->witness.last;
+	snprintf(path, sizeof(path), "%.500s/%s-wrong.png", stage->options->launch.directory,
+		stage->table->kind->name);
+	if (picture->pixels)
+		picture_write(picture, path);
+}
+
 /* When the client is gone, all of the witness can be seen again, sooner or later; stale pixels are
  * wrong at once. */
 static const char *judge_witness(struct witness *witness)
@@ -128,18 +139,22 @@ static const char *judge_witness(struct witness *witness)
 	return witness_see_frames(witness, 2) < 0 ? "no frames" : NULL;
 }
 
-/* "kept", "error wl_buffer 2": what the client said, in a word for the table. */
+/* "kept", "error wl_buffer 2": what the client said, in a word for the table. That a file is bad
+ * must be said of the buffer, if there still is one. */
 static const char *word_for(const char *answer)
 {
-	static const char *const words[] = { "invalid_format", "invalid_stride", "invalid_fd" };
 	char interface[64];
 	unsigned code;
-	if (sscanf(answer, "error %63s %u", interface, &code) == 2)
-		return strncmp(interface, "wl_", 3) != 0 && strcmp(interface, "destroyed") != 0
-			       ? "other error"
-		       : code < 3 ? words[code]
-				  : "other error";
-	return strncmp(answer, "kept", 4) == 0 ? "kept" : answer;
+	if (sscanf(answer, "error %63s %u", interface, &code) != 2)
+		return strncmp(answer, "kept", 4) == 0 ? "kept" : answer;
+	const bool is_of_buffer =
+		strcmp(interface, "wl_buffer") == 0 || strcmp(interface, "destroyed") == 0;
+	const bool is_of_pool = strncmp(interface, "wl_shm", 6) == 0;
+	if (is_of_buffer && code == WL_SHM_ERROR_INVALID_FD)
+		return "invalid_fd";
+	if (is_of_pool && code == WL_SHM_ERROR_INVALID_STRIDE)
+		return "invalid_stride";
+	return "other error";
 }
 
 static bool is_fate(enum fate fate, const char *word)
@@ -177,13 +192,15 @@ static void judge(struct stage *stage, const struct attack *attack, enum file_ki
 		cell->is_wrong = true;
 	}
 	const char *wrong = stage->n_torn ? "stale pixels" : judge_witness(&stage->witness);
-	stage->n_torn = 0;
 	if (!wrong && compositor_is_alive(&stage->compositor))
 		return;
 	if (wl_display_get_error(stage->witness.client.display))
 		compositor_wait_for_end(&stage->compositor, CLIENT_PATIENCE_MS);
 	if (!compositor_is_alive(&stage->compositor))
 		wrong = compositor_end(&stage->compositor);
+	else if (stage->n_torn == 0)
+		keep_picture(stage);
+	stage->n_torn = 0;
 	note(cell, wrong, true);
 	remark(stage, attack->name, file, wrong);
 	clear_stage(stage); /* the next one has a new compositor */
@@ -233,6 +250,8 @@ static int see_visitor_off(struct stage *stage, struct visitor *visitor)
 		if (witness_serve(&stage->witness, 30) < 0 ||
 			witness_look(&stage->witness, &testimony) < 0)
 			usleep(20000); /* the compositor is no more */
+		if (testimony.n_torn > 0 && stage->n_torn == 0)
+			keep_picture(stage);
 		stage->n_torn += testimony.n_torn;
 	}
 	return status;

@@ -15,7 +15,7 @@
 #define N_SLOTS	      4
 #define MOST_PIXELS   256 /* of an edge */
 #define PAGE	      4096
-#define DARK	      0x00203010
+#define DARK	      0xff203010 /* opaque: blended, it could look like the witness */
 #define MAX_POOL_SIZE (16 << 20)
 
 struct slot {
