@@ -6,6 +6,7 @@
  * main.c the rest.
  *
  * It leaves out what does not touch memory: input, scaling, transforms, subsurfaces, transparency.
+ * test/wayland/CMakeLists.txt builds it; $XDG_RUNTIME_DIR must be set.
  */
 #pragma once
 
