@@ -467,11 +467,11 @@ START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
 	pid_t child = fork();
-	ck_assert_int_ge(child, 0);
 	if (child == 0) {
 		pause();
 		_exit(0);
 	}
+	ck_assert_int_ge(child, 0);
 	atomic_store(&fails, true);
 	assert_reader_comes_back(&f);
 	fixture_stop(&f);

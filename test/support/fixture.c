@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -197,26 +196,4 @@ struct uffd_guard_stats fixture_stats(const struct fixture *f)
 		f->region, 0, 0)); /* the handler counts after it has woken us: let it */
 	assert_ok(uffd_guard_get_stats(f->guard, &stats));
 	return stats;
-}
-
-size_t count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	ck_assert_ptr_nonnull(dir);
-	size_t n = 0;
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
-size_t count_mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	ck_assert_ptr_nonnull(f);
-	size_t n = 0;
-	for (int c; (c = getc(f)) != EOF;)
-		n += c == '\n';
-	fclose(f);
-	return n;
 }

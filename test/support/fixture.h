@@ -3,6 +3,7 @@
  * descriptor. */
 #pragma once
 
+#include "process.h"
 #include "runner.h"
 
 #include <uffd_guard.h>
@@ -58,24 +59,7 @@ void fixture_ask(struct fixture *f, size_t first, size_t n_pages);
 enum uffd_guard_mode mode_without_direct(void);
 unsigned char page_value(size_t page); /* what a fresh file has there */
 
-#define assert_ok(call) ck_assert_int_eq((call), 0)
-
 void assert_page_is(const struct fixture *f, size_t page, unsigned char value);
 void assert_bytes_are(const struct fixture *f, size_t from, size_t to, unsigned char value);
 void assert_losses_eq(const struct fixture *f, uint32_t reasons);
 struct uffd_guard_stats fixture_stats(const struct fixture *f);
-
-/* Open descriptors and mappings of this process: what leaks shows here. */
-size_t count_fds(void);
-size_t count_mappings(void);
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0 /* 1: mappings come and go that are none of ours */
-#endif

@@ -8,11 +8,7 @@
 void use_up_descriptors(void);
 /* The soft limit to the hard one. */
 void raise_descriptor_limit(void);
-/* Open descriptors whose file is called so in /proc: "anon_inode:[userfaultfd]". Needs one. */
-size_t count_fds_of(const char *file);
-
-/* All mappings that vm.max_map_count allows; each is of two pages. What was a hole of less in the
- * address space stays one. */
+/* All mappings that vm.max_map_count allows, a page each. */
 struct mappings {
 	char **pieces;
 	size_t n_pieces;

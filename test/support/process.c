@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+bool is_resident(const volatile void *address)
+{
+	unsigned char answer = 0;
+	assert_ok(mincore((void *)address, (size_t)sysconf(_SC_PAGESIZE), &answer));
+	return answer & 1;
+}
+
+size_t count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	ck_assert_ptr_nonnull(dir);
+	size_t n = 0;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+size_t count_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	ck_assert_ptr_nonnull(f);
+	size_t n = 0;
+	for (int c; (c = getc(f)) != EOF;)
+		n += c == '\n';
+	fclose(f);
+	return n;
+}
+
+size_t count_fds_of(const char *file)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	ck_assert_ptr_nonnull(dir);
+	size_t n = 0;
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		char target[256];
+		ssize_t length = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+		n += length == (ssize_t)strlen(file) && memcmp(target, file, (size_t)length) == 0;
+	}
+	closedir(dir);
+	return n;
+}

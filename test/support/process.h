@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* This process as the kernel sees it: what it holds, and so what leaks. */
+#pragma once
+
+#include <check.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define assert_ok(call) ck_assert_int_eq((call), 0)
+
+/* Open descriptors; those of files that are called so in /proc, "anon_inode:[userfaultfd]". */
+size_t count_fds(void);
+size_t count_fds_of(const char *file);
+size_t count_mappings(void);
+
+/* Whether a page is in memory, without touching it. */
+bool is_resident(const volatile void *address);
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0 /* 1: mappings come and go that are none of ours */
+#endif
