@@ -379,57 +379,6 @@ START_TEST(region_of_a_terabyte_is_mapped_read_and_unmapped)
 }
 END_TEST
 
-/* ---- Limits ---- */
-
-START_TEST(fd_limit_is_an_error_and_nothing_is_lost)
-{
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
-	struct rlimit limit;
-	assert_ok(getrlimit(RLIMIT_NOFILE, &limit));
-	size_t used = count_fds();
-	limit.rlim_cur = 3; /* all numbers below are taken */
-	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
-	ck_assert_int_eq(map_with(f.guard, f.fd, PAGE, NULL), -EMFILE);
-	struct uffd_guard *guard = NULL;
-	ck_assert_int_eq(uffd_guard_create(NULL, &guard), -EMFILE);
-	assert_page_is(&f, 3, page_value(3));
-	limit.rlim_cur = limit.rlim_max;
-	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
-	ck_assert_uint_eq(count_fds(), used);
-	fixture_stop(&f);
-}
-END_TEST
-
-/* Mappings that cannot merge, until the kernel has no more for us. */
-static void use_up_mappings(void)
-{
-	for (;;) {
-		char *p = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (p == MAP_FAILED || mprotect(p, PAGE, PROT_READ | PROT_WRITE) < 0)
-			return;
-	}
-}
-
-START_TEST(max_map_count_is_an_error_and_nothing_is_lost)
-{
-	if (IS_SANITIZED) {
-		runner_skip("a sanitizer needs mappings of its own");
-		return;
-	}
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
-	use_up_mappings();
-	int err = 0;
-	struct uffd_guard_region *region;
-	for (int i = 0; i < 100 && !err; i++) /* the first may merge with a mapping that is there */
-		err = uffd_guard_map(f.guard, f.fd, PAGE, NULL, &region);
-	ck_assert_int_eq(err, -ENOMEM);
-	assert_page_is(&f, 3, page_value(3));
-	fixture_stop(&f);
-}
-END_TEST
-
 static TCase *refusal_case(void)
 {
 	TCase *tcase = tcase_create("refusal");
@@ -454,12 +403,4 @@ static TCase *mapping_case(void)
 	return tcase;
 }
 
-static TCase *limits_case(void)
-{
-	TCase *tcase = tcase_create("limits");
-	tcase_add_test(tcase, fd_limit_is_an_error_and_nothing_is_lost);
-	tcase_add_test(tcase, max_map_count_is_an_error_and_nothing_is_lost);
-	return tcase;
-}
-
-RUNNER_MAIN("mapping", refusal_case, mapping_case, limits_case)
+RUNNER_MAIN("mapping", refusal_case, mapping_case)
