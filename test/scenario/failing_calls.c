@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "On an error nothing has changed": each system call behind each function fails in turn.
+ *
+ * An operation is repeated; the first time its first system call fails, then its second, until it
+ * has no more. Each time it has done its work all the same, or says why not and has changed
+ * nothing: content, length, descriptors, mappings and memory are as before, and it works when it
+ * is called again. The call that failed was not made, so what close(2) or munmap(2) did not
+ * release is not looked for.
+ */
+#include "../support/fixture.h"
+#include "../support/inject.h"
+#include "../support/threads.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+
+static const int errors[] = { EPERM, EIO, ENOMEM, EINVAL, ENOSYS, EAGAIN, EFAULT, EMFILE };
+#define N_ERRORS N_ELEMENTS(errors)
+
+/* ---- Failing the n-th call ---- */
+
+struct failure {
+	atomic_bool is_on;
+	atomic_int err;
+	atomic_uint n_before; /* calls to let pass */
+	atomic_uint n_seen;
+	atomic_int failed;   /* its number, or -1: there was no such call */
+	pid_t spared_thread; /* the handler of a guard that is to go on */
+	const int *spared_calls;
+};
+
+/* Not the library's: of the C library, which does not look at the answer or does not survive it. */
+static const int calls_of_libc[] = { SYS_rt_sigprocmask, SYS_set_robust_list, SYS_rseq, SYS_brk,
+	SYS_getpid, -1 };
+
+/* All that can be failed where a sanitizer has calls of its own. */
+static const int calls_of_ours[] = { SYS_userfaultfd, SYS_ioctl, SYS_memfd_create, SYS_ftruncate,
+	SYS_eventfd2, SYS_fcntl, SYS_fstatfs, SYS_pread64, SYS_process_vm_writev,
+	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, -1 };
+
+/* NULL: none. */
+static bool is_among(int nr, const int *calls)
+{
+	for (; calls && *calls >= 0; calls++) {
+		if (*calls == nr)
+			return true;
+	}
+	return false;
+}
+
+static bool may_fail(const struct failure *failure, const struct injected_call *call)
+{
+	if (call->thread == failure->spared_thread || is_among(call->nr, failure->spared_calls))
+		return false;
+	if (IS_SANITIZED)
+		return is_among(call->nr, calls_of_ours);
+	return !is_among(call->nr, calls_of_libc);
+}
+
+static int fail_nth(const struct injected_call *call, void *data)
+{
+	struct failure *failure = data;
+	if (!atomic_load(&failure->is_on) || !may_fail(failure, call))
+		return INJECT_CONTINUE;
+	if (atomic_fetch_add(&failure->n_seen, 1) != atomic_load(&failure->n_before))
+		return INJECT_CONTINUE;
+	atomic_store(&failure->failed, call->nr);
+	return -atomic_load(&failure->err);
+}
+
+static void failure_begin(struct failure *failure, unsigned n_before)
+{
+	atomic_store(&failure->n_before, n_before);
+	atomic_store(&failure->n_seen, 0);
+	atomic_store(&failure->failed, -1);
+	atomic_store(&failure->is_on, true);
+}
+
+static void failure_end(struct failure *failure)
+{
+	atomic_store(&failure->is_on, false);
+}
+
+/* ---- Operations ---- */
+
+#define N_FILE_PAGES 8
+#define N_RESERVED   16
+
+struct subject {
+	const struct operation *operation;
+	struct uffd_guard *guard, *second_guard;
+	struct uffd_guard_region *region, *bystander;
+	int fd, bystander_fd;
+	size_t page;
+	unsigned char *buffer;
+	int n_events;
+};
+
+struct operation {
+	const char *name;
+	void (*prepare)(struct subject *subject);
+	ssize_t (*run)(struct subject *subject);
+	void (*judge)(struct subject *subject, ssize_t result); /* nothing fails any more */
+	uint32_t flags;						/* of the region */
+	bool is_sealed;						/* the file, against shrinking */
+	size_t pages[2];   /* of the region, before and after a resize; odd: and a bit */
+	const int *spared; /* calls that do not fail, up to a -1 */
+};
+
+static size_t length_of(const struct subject *subject, int which)
+{
+	const size_t n_pages = subject->operation->pages[which];
+	return n_pages % 2 ? n_pages * subject->page + 100 : n_pages * subject->page;
+}
+
+static int map_subject(struct subject *subject)
+{
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = subject->operation->flags,
+		.reserve = N_RESERVED * subject->page };
+	return uffd_guard_map(
+		subject->guard, subject->fd, length_of(subject, 0), &options, &subject->region);
+}
+
+static volatile unsigned char *bytes_of(const struct subject *subject)
+{
+	return uffd_guard_region_data(subject->region);
+}
+
+static void touch_all(const struct subject *subject)
+{
+	for (size_t i = 0; i < N_RESERVED; i++)
+		bytes_of(subject)[i * subject->page];
+}
+
+static unsigned char file_byte(const struct subject *subject, size_t offset)
+{
+	unsigned char byte = 0;
+	ck_assert_int_ge(pread(subject->fd, &byte, 1, (off_t)offset), 0);
+	return byte;
+}
+
+/* The first and last byte of each page. A page that is direct shows the file behind the length. */
+static void assert_reads_as_file(const struct subject *subject)
+{
+	const size_t length = uffd_guard_region_length(subject->region), page = subject->page;
+	const bool is_direct = uffd_guard_region_mode(subject->region) == UFFD_GUARD_MODE_DIRECT;
+	const size_t end = is_direct ? (length + page - 1) / page * page : length;
+	for (size_t i = 0; i < N_RESERVED; i++) {
+		const size_t first = i * page, last = first + page - 1;
+		ck_assert_uint_eq(
+			bytes_of(subject)[first], first < end ? file_byte(subject, first) : 0);
+		ck_assert_uint_eq(
+			bytes_of(subject)[last], last < end ? file_byte(subject, last) : 0);
+	}
+}
+
+static bool was_something_lost(const struct subject *subject)
+{
+	return uffd_guard_region_take_losses(subject->region) &
+	       (UFFD_GUARD_LOST_IO_ERROR | UFFD_GUARD_LOST_NO_MEMORY);
+}
+
+/* create, destroy */
+
+static ssize_t create(struct subject *subject)
+{
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() };
+	return uffd_guard_create(&options, &subject->second_guard);
+}
+
+static void judge_create(struct subject *subject, ssize_t result)
+{
+	struct uffd_guard_region *region = NULL;
+	ck_assert_int_eq(result < 0, subject->second_guard == NULL);
+	if (result < 0)
+		return;
+	/* -EIO: it was the new handler's first wait that failed. */
+	int err = uffd_guard_map(subject->second_guard, subject->fd, subject->page, NULL, &region);
+	ck_assert(err == 0 || err == -EIO);
+	if (region)
+		ck_assert_uint_eq(
+			*(volatile unsigned char *)uffd_guard_region_data(region), page_value(0));
+	uffd_guard_unmap(region);
+	uffd_guard_destroy(subject->second_guard);
+}
+
+static void prepare_destroy(struct subject *subject)
+{
+	assert_ok(create(subject));
+}
+
+static ssize_t destroy(struct subject *subject)
+{
+	uffd_guard_destroy(subject->second_guard);
+	return 0;
+}
+
+static void judge_nothing(struct subject *subject, ssize_t result)
+{
+	(void)subject;
+	(void)result;
+}
+
+/* map, unmap */
+
+static ssize_t map(struct subject *subject)
+{
+	return map_subject(subject);
+}
+
+static void judge_map(struct subject *subject, ssize_t result)
+{
+	ck_assert_int_eq(result < 0, subject->region == NULL);
+	if (result < 0)
+		return;
+	if (was_something_lost(subject)) /* by populate */
+		assert_ok(uffd_guard_discard(subject->region, 0, length_of(subject, 0)));
+	assert_reads_as_file(subject);
+}
+
+static void prepare_region(struct subject *subject)
+{
+	assert_ok(map_subject(subject));
+}
+
+static void prepare_filled_region(struct subject *subject)
+{
+	prepare_region(subject);
+	touch_all(subject);
+}
+
+static ssize_t unmap(struct subject *subject)
+{
+	uffd_guard_unmap(subject->region);
+	subject->region = NULL;
+	return 0;
+}
+
+/* resize */
+
+static ssize_t resize(struct subject *subject)
+{
+	return uffd_guard_resize(subject->region, length_of(subject, 1));
+}
+
+static void judge_resize(struct subject *subject, ssize_t result)
+{
+	ck_assert_uint_eq(
+		uffd_guard_region_length(subject->region), length_of(subject, result == 0));
+	if (!was_something_lost(subject))
+		assert_reads_as_file(subject);
+	assert_ok(resize(subject));
+	assert_ok(uffd_guard_refresh(subject->region, 0, length_of(subject, 1)));
+	assert_reads_as_file(subject);
+}
+
+/* refresh, populate, discard */
+
+static void prepare_stale_region(struct subject *subject)
+{
+	file_punch(subject->fd, 3, 1);
+	prepare_filled_region(subject);
+	file_write_page(subject->fd, 1, 99);
+	file_punch(subject->fd, 2, 1);
+	file_write_page(subject->fd, 3, 98);
+	assert_ok(ftruncate(subject->fd, (off_t)(6 * subject->page)));
+}
+
+static ssize_t refresh(struct subject *subject)
+{
+	return uffd_guard_refresh(subject->region, 0, length_of(subject, 0));
+}
+
+static void judge_content(struct subject *subject, ssize_t result)
+{
+	if (!was_something_lost(subject) && result == 0)
+		assert_reads_as_file(subject);
+	assert_ok(refresh(subject));
+	assert_reads_as_file(subject);
+}
+
+static ssize_t populate(struct subject *subject)
+{
+	return uffd_guard_populate(subject->region, 0, length_of(subject, 0));
+}
+
+static ssize_t discard(struct subject *subject)
+{
+	return uffd_guard_discard(subject->region, 0, length_of(subject, 0));
+}
+
+/* read, write_back */
+
+static ssize_t read_file(struct subject *subject)
+{
+	memset(subject->buffer, 255, N_FILE_PAGES * subject->page);
+	return uffd_guard_read(subject->region, 0, subject->buffer, N_FILE_PAGES * subject->page);
+}
+
+static void judge_read(struct subject *subject, ssize_t result)
+{
+	for (size_t i = 0; result >= 0 && i < N_FILE_PAGES; i++)
+		ck_assert_uint_eq(
+			subject->buffer[i * subject->page], file_byte(subject, i * subject->page));
+	ck_assert_int_eq(read_file(subject), (ssize_t)(N_FILE_PAGES * subject->page));
+}
+
+static void prepare_stored_region(struct subject *subject)
+{
+	prepare_filled_region(subject);
+	for (size_t i = 0; i < N_FILE_PAGES; i++)
+		bytes_of(subject)[i * subject->page] = 77;
+}
+
+static ssize_t write_back(struct subject *subject)
+{
+	return uffd_guard_write_back(subject->region, 0, length_of(subject, 0));
+}
+
+static void judge_write_back(struct subject *subject, ssize_t result)
+{
+	const ssize_t all = (ssize_t)length_of(subject, 0);
+	ck_assert_int_le(result, all);
+	for (size_t i = 0; (ssize_t)(i * subject->page) < result; i++)
+		ck_assert_uint_eq(file_byte(subject, i * subject->page), 77);
+	ck_assert_int_eq(lseek(subject->fd, 0, SEEK_END), (off_t)(N_FILE_PAGES * subject->page));
+	ck_assert_int_eq(write_back(subject), all);
+	ck_assert_uint_eq(file_byte(subject, (N_FILE_PAGES - 1) * subject->page), 77);
+}
+
+/* dispatch */
+
+static void prepare_loss(struct subject *subject)
+{
+	prepare_region(subject);
+	assert_ok(ftruncate(subject->fd, 0));
+	bytes_of(subject)[0];
+	subject->n_events = 0;
+}
+
+static void count_event(const struct uffd_guard_event *event, void *data)
+{
+	struct subject *subject = data;
+	ck_assert_ptr_eq(event->region, subject->region);
+	subject->n_events++;
+}
+
+static ssize_t dispatch(struct subject *subject)
+{
+	return uffd_guard_dispatch(subject->guard, count_event, subject);
+}
+
+static void judge_dispatch(struct subject *subject, ssize_t result)
+{
+	if (result < 0)
+		ck_assert_int_eq(subject->n_events, 0);
+	ck_assert_int_ge(dispatch(subject), 0);
+	ck_assert_int_eq(subject->n_events, 1);
+}
+
+#define WRITE	 UFFD_GUARD_MAP_WRITE
+#define DIRECT	 UFFD_GUARD_MAP_DIRECT
+#define SEAL	 UFFD_GUARD_MAP_SEAL
+#define POPULATE UFFD_GUARD_MAP_POPULATE
+#define SPARED(call)                                                                               \
+	(const int[])                                                                              \
+	{                                                                                          \
+		(call), -1                                                                         \
+	}
+#define RESIZE(name, ...)                                                                          \
+	{                                                                                          \
+		name, prepare_filled_region, resize, judge_resize, __VA_ARGS__                     \
+	}
+
+static const struct operation operations[] = {
+	{ "create", NULL, create, judge_create, .pages = { 8 } },
+	{ "destroy", prepare_destroy, destroy, judge_nothing, .pages = { 8 },
+		.spared = SPARED(SYS_write) }, /* the handler has no other way to hear of it */
+	{ "map", NULL, map, judge_map, .pages = { 8 } },
+	{ "map, populate", NULL, map, judge_map, .flags = POPULATE, .pages = { 7 } },
+	{ "map, direct", NULL, map, judge_map, .flags = DIRECT, .is_sealed = true, .pages = { 8 } },
+	{ "map, seal", NULL, map, judge_map, .flags = DIRECT | SEAL, .pages = { 8 } },
+	{ "unmap", prepare_filled_region, unmap, judge_nothing, .pages = { 8 } },
+	{ "unmap, direct", prepare_filled_region, unmap, judge_nothing, .flags = DIRECT,
+		.is_sealed = true, .pages = { 8 } },
+	RESIZE("grow", .pages = { 3, 8 }),
+	RESIZE("shrink", .pages = { 8, 3 }),
+	RESIZE("grow, direct", .flags = DIRECT, .is_sealed = true, .pages = { 3, 8 }),
+	RESIZE("shrink, direct", .flags = DIRECT, .is_sealed = true, .pages = { 8, 3 },
+		.spared = SPARED(SYS_ioctl)), /* the rest is zeros for ever, today */
+	RESIZE("beyond, direct", .flags = DIRECT, .is_sealed = true, .pages = { 4, 16 }),
+	{ "refresh", prepare_stale_region, refresh, judge_content, .pages = { 8 },
+		.spared = SPARED(SYS_madvise) }, /* pages go stale, today */
+	{ "populate", prepare_region, populate, judge_content, .pages = { 8 } },
+	{ "discard", prepare_stale_region, discard, judge_content, .pages = { 7 },
+		.spared = SPARED(SYS_madvise) },
+	{ "read", prepare_region, read_file, judge_read, .pages = { 8 } },
+	{ "write_back", prepare_stored_region, write_back, judge_write_back, .flags = WRITE,
+		.pages = { 8 } },
+	{ "dispatch", prepare_loss, dispatch, judge_dispatch, .pages = { 8 } },
+};
+#define N_OPERATIONS N_ELEMENTS(operations)
+
+/* ---- What must be as before ---- */
+
+struct belongings {
+	size_t n_fds, n_mappings, heap;
+	struct uffd_guard_stats stats;
+};
+
+static void ignore_event(const struct uffd_guard_event *event, void *data)
+{
+	(void)event;
+	(void)data;
+}
+
+static struct belongings take_stock(const struct subject *subject)
+{
+	/* A loss that nobody has heard of keeps its region's struct. */
+	uffd_guard_dispatch(subject->guard, ignore_event, NULL);
+	struct belongings now = { .stats.size = sizeof(now.stats) };
+	assert_ok(uffd_guard_get_stats(subject->guard, &now.stats));
+	now.n_fds = count_fds();
+	now.n_mappings = count_mappings();
+	now.heap = mallinfo2().uordblks;
+	return now;
+}
+
+static bool is_release(int nr)
+{
+	return nr == SYS_close || nr == SYS_munmap;
+}
+
+static void assert_nothing_leaked(const struct belongings *before, const struct belongings *after)
+{
+	ck_assert_uint_eq(after->stats.regions, before->stats.regions);
+	ck_assert_uint_eq(after->stats.bytes_resident, before->stats.bytes_resident);
+	ck_assert_uint_eq(after->n_fds, before->n_fds);
+	if (IS_SANITIZED)
+		return;
+	ck_assert_uint_eq(after->n_mappings, before->n_mappings);
+	ck_assert_uint_eq(after->heap, before->heap);
+}
+
+static void assert_bystander_goes_on(const struct subject *subject)
+{
+	assert_ok(uffd_guard_discard(subject->bystander, 0, 4 * subject->page));
+	ck_assert_uint_eq(*(volatile unsigned char *)uffd_guard_region_data(subject->bystander),
+		page_value(0));
+	/* The handler counts after it has woken us: let it. */
+	assert_ok(uffd_guard_refresh(subject->bystander, 0, 0));
+}
+
+/* ---- The test ---- */
+
+static ssize_t run_once(struct subject *subject, struct failure *failure, unsigned n_before)
+{
+	const struct operation *operation = subject->operation;
+	subject->region = NULL;
+	subject->second_guard = NULL;
+	subject->fd = file_create(FILE_MEMFD, N_FILE_PAGES, false);
+	if (operation->is_sealed)
+		assert_ok(fcntl(subject->fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	if (operation->prepare)
+		operation->prepare(subject);
+
+	failure_begin(failure, n_before);
+	ssize_t result = operation->run(subject);
+	failure_end(failure);
+
+	operation->judge(subject, result);
+	uffd_guard_unmap(subject->region);
+	close(subject->fd);
+	assert_bystander_goes_on(subject);
+	return result;
+}
+
+static void start(struct subject *subject, const struct operation *operation)
+{
+	*subject = (struct subject){ .operation = operation,
+		.page = (size_t)sysconf(_SC_PAGESIZE),
+		.guard = guard_start(0),
+		.bystander_fd = file_create(FILE_MEMFD, 4, false) };
+	subject->buffer = malloc(N_FILE_PAGES * subject->page);
+	assert_ok(uffd_guard_map(subject->guard, subject->bystander_fd, 4 * subject->page, NULL,
+		&subject->bystander));
+	/* The staging buffer that callers share is made once. */
+	assert_ok(uffd_guard_populate(subject->bystander, 0, 4 * subject->page));
+}
+
+#define NONE_FAILS UINT32_MAX
+
+static void assert_errno_is_plain(ssize_t result, int err)
+{
+	if (result < 0) /* -EAGAIN: no thread for want of memory */
+		ck_assert_msg(result == -err || result == -ENOMEM || result == -EAGAIN,
+			"%zd is not the error of the call, %d", result, -err);
+}
+
+START_TEST(function_whose_system_calls_fail_has_changed_nothing)
+{
+	const struct operation *operation = &operations[_i / (int)N_ERRORS];
+	const int err = errors[_i % (int)N_ERRORS];
+	struct failure failure = { .err = err, .spared_calls = operation->spared };
+	struct subject subject;
+	inject_any_syscall(fail_nth, &failure);
+	start(&subject, operation);
+	failure.spared_thread = find_handler();
+	for (int i = 0; i < 2; i++) /* what is made once is made now */
+		ck_assert_int_ge(run_once(&subject, &failure, NONE_FAILS), 0);
+
+	for (unsigned n = 0;; n++) {
+		const struct belongings before = take_stock(&subject);
+		assert_errno_is_plain(run_once(&subject, &failure, n), err);
+		const struct belongings after = take_stock(&subject);
+		const int failed = atomic_load(&failure.failed);
+		if (failed < 0)
+			break;
+		if (!is_release(failed))
+			assert_nothing_leaked(&before, &after);
+	}
+	uffd_guard_unmap(subject.bystander);
+	uffd_guard_destroy(subject.guard);
+	free(subject.buffer);
+}
+END_TEST
+
+static TCase *failing_calls_case(void)
+{
+	TCase *tcase = tcase_create("failing calls");
+	tcase_add_loop_test(tcase, function_whose_system_calls_fail_has_changed_nothing, 0,
+		(int)(N_OPERATIONS * N_ERRORS));
+	return tcase;
+}
+
+RUNNER_MAIN("failing_calls", failing_calls_case)
