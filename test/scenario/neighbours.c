@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What else goes on in the process: signals, scheduling, fork, mlockall, the program's own madvise,
- * system calls. */
+/* What else goes on around a region: signals, scheduling, a client that holds a lock, another
+ * guard. What the program does to its memory is in memory.c, fork(2) in fork.c.
+ */
 #include "../support/fixture.h"
+#include "../support/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,31 +11,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- The handler's thread ---- */
-
-/* A line of /proc/self/task/TID/status of the thread named uffd-guard. */
-static pid_t find_handler(void)
-{
-	char command[256];
-	snprintf(command, sizeof(command), "grep -l '^uffd-guard$' /proc/%d/task/*/comm", getpid());
-	FILE *f = popen(command, "r");
-	int tid = 0;
-	ck_assert_int_eq(fscanf(f, "/proc/%*d/task/%d/comm", &tid), 1);
-	pclose(f);
-	return tid;
-}
 
 START_TEST(handler_is_named_and_blocks_all_signals)
 {
@@ -69,6 +54,47 @@ START_TEST(handler_takes_over_its_creators_policy)
 	assert_ok(sched_getparam(handler, &param));
 	ck_assert_int_eq(param.sched_priority, 3);
 	uffd_guard_destroy(guard);
+}
+END_TEST
+
+/* One core for the reader and the handler, and a policy that never takes the core away from who
+ * runs: whoever waits for the other has to sleep. */
+static void *read_refresh_discard(void *data)
+{
+	const struct fixture *f = data;
+	for (int round = 0; round < 100; round++) {
+		for (size_t i = 0; i < 64; i++)
+			ck_assert_uint_eq(f->data[i * f->page], page_value(i));
+		assert_ok(uffd_guard_refresh(f->region, 0, 64 * f->page));
+		assert_ok(uffd_guard_discard(f->region, 0, 32 * f->page));
+		assert_ok(uffd_guard_populate(f->region, 0, 16 * f->page));
+	}
+	return NULL;
+}
+
+START_TEST(real_time_readers_on_the_handlers_core_are_answered)
+{
+	struct fixture f;
+	cpu_set_t one_core;
+	CPU_ZERO(&one_core);
+	CPU_SET(sched_getcpu(), &one_core);
+	assert_ok(sched_setaffinity(0, sizeof(one_core), &one_core));
+	struct sched_param param = { .sched_priority = 3 };
+	if (sched_setscheduler(0, SCHED_FIFO, &param) < 0) {
+		ck_assert_int_eq(errno, EPERM);
+		runner_skip("may not use real-time scheduling");
+		return;
+	}
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 64 }));
+	param.sched_priority += _i; /* as urgent as the handler, or more */
+	assert_ok(sched_setscheduler(0, SCHED_FIFO, &param));
+	pthread_t threads[2];
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(pthread_create(&threads[i], NULL, read_refresh_discard, &f));
+	read_refresh_discard(&f);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	fixture_stop(&f);
 }
 END_TEST
 
@@ -117,74 +143,6 @@ START_TEST(signal_handler_of_the_program_may_read_a_region)
 }
 END_TEST
 
-/* The stream's lock is held while the fault is answered. */
-START_TEST(region_can_be_what_stdio_reads_from)
-{
-	struct fixture f;
-	ck_assert(fixture_start(&f,
-		&(struct fixture_options){ .n_pages = 300, .map_flags = UFFD_GUARD_MAP_POPULATE }));
-	assert_ok(uffd_guard_discard(f.region, f.page, 299 * f.page));
-	FILE *out = fopen("/dev/null", "w");
-	static char buffer[1 << 16];
-	setvbuf(out, buffer, _IOFBF, sizeof(buffer));
-	for (size_t i = 0; i + 1000 < 300 * f.page; i += 1000)
-		ck_assert_uint_eq(fwrite((const void *)(f.data + i), 1, 1000, out), 1000);
-	fclose(out);
-	fixture_stop(&f);
-}
-END_TEST
-
-/* ---- System calls on a region ---- */
-
-static ssize_t write_page(const struct fixture *f, size_t page)
-{
-	int out = open("/dev/shm", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	ck_assert_int_ge(out, 0);
-	ssize_t n = write(out, (const void *)(f->data + page * f->page), f->page);
-	int err = errno;
-	close(out);
-	return n < 0 ? -err : n;
-}
-
-START_TEST(system_call_on_an_unread_page_works_or_fails_as_announced)
-{
-	struct fixture f;
-	uint32_t flags = _i ? UFFD_GUARD_USER_FAULTS_ONLY : 0;
-	ck_assert(
-		fixture_start(&f, &(struct fixture_options){ .n_pages = 4, .guard_flags = flags }));
-	bool works = uffd_guard_features(f.guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS;
-	if (_i && !runner_is_eager())
-		ck_assert(!works);
-	ck_assert_int_eq(write_page(&f, 2), works ? (ssize_t)f.page : -EFAULT);
-	assert_ok(uffd_guard_populate(f.region, 0, 4 * f.page));
-	ck_assert_int_eq(write_page(&f, 2), (ssize_t)f.page);
-	ck_assert_int_eq(write_page(&f, 3), (ssize_t)f.page);
-	/* And refresh leaves what was populated populated, whatever became of the file. */
-	file_punch(f.fd, 1, 1);
-	fixture_truncate(&f, 3);
-	assert_ok(uffd_guard_refresh(f.region, 0, 4 * f.page));
-	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(write_page(&f, i), (ssize_t)f.page);
-	fixture_stop(&f);
-}
-END_TEST
-
-START_TEST(required_kernel_faults_are_there_or_refused)
-{
-	const struct uffd_guard_options options = { .size = sizeof(options),
-		.flags = UFFD_GUARD_REQUIRE_KERNEL_FAULTS | runner_guard_flags() };
-	struct uffd_guard *guard = NULL;
-	int err = uffd_guard_create(&options, &guard);
-	if (runner_is_root())
-		ck_assert_int_eq(err, 0);
-	if (err)
-		ck_assert_int_eq(err, -EPERM);
-	else
-		ck_assert(uffd_guard_features(guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS);
-	uffd_guard_destroy(guard);
-}
-END_TEST
-
 START_TEST(features_say_which_loop_runs)
 {
 	struct uffd_guard *guard = guard_start(0);
@@ -196,191 +154,7 @@ START_TEST(features_say_which_loop_runs)
 }
 END_TEST
 
-/* ---- fork ---- */
-
-static int in_child(const struct fixture *f)
-{
-	struct uffd_guard_region *region;
-	struct uffd_guard *guard;
-	for (size_t i = 0; i < 4 * f->page; i++) {
-		if (f->data[i])
-			return 1;
-	}
-	f->data[0] = 1; /* the child's own memory */
-	if (uffd_guard_refresh(f->region, 0, 1) != -ECHILD ||
-		uffd_guard_resize(f->region, 1) != -ECHILD ||
-		uffd_guard_map(f->guard, f->fd, 1, NULL, &region) != -ECHILD ||
-		uffd_guard_get_fd(f->guard) != -ECHILD)
-		return 2;
-	uffd_guard_unmap(f->region);
-	uffd_guard_destroy(f->guard);
-	if (IS_SANITIZED) /* no new thread in a child there */
-		return 0;
-	const struct uffd_guard_options options = { .size = sizeof(options),
-		.flags = runner_guard_flags() };
-	if (uffd_guard_create(&options, &guard)) /* one of its own works */
-		return 3;
-	if (uffd_guard_map(guard, f->fd, f->page, NULL, &region))
-		return 4;
-	if (*(volatile unsigned char *)uffd_guard_region_data(region) != page_value(0))
-		return 5;
-	uffd_guard_unmap(region);
-	uffd_guard_destroy(guard);
-	return 0;
-}
-
-static void *fork_on_this_thread(void *data)
-{
-	const struct fixture *f = data;
-	pid_t child = fork();
-	if (child == 0)
-		_exit(in_child(f));
-	int status;
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_msg(WIFEXITED(status), "the child was killed by %d", WTERMSIG(status));
-	ck_assert_int_eq(WEXITSTATUS(status), 0);
-	return NULL;
-}
-
-START_TEST(forked_child_reads_zeros_and_is_told_so)
-{
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
-	assert_page_is(&f, 0, page_value(0)); /* filled and unfilled pages alike */
-	assert_page_is(&f, 1, page_value(1));
-	pthread_t thread;
-	assert_ok(pthread_create(&thread, NULL, fork_on_this_thread, &f));
-	pthread_join(thread, NULL);
-	for (size_t i = 0; i < 4; i++)
-		assert_page_is(&f, i, page_value(i));
-	fixture_stop(&f);
-}
-END_TEST
-
-static atomic_bool shall_stop;
-
-static void *read_and_discard(void *data)
-{
-	struct fixture *f = data;
-	while (!atomic_load(&shall_stop)) {
-		for (size_t i = 0; i < 64; i++)
-			ck_assert_uint_eq(f->data[i * f->page], page_value(i));
-		assert_ok(uffd_guard_discard(f->region, 0, 64 * f->page));
-	}
-	return NULL;
-}
-
-START_TEST(faults_are_answered_while_others_fork)
-{
-	struct fixture f;
-	pthread_t thread;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 64 }));
-	assert_ok(pthread_create(&thread, NULL, read_and_discard, &f));
-	for (int i = 0; i < 50; i++) {
-		pid_t child = fork();
-		if (child == 0)
-			_exit(0);
-		ck_assert_int_eq(waitpid(child, NULL, 0), child);
-	}
-	atomic_store(&shall_stop, true);
-	pthread_join(thread, NULL);
-	fixture_stop(&f);
-}
-END_TEST
-
-/* ---- Memory ---- */
-
-START_TEST(mlockall_does_not_fill_regions_with_zeros)
-{
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0 && mlockall(MCL_FUTURE) < 0) {
-		runner_skip("may not lock memory");
-		return;
-	}
-	assert_ok(mlockall(MCL_FUTURE));
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
-	if (!runner_is_eager())
-		ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 0);
-	for (size_t i = 0; i < 16; i++)
-		assert_page_is(&f, i, page_value(i));
-	file_write_page(f.fd, 3, 99);
-	assert_ok(uffd_guard_discard(f.region, 3 * f.page, f.page));
-	assert_page_is(&f, 3, 99);
-	fixture_stop(&f);
-}
-END_TEST
-
-START_TEST(locked_pages_can_be_discarded)
-{
-	struct fixture f;
-	ck_assert(fixture_start(&f,
-		&(struct fixture_options){ .n_pages = 4, .map_flags = UFFD_GUARD_MAP_POPULATE }));
-	if (mlock((const void *)f.data, 4 * f.page) < 0) {
-		runner_skip("may not lock memory");
-		return;
-	}
-	file_write_page(f.fd, 2, 99);
-	assert_ok(uffd_guard_discard(f.region, 0, 4 * f.page));
-	assert_page_is(&f, 2, 99);
-	fixture_stop(&f);
-}
-END_TEST
-
-START_TEST(pages_that_the_program_took_away_come_back)
-{
-	struct fixture f;
-	if (runner_skip_eager())
-		return;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16,
-					    .guard_flags = _i ? UFFD_GUARD_USER_FAULTS_ONLY : 0,
-					    .map_flags = UFFD_GUARD_MAP_POPULATE }));
-	file_write_page(f.fd, 5, 99);
-	assert_ok(madvise((void *)(f.data + 4 * f.page), 4 * f.page, MADV_DONTNEED));
-	assert_page_is(&f, 5, 99);
-	file_write_page(f.fd, 6, 98);
-	assert_ok(uffd_guard_refresh(
-		f.region, 0, 16 * f.page)); /* its in-place write meets absent pages */
-	assert_page_is(&f, 6, 98);
-	assert_page_is(&f, 7, page_value(7));
-	fixture_stop(&f);
-}
-END_TEST
-
-START_TEST(pages_that_the_program_write_protected_are_refreshed)
-{
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
-	assert_page_is(&f, 5, page_value(5));
-	assert_ok(mprotect((void *)(f.data + 4 * f.page), 4 * f.page, PROT_READ));
-	for (size_t i = 0; i < 16; i++) /* windows reach across what are now three mappings */
-		assert_page_is(&f, i, page_value(i));
-	file_write_page(f.fd, 3, 97);
-	file_write_page(f.fd, 5, 99);
-	assert_ok(uffd_guard_refresh(f.region, 3 * f.page, 4 * f.page));
-	assert_page_is(&f, 3, 97);
-	assert_page_is(&f, 5, 99);
-	assert_losses_eq(&f, 0);
-	assert_ok(uffd_guard_discard(f.region, 0, 16 * f.page));
-	assert_ok(uffd_guard_populate(f.region, 0, 16 * f.page));
-	assert_page_is(&f, 5, 99);
-	assert_ok(uffd_guard_resize(f.region, 5 * f.page + 10));
-	assert_bytes_are(&f, 5 * f.page + 10, 6 * f.page, 0);
-	fixture_stop(&f);
-}
-END_TEST
-
-START_TEST(program_may_populate_by_madvise_where_the_kernel_may_fault)
-{
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
-	int err = madvise((void *)f.data, 16 * f.page, MADV_POPULATE_READ) < 0 ? errno : 0;
-	bool works = uffd_guard_features(f.guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS;
-	ck_assert_int_eq(err, works ? 0 : EFAULT);
-	assert_page_is(&f, 9, page_value(9));
-	fixture_stop(&f);
-}
-END_TEST
+/* ---- A client that holds a lock ---- */
 
 struct stuck_client {
 	int fd, uffd;
@@ -448,20 +222,41 @@ START_TEST(client_that_holds_its_files_lock_stops_nobody)
 }
 END_TEST
 
+/* ---- The guard next door ---- */
+
+/* Two guards whose regions lie by turns, side by side. */
 START_TEST(two_guards_do_not_mix)
 {
 	struct fixture a, b;
+	struct uffd_guard_region *regions[6];
 	ck_assert(fixture_start(&a, &(struct fixture_options){ .n_pages = 16 }));
 	ck_assert(fixture_start(&b, &(struct fixture_options){ .n_pages = 16 }));
 	for (size_t i = 0; i < 16; i++)
 		file_write_page(b.fd, i, (unsigned char)(200 + i));
 	fixture_changed(&b);
-	for (size_t i = 0; i < 16; i++) {
-		assert_page_is(&a, i, page_value(i));
-		assert_page_is(&b, i, (unsigned char)(200 + i));
+	const size_t length = 16 * a.page;
+	volatile unsigned char *room = find_room(6 * length);
+	for (size_t i = 0; i < 6; i++)
+		regions[i] = map_at(i % 2 ? b.guard : a.guard, i % 2 ? b.fd : a.fd, length,
+			(void *)(room + i * length));
+	for (size_t page = 0; page < 16; page++) {
+		for (size_t i = 0; i < 6; i++)
+			ck_assert_uint_eq(room[i * length + page * a.page],
+				i % 2 ? 200 + page : page_value(page));
 	}
+	for (size_t i = 0; i < 6; i++)
+		assert_ok(uffd_guard_refresh(regions[i], 0, 0)); /* handlers count afterwards */
+	ck_assert_uint_eq(fixture_stats(&a).bytes_resident, 3 * length);
+	ck_assert_uint_eq(fixture_stats(&b).bytes_resident, 3 * length);
+
+	for (size_t i = 0; i < 6; i += 2)
+		uffd_guard_unmap(regions[i]);
 	fixture_stop(&a);
-	assert_ok(uffd_guard_discard(b.region, 0, 16 * b.page));
+	for (size_t i = 1; i < 6; i += 2) {
+		assert_ok(uffd_guard_discard(regions[i], 0, length));
+		ck_assert_uint_eq(room[i * length + 3 * b.page], 203);
+		uffd_guard_unmap(regions[i]);
+	}
 	assert_page_is(&b, 3, 203);
 	fixture_stop(&b);
 }
@@ -472,28 +267,19 @@ static TCase *handler_case(void)
 	TCase *tcase = tcase_create("handler");
 	tcase_add_test(tcase, handler_is_named_and_blocks_all_signals);
 	tcase_add_loop_test(tcase, handler_takes_over_its_creators_policy, 0, 2);
+	tcase_add_loop_test(tcase, real_time_readers_on_the_handlers_core_are_answered, 0, 2);
 	tcase_add_test(tcase, signals_hit_the_reader_and_the_fault_is_answered);
 	tcase_add_test(tcase, signal_handler_of_the_program_may_read_a_region);
-	tcase_add_test(tcase, region_can_be_what_stdio_reads_from);
-	tcase_add_loop_test(tcase, system_call_on_an_unread_page_works_or_fails_as_announced, 0, 2);
-	tcase_add_test(tcase, required_kernel_faults_are_there_or_refused);
 	tcase_add_test(tcase, features_say_which_loop_runs);
 	return tcase;
 }
 
-static TCase *process_case(void)
+static TCase *next_door_case(void)
 {
-	TCase *tcase = tcase_create("process");
-	tcase_add_test(tcase, forked_child_reads_zeros_and_is_told_so);
-	tcase_add_test(tcase, faults_are_answered_while_others_fork);
-	tcase_add_test(tcase, mlockall_does_not_fill_regions_with_zeros);
-	tcase_add_test(tcase, locked_pages_can_be_discarded);
-	tcase_add_loop_test(tcase, pages_that_the_program_took_away_come_back, 0, 2);
-	tcase_add_test(tcase, pages_that_the_program_write_protected_are_refreshed);
-	tcase_add_test(tcase, program_may_populate_by_madvise_where_the_kernel_may_fault);
+	TCase *tcase = tcase_create("next door");
 	tcase_add_test(tcase, client_that_holds_its_files_lock_stops_nobody);
 	tcase_add_test(tcase, two_guards_do_not_mix);
 	return tcase;
 }
 
-RUNNER_MAIN("neighbours", handler_case, process_case)
+RUNNER_MAIN("neighbours", handler_case, next_door_case)
