@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -125,6 +127,49 @@ START_TEST(what_resize_takes_away_reads_as_zero)
 }
 END_TEST
 
+struct whole_reader {
+	const struct fixture *f;
+	atomic_bool shall_stop;
+	atomic_uint n_rounds;
+};
+
+/* All of what the region is at its longest: the file's bytes, or zeros where it is shorter now. */
+static void *read_all(void *data)
+{
+	struct whole_reader *reader = data;
+	const struct fixture *f = reader->f;
+	while (!atomic_load(&reader->shall_stop)) {
+		for (size_t i = 0; i < 8; i++) {
+			const unsigned char value = f->data[i * f->page + 17];
+			ck_assert(value == page_value(i) || (value == 0 && i >= 3));
+		}
+		atomic_fetch_add(&reader->n_rounds, 1);
+	}
+	return NULL;
+}
+
+START_TEST(region_is_shrunk_and_grown_under_its_readers)
+{
+	struct fixture f;
+	pthread_t threads[2];
+	struct whole_reader reader = { .f = &f };
+	start_over(&f, sealed_file(8, F_SEAL_SHRINK), 8, 0, UFFD_GUARD_MAP_DIRECT);
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(pthread_create(&threads[i], NULL, read_all, &reader));
+	for (unsigned i = 0; i < 300 || atomic_load(&reader.n_rounds) < 300; i++) {
+		assert_ok(uffd_guard_resize(f.region, 3 * f.page));
+		assert_page_is(&f, 2, page_value(2));
+		assert_ok(uffd_guard_resize(f.region, 8 * f.page));
+		assert_page_is(&f, 7, page_value(7));
+		ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	}
+	atomic_store(&reader.shall_stop, true);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(store_without_map_write_stays_out_of_the_file)
 {
 	struct fixture f;
@@ -205,6 +250,7 @@ static TCase *direct_case(void)
 	tcase_add_loop_test(tcase, map_seal_adds_the_seal_where_it_may, 0, 2);
 	tcase_add_test(tcase, resize_beyond_a_sealed_file_reads_as_zero_and_is_judged_again);
 	tcase_add_test(tcase, what_resize_takes_away_reads_as_zero);
+	tcase_add_test(tcase, region_is_shrunk_and_grown_under_its_readers);
 	tcase_add_test(tcase, store_without_map_write_stays_out_of_the_file);
 	tcase_add_test(tcase, store_with_map_write_is_in_the_file);
 	tcase_add_test(tcase, file_sealed_against_writing_is_lazy_with_map_write);
