@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What else goes on around a region: signals, scheduling, a client that holds a lock, another
- * guard. What the program does to its memory is in memory.c, fork(2) in fork.c.
+/* What else goes on around a region: signals, scheduling, a client that holds a lock, the region
+ * next door, another guard. What the program does to its memory is in memory.c, fork(2) in fork.c.
  */
 #include "../support/fixture.h"
 #include "../support/threads.h"
@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- The handler's thread ---- */
@@ -222,7 +223,42 @@ START_TEST(client_that_holds_its_files_lock_stops_nobody)
 }
 END_TEST
 
-/* ---- The guard next door ---- */
+/* ---- The region next door, the guard next door ---- */
+
+static void wait_until_idle(const struct fixture *f)
+{
+	const struct timespec while_ = { .tv_nsec = 20000000 };
+	uint64_t wakeups;
+	do {
+		wakeups = fixture_stats(f).wakeups;
+		nanosleep(&while_, NULL);
+	} while (fixture_stats(f).wakeups != wakeups);
+}
+
+/* Far enough into the first for the handler to go on ahead of need, by more than there is left of
+ * it. Aligned, because windows end where huge pages do. */
+START_TEST(reading_ahead_ends_where_the_region_does)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 400 }));
+	const size_t length = 400 * f.page;
+	const uintptr_t huge = (uintptr_t)2 << 20;
+	volatile unsigned char *room =
+		(unsigned char *)(((uintptr_t)find_room(2 * length + huge) + huge - 1) &
+				  ~(huge - 1));
+	struct uffd_guard_region *first = map_at(f.guard, f.fd, length, (void *)room),
+				 *next = map_at(f.guard, f.fd, length, (void *)(room + length));
+	for (size_t i = 0; i <= 128; i++)
+		ck_assert_uint_eq(room[i * f.page], page_value(i));
+	wait_until_idle(&f);
+	ck_assert_uint_le(fixture_stats(&f).bytes_resident, length);
+	for (size_t i = 0; i < 400; i++)
+		ck_assert(!is_resident(room + length + i * f.page));
+	uffd_guard_unmap(first);
+	uffd_guard_unmap(next);
+	fixture_stop(&f);
+}
+END_TEST
 
 /* Two guards whose regions lie by turns, side by side. */
 START_TEST(two_guards_do_not_mix)
@@ -278,6 +314,7 @@ static TCase *next_door_case(void)
 {
 	TCase *tcase = tcase_create("next door");
 	tcase_add_test(tcase, client_that_holds_its_files_lock_stops_nobody);
+	tcase_add_test(tcase, reading_ahead_ends_where_the_region_does);
 	tcase_add_test(tcase, two_guards_do_not_mix);
 	return tcase;
 }
