@@ -91,16 +91,6 @@ static const struct handler_call handler_calls[] = {
  * the vDSO has no clock; the second by the C library at the end of a thread. */
 static const int other_calls[] = { SYS_clock_gettime, SYS_rt_sigprocmask };
 
-/* "Ask again", which the handler does. Were it the answer for ever, it would ask for ever. */
-static const struct {
-	int nr, err;
-} transient_errors[] = {
-	{ SYS_poll, ENOMEM },
-	{ SYS_poll, EAGAIN },
-	{ SYS_read, EAGAIN },
-	{ SYS_io_uring_enter, EAGAIN },
-};
-
 static const int errors[] = { EPERM, EIO, ENOMEM, EINVAL, ENOSYS, EAGAIN, EFAULT };
 #define N_ERRORS N_ELEMENTS(errors)
 
@@ -341,17 +331,6 @@ static bool is_of_this_loop(const struct handler_call *call)
 	return call->loop == BOTH_LOOPS || call->loop == (is_poll ? POLL_LOOP : URING_LOOP);
 }
 
-static bool is_transient(const struct handler_call *call, int err)
-{
-	if (call->request == (uint32_t)UFFDIO_WAKE)
-		return true;
-	for (size_t i = 0; i < N_ELEMENTS(transient_errors); i++) {
-		if (transient_errors[i].nr == call->nr && transient_errors[i].err == err)
-			return true;
-	}
-	return false;
-}
-
 /* They make such calls for themselves, or make none of ours. */
 static bool is_of_the_sanitizers(const struct handler_call *call)
 {
@@ -400,7 +379,7 @@ START_TEST(system_call_of_the_handler_that_fails_hangs_nobody)
 	const struct handler_call *call = &handler_calls[_i / (int)N_ERRORS];
 	const int err = errors[_i % (int)N_ERRORS];
 	struct failure failure = { .call = call, .unknown = -1 };
-	if (!is_of_this_loop(call) || is_transient(call, err))
+	if (!is_of_this_loop(call))
 		return;
 	if (is_of_the_sanitizers(call)) {
 		runner_skip("a sanitizer needs mappings of its own");
