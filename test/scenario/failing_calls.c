@@ -400,11 +400,9 @@ static const struct operation operations[] = {
 	RESIZE("shrink, direct", .flags = DIRECT, .is_sealed = true, .pages = { 8, 3 },
 		.spared = SPARED(SYS_ioctl)), /* the rest is zeros for ever, today */
 	RESIZE("beyond, direct", .flags = DIRECT, .is_sealed = true, .pages = { 4, 16 }),
-	{ "refresh", prepare_stale_region, refresh, judge_content, .pages = { 8 },
-		.spared = SPARED(SYS_madvise) }, /* pages go stale, today */
+	{ "refresh", prepare_stale_region, refresh, judge_content, .pages = { 8 } },
 	{ "populate", prepare_region, populate, judge_content, .pages = { 8 } },
-	{ "discard", prepare_stale_region, discard, judge_content, .pages = { 7 },
-		.spared = SPARED(SYS_madvise) },
+	{ "discard", prepare_stale_region, discard, judge_content, .pages = { 7 } },
 	{ "read", prepare_region, read_file, judge_read, .pages = { 8 } },
 	{ "write_back", prepare_stored_region, write_back, judge_write_back, .flags = WRITE,
 		.pages = { 8 } },
