@@ -397,8 +397,7 @@ static const struct operation operations[] = {
 	RESIZE("grow", .pages = { 3, 8 }),
 	RESIZE("shrink", .pages = { 8, 3 }),
 	RESIZE("grow, direct", .flags = DIRECT, .is_sealed = true, .pages = { 3, 8 }),
-	RESIZE("shrink, direct", .flags = DIRECT, .is_sealed = true, .pages = { 8, 3 },
-		.spared = SPARED(SYS_ioctl)), /* the rest is zeros for ever, today */
+	RESIZE("shrink, direct", .flags = DIRECT, .is_sealed = true, .pages = { 8, 3 }),
 	RESIZE("beyond, direct", .flags = DIRECT, .is_sealed = true, .pages = { 4, 16 }),
 	{ "refresh", prepare_stale_region, refresh, judge_content, .pages = { 8 } },
 	{ "populate", prepare_region, populate, judge_content, .pages = { 8 } },
