@@ -103,10 +103,27 @@ START_TEST(library_is_loaded_used_and_unloaded_a_hundred_times)
 }
 END_TEST
 
+/* Its thread cannot go on in code that is no longer there. */
+START_TEST(library_unloaded_with_a_guard_alive_goes_on_guarding)
+{
+	int fd = create_file();
+	struct library library = library_load();
+	struct guarded g = guard_file(&library, fd);
+	assert_ok(dlclose(library.handle));
+	ck_assert_uint_eq(g.last_page[0], 0x42);
+	library = library_load();
+	library.unmap(g.region);
+	library.destroy(g.guard);
+	assert_ok(dlclose(library.handle));
+	close(fd);
+}
+END_TEST
+
 static TCase *unload_case(void)
 {
 	TCase *tcase = tcase_create("unload");
 	tcase_add_test(tcase, library_is_loaded_used_and_unloaded_a_hundred_times);
+	tcase_add_test(tcase, library_unloaded_with_a_guard_alive_goes_on_guarding);
 	return tcase;
 }
 
