@@ -174,6 +174,21 @@ START_TEST(guard_is_destroyed_though_a_child_holds_the_userfaultfd)
 }
 END_TEST
 
+/* After fork() the child holds the userfaultfd open, so closing it in the parent wakes nobody. */
+START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
+{
+	atomic_bool fails = false;
+	inject_ioctl(UFFDIO_ZEROPAGE, inject_while_on, &fails);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
+	pid_t child = fork_idle();
+	atomic_store(&fails, true);
+	assert_handler_gives_up(&f);
+	fixture_stop(&f);
+	end_child(child);
+}
+END_TEST
+
 /* ---- At any moment ---- */
 
 static atomic_bool shall_stop;
@@ -336,6 +351,7 @@ static TCase *fork_case(void)
 	tcase_add_test(tcase, forked_child_reads_zeros_and_is_told_so);
 	tcase_add_test(tcase, forked_child_goes_on_seeing_a_direct_file);
 	tcase_add_test(tcase, guard_is_destroyed_though_a_child_holds_the_userfaultfd);
+	tcase_add_test(tcase, handler_gives_up_though_a_child_holds_the_userfaultfd);
 	tcase_add_test(tcase, faults_are_answered_while_others_fork);
 	tcase_add_test(tcase, page_that_is_being_filled_is_zero_in_the_child);
 	tcase_add_test(tcase, child_shares_no_page_with_the_parents_regions);

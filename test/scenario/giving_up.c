@@ -4,25 +4,19 @@
  *
  * Each system call that the handler makes is failed in turn, with each error and for good, while
  * threads wait for pages. The kernel gives few of these answers; a sandbox, a tracer or a kernel
- * to come may give any.
+ * to come may give any. Giving up at the limits of the process is in limits.c, with a child in
+ * fork.c.
  */
 #include "../support/fixture.h"
 #include "../support/inject.h"
-#include "../support/limits.h"
 #include "../support/threads.h"
 
 #include <errno.h>
 #include <linux/userfaultfd.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef UFFDIO_MOVE
@@ -421,97 +415,7 @@ START_TEST(every_system_call_of_the_handler_is_in_the_table)
 }
 END_TEST
 
-/* ---- Giving up in adversity ---- */
-
-static int fail_when_on(const struct injected_call *call, void *data)
-{
-	(void)call;
-	return atomic_load((atomic_bool *)data) ? -EINVAL : INJECT_CONTINUE;
-}
-
-static void assert_reader_comes_back(struct fixture *f)
-{
-	struct reader reader;
-	reader_start(&reader, &f->data[0]);
-	ck_assert_int_eq(reader_finish(&reader), 0);
-	ck_assert_int_eq(uffd_guard_refresh(f->region, 0, 1), -EIO);
-	assert_losses_eq(f, UFFD_GUARD_LOST_HANDLER);
-}
-
-/* After fork() the child holds the userfaultfd open, so closing it in the parent wakes nobody. */
-START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
-{
-	atomic_bool fails = false;
-	inject_ioctl(UFFDIO_ZEROPAGE, fail_when_on, &fails);
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
-	pid_t child = fork();
-	if (child == 0) {
-		pause();
-		_exit(0);
-	}
-	ck_assert_int_ge(child, 0);
-	atomic_store(&fails, true);
-	assert_reader_comes_back(&f);
-	fixture_stop(&f);
-	kill(child, SIGKILL);
-	ck_assert_int_eq(waitpid(child, NULL, 0), child);
-}
-END_TEST
-
-/* Without a free number for a descriptor, the userfaultfd is closed all the same. */
-START_TEST(handler_gives_up_at_the_limit_of_descriptors)
-{
-	atomic_bool fails = false;
-	inject_ioctl(UFFDIO_ZEROPAGE, fail_when_on, &fails);
-	struct fixture f;
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
-	ck_assert_uint_eq(count_fds_of("anon_inode:[userfaultfd]"), 1);
-	use_up_descriptors();
-	atomic_store(&fails, true);
-	assert_reader_comes_back(&f);
-	raise_descriptor_limit();
-	/* It is the thread's last act, after it has woken us. */
-	while (count_fds_of("anon_inode:[userfaultfd]") > 0)
-		sched_yield();
-	fixture_stop(&f);
-}
-END_TEST
-
-/* Regions side by side are one mapping to the kernel. At the limit it does not make two of it, and
- * so unregisters none. */
-START_TEST(handler_gives_up_at_the_limit_of_mappings)
-{
-	if (IS_SANITIZED) {
-		runner_skip("a sanitizer needs mappings of its own");
-		return;
-	}
-	atomic_bool fails = false;
-	inject_ioctl(UFFDIO_ZEROPAGE, fail_when_on, &fails);
-	struct fixture f;
-	struct mappings mappings;
-	struct reader reader;
-	struct uffd_guard_region *behind[2];
-	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
-	uffd_guard_unmap(f.region);
-	char *room = find_room(3 * 8 * f.page);
-	f.region = map_at(f.guard, f.fd, 8 * f.page, room);
-	f.data = uffd_guard_region_data(f.region);
-	for (size_t i = 0; i < 2; i++)
-		behind[i] = map_at(f.guard, f.fd, 8 * f.page, room + (i + 1) * 8 * f.page);
-	reader_start(&reader, &(volatile unsigned char){ 0 }); /* its stack is kept for the next */
-	reader_finish(&reader);
-
-	use_up_mappings(&mappings);
-	atomic_store(&fails, true);
-	assert_reader_comes_back(&f);
-	ck_assert_int_eq(room[2 * 8 * f.page], 0);
-	give_mappings_back(&mappings);
-	for (size_t i = 0; i < 2; i++)
-		uffd_guard_unmap(behind[i]);
-	fixture_stop(&f);
-}
-END_TEST
+/* ---- While others are at work ---- */
 
 static void *call_until_it_fails(void *data)
 {
@@ -530,7 +434,7 @@ static void *call_until_it_fails(void *data)
 START_TEST(calls_under_way_while_the_handler_gives_up_come_back)
 {
 	atomic_bool fails = false;
-	inject_ioctl(UFFDIO_ZEROPAGE, fail_when_on, &fails);
+	inject_ioctl(UFFDIO_ZEROPAGE, inject_while_on, &fails);
 	struct fixture f;
 	pthread_t threads[4];
 	void *err;
@@ -563,14 +467,11 @@ static TCase *calls_case(void)
 	return tcase;
 }
 
-static TCase *adversity_case(void)
+static TCase *others_case(void)
 {
-	TCase *tcase = tcase_create("adversity");
-	tcase_add_test(tcase, handler_gives_up_though_a_child_holds_the_userfaultfd);
-	tcase_add_test(tcase, handler_gives_up_at_the_limit_of_descriptors);
-	tcase_add_test(tcase, handler_gives_up_at_the_limit_of_mappings);
+	TCase *tcase = tcase_create("others");
 	tcase_add_test(tcase, calls_under_way_while_the_handler_gives_up_come_back);
 	return tcase;
 }
 
-RUNNER_MAIN("giving_up", calls_case, adversity_case)
+RUNNER_MAIN("giving_up", calls_case, others_case)

@@ -3,11 +3,13 @@
  * with the right error and nothing lost; what is there goes on. */
 #include "../support/limits.h"
 #include "../support/fixture.h"
+#include "../support/inject.h"
+#include "../support/threads.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
+#include <linux/userfaultfd.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -91,6 +93,25 @@ START_TEST(guard_needs_all_its_descriptors_and_leaks_none)
 			close(fds[i]);
 	}
 	ck_assert_int_eq(err, 0);
+}
+END_TEST
+
+/* Without a free number for a descriptor, the userfaultfd is closed all the same. */
+START_TEST(handler_gives_up_at_the_limit_of_descriptors)
+{
+	atomic_bool fails = false;
+	inject_ioctl(UFFDIO_ZEROPAGE, inject_while_on, &fails);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
+	ck_assert_uint_eq(count_fds_of("anon_inode:[userfaultfd]"), 1);
+	use_up_descriptors();
+	atomic_store(&fails, true);
+	assert_handler_gives_up(&f);
+	raise_descriptor_limit();
+	/* It is the thread's last act, after it has woken us. */
+	while (count_fds_of("anon_inode:[userfaultfd]") > 0)
+		sched_yield();
+	fixture_stop(&f);
 }
 END_TEST
 
@@ -201,14 +222,49 @@ START_TEST(unmap_between_two_regions_gives_memory_back_at_the_limit)
 }
 END_TEST
 
+/* Regions side by side are one mapping to the kernel. At the limit it does not make two of it, and
+ * so unregisters none. */
+START_TEST(handler_gives_up_at_the_limit_of_mappings)
+{
+	if (!may_use_up_mappings())
+		return;
+	atomic_bool fails = false;
+	inject_ioctl(UFFDIO_ZEROPAGE, inject_while_on, &fails);
+	struct fixture f;
+	struct mappings mappings;
+	struct reader reader;
+	struct uffd_guard_region *behind[2];
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
+	uffd_guard_unmap(f.region);
+	char *room = find_room(3 * 8 * f.page);
+	f.region = map_at(f.guard, f.fd, 8 * f.page, room);
+	f.data = uffd_guard_region_data(f.region);
+	for (size_t i = 0; i < 2; i++)
+		behind[i] = map_at(f.guard, f.fd, 8 * f.page, room + (i + 1) * 8 * f.page);
+	reader_start(&reader, &(volatile unsigned char){ 0 }); /* its stack is kept for the next */
+	reader_finish(&reader);
+
+	use_up_mappings(&mappings);
+	atomic_store(&fails, true);
+	assert_handler_gives_up(&f);
+	ck_assert_int_eq(room[2 * 8 * f.page], 0);
+	give_mappings_back(&mappings);
+	for (size_t i = 0; i < 2; i++)
+		uffd_guard_unmap(behind[i]);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *limits_case(void)
 {
 	TCase *tcase = tcase_create("limits");
 	tcase_add_test(tcase, no_descriptor_left_is_an_error_and_nothing_is_lost);
 	tcase_add_test(tcase, guard_needs_all_its_descriptors_and_leaks_none);
+	tcase_add_test(tcase, handler_gives_up_at_the_limit_of_descriptors);
 	tcase_add_test(tcase, no_mapping_left_is_an_error_and_nothing_is_lost);
 	tcase_add_test(tcase, unmap_gives_its_mapping_back_at_the_limit);
 	tcase_add_test(tcase, unmap_between_two_regions_gives_memory_back_at_the_limit);
+	tcase_add_test(tcase, handler_gives_up_at_the_limit_of_mappings);
 	return tcase;
 }
 

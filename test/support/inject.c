@@ -120,3 +120,9 @@ void inject_any_syscall(inject_fn *fn, void *data)
 	atomic_store(&inject->notify_fd, fd); /* before any other call: it would wait for us */
 	ck_assert_int_ge(fd, 0);
 }
+
+int inject_while_on(const struct injected_call *call, void *data)
+{
+	(void)call;
+	return atomic_load((atomic_bool *)data) ? -EINVAL : INJECT_CONTINUE;
+}

@@ -32,3 +32,6 @@ void inject_ioctl(unsigned long request, inject_fn *fn, void *data);
 /* All calls but futex(2), which the C library does not let fail, and the ends of threads. @fn must
  * not allocate: the caller may hold the allocator's lock. */
 void inject_any_syscall(inject_fn *fn, void *data);
+
+/* @data is an atomic_bool: while it is true, calls fail with -EINVAL. */
+inject_fn inject_while_on;

@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,15 @@ int reader_finish(struct reader *reader)
 {
 	assert_ok(pthread_join(reader->thread, NULL));
 	return atomic_load(&reader->value);
+}
+
+void assert_handler_gives_up(struct fixture *f)
+{
+	struct reader reader;
+	reader_start(&reader, &f->data[0]);
+	ck_assert_int_eq(reader_finish(&reader), 0);
+	ck_assert_int_eq(uffd_guard_refresh(f->region, 0, 1), -EIO);
+	assert_losses_eq(f, UFFD_GUARD_LOST_HANDLER);
 }
 
 static bool is_named(const char *tid, const char *name)
