@@ -125,9 +125,9 @@ void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct 
 	};
 	int err = fill_pages(&fill, page, n_pages);
 
-	/* Stop where the file does. */
-	bool goes_on =
-		!err && n_pages > 0 && page_is_present(&region->presence, page + n_pages - 1);
+	/* Stop where the region or the file does. */
+	bool goes_on = !err && n_pages > 0 && page + n_pages < n_all &&
+		       page_is_present(&region->presence, page + n_pages - 1);
 	ahead->address += n_pages * page_size();
 	ahead->n_pages = goes_on ? ahead->n_pages - min_u64(ahead->n_pages, n_pages) : 0;
 	epoch_leave(&region->fills, ticket);
