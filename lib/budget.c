@@ -109,9 +109,6 @@ static void evict_pages(struct uffd_guard_region *region, size_t first, size_t e
 			continue;
 		if (region_drop_pages(region, first + n_others, n) == 0)
 			stats_add(&region->guard->stats.pages_evicted, n);
-		else /* locked, or whatever: they are there, and refresh has to know */
-			region_count_held(region, presence_fill(&region->presence, first + n_others,
-							  n, PRESENCE_HELD));
 	}
 }
 

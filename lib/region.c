@@ -129,8 +129,13 @@ int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_p
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
 	 * mistake. */
 	region_forget_pages(region, first, n_pages);
-	return region_drop_memory(
+	int err = region_drop_memory(
 		region_address(region, first * page_size()), n_pages * page_size());
+	/* Or else refresh would leave them as they are. */
+	if (err)
+		region_count_held(
+			region, presence_fill(&region->presence, first, n_pages, PRESENCE_HELD));
+	return err;
 }
 
 /* A page that was filled between the two steps above is gone, but noted. Whoever populated pages
