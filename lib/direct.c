@@ -80,5 +80,14 @@ int direct_retract(struct uffd_guard_region *region)
 	if (address == MAP_FAILED)
 		return -errno;
 	atomic_store(&region->direct_end, end);
-	return region_make_accessible(region, end, before - end);
+	int err = region_make_accessible(region, end, before - end);
+	if (!err)
+		return 0;
+
+	/* The region keeps its length, and is to show the file there again. */
+	if (map_file_over(region, end, before) == 0)
+		atomic_store(&region->direct_end, before);
+	else
+		region_report_failure(region, end, before, err);
+	return err;
 }
