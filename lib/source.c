@@ -98,7 +98,7 @@ int source_open(struct source *source, int fd, uint64_t offset, int foreign_erro
 	if (fcntl(fd, F_GET_SEALS) >= 0)
 		err = open_memory(source, fd);
 	else
-		err = open_foreign(source, fd);
+		err = errno == EINVAL ? open_foreign(source, fd) : -errno;
 	if (!err && source->is_foreign)
 		err = foreign_error;
 	if (err)
