@@ -73,7 +73,9 @@ static int guard_of_its_own_works(const struct fixture *f)
 	struct uffd_guard *guard;
 	if (IS_SANITIZED) /* no new thread in a child there */
 		return 0;
-	if (uffd_guard_create(NULL, &guard))
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() };
+	if (uffd_guard_create(&options, &guard))
 		return 30;
 	if (uffd_guard_map(guard, f->fd, f->page, NULL, &region))
 		return 31;
@@ -178,6 +180,8 @@ END_TEST
 START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
 {
 	atomic_bool fails = false;
+	if (runner_skip_eager())
+		return;
 	inject_ioctl(UFFDIO_ZEROPAGE, inject_while_on, &fails);
 	struct fixture f;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8, .is_sparse = true }));
@@ -244,6 +248,8 @@ START_TEST(page_that_is_being_filled_is_zero_in_the_child)
 	struct reader reader;
 	sem_init(&hold.is_held, 0, 0);
 	sem_init(&hold.may_go, 0, 0);
+	if (runner_skip_eager())
+		return;
 	inject_ioctl(UFFDIO_COPY, hold_first, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	reader_start(&reader, &f.data[f.page]);

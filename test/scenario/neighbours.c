@@ -240,6 +240,8 @@ static void wait_until_idle(const struct fixture *f)
 START_TEST(reading_ahead_ends_where_the_region_does)
 {
 	struct fixture f;
+	if (runner_skip_eager())
+		return;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 400 }));
 	const size_t length = 400 * f.page;
 	const uintptr_t huge = (uintptr_t)2 << 20;
@@ -282,8 +284,9 @@ START_TEST(two_guards_do_not_mix)
 	}
 	for (size_t i = 0; i < 6; i++)
 		assert_ok(uffd_guard_refresh(regions[i], 0, 0)); /* handlers count afterwards */
-	ck_assert_uint_eq(fixture_stats(&a).bytes_resident, 3 * length);
-	ck_assert_uint_eq(fixture_stats(&b).bytes_resident, 3 * length);
+	const size_t n_read = runner_is_eager() ? 4 : 3;	 /* the fixture's own region too */
+	ck_assert_uint_eq(fixture_stats(&a).bytes_resident, n_read * length);
+	ck_assert_uint_eq(fixture_stats(&b).bytes_resident, n_read * length);
 
 	for (size_t i = 0; i < 6; i += 2)
 		uffd_guard_unmap(regions[i]);
