@@ -18,9 +18,11 @@
 #include "fill.h"
 #include "guard.h"
 #include "region.h"
+#include "spans.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 /* ---- Filling on the caller's thread ---- */
 
@@ -231,36 +233,70 @@ int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64
 	return uffd_guard_refresh_spans(region, &span, 1);
 }
 
-static int compare_spans(const void *left, const void *right)
+/*
+ * Spans that lie near each other, like the rows of a damaged rectangle: a system call for each
+ * costs more than reading what is between them as well, into a buffer that nobody looks at.
+ */
+#define MOST_BETWEEN 4096
+#define MOST_NEAR    64
+
+/* How many spans, from the first on, can be read in one go and in place. */
+static size_t count_near(
+	const struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
-	const struct uffd_guard_span *a = left, *b = right;
-	return (a->offset > b->offset) - (a->offset < b->offset);
+	const size_t page = page_size(), first = spans[0].offset / page;
+	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_NEAR) - 1];
+	const uint64_t end = min_u64(last->offset + last->length, atomic_load(&region->length));
+	if (n_spans < 2 || region->is_tracked || region->source.slow || spans[0].offset >= end ||
+		spans[0].offset < region_direct_end(region))
+		return 1;
+
+	size_t n_pages;
+	if (region_run(region, first, page_ceil(end) / page - first, &n_pages) != PRESENCE_HELD)
+		return 1;
+	const size_t n = spans_count_near(
+		spans, n_spans, MOST_BETWEEN, min_u64(end, (first + n_pages) * page), MOST_NEAR);
+	return max_u64(n, 1);
 }
 
-static bool are_sorted(const struct uffd_guard_span *spans, size_t n)
+/* False: not all could be read like that. */
+static bool read_near(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
-	for (size_t i = 1; i < n; i++) {
-		if (spans[i].offset < spans[i - 1].offset)
-			return false;
+	char between[MOST_BETWEEN];
+	struct iovec parts[2 * MOST_NEAR];
+	uint64_t at = spans[0].offset, length = 0;
+	int n_parts = 0;
+	for (size_t i = 0; i < n_spans; i++) {
+		const uint64_t gap = spans[i].offset - at;
+		if (gap > 0)
+			parts[n_parts++] = (struct iovec){ between, gap };
+		parts[n_parts++] = (struct iovec){ (void *)region_address(region, spans[i].offset),
+			spans[i].length };
+		at = spans[i].offset + spans[i].length;
+		length += spans[i].length;
 	}
+	if (!source_read_parts(&region->source, spans[0].offset, parts, n_parts))
+		return false;
+	stats_add(&region->guard->stats.bytes_refreshed, length);
 	return true;
 }
 
-/* Sorts spans, joins what touches, and answers how many are left. */
-static size_t merge_spans(struct uffd_guard_span *spans, size_t n)
+/* In *n_done how many spans this has dealt with. */
+static int refresh_some(struct uffd_guard_region *region, const struct uffd_guard_span *spans,
+	size_t n_spans, bool is_sparse, size_t *n_done)
 {
-	if (!are_sorted(spans, n))
-		qsort(spans, n, sizeof(*spans), compare_spans);
-	size_t last = 0;
-	for (size_t i = 1; i < n; i++) {
-		uint64_t end = spans[last].offset + spans[last].length;
-		if (spans[i].offset <= end)
-			spans[last].length = max_u64(end, spans[i].offset + spans[i].length) -
-					     spans[last].offset;
-		else
-			spans[++last] = spans[i];
+	int err = 0;
+	*n_done = count_near(region, spans, n_spans);
+	const bool is_read = *n_done > 1 && read_near(region, spans, *n_done);
+	for (size_t i = 0; i < *n_done && !err; i++) {
+		const uint64_t start = spans[i].offset, length = spans[i].length;
+		if (!is_read)
+			err = refresh_filled(region, start, length, is_sparse);
+		else if (is_sparse)
+			err = drop_zeros(region, start, start + length);
 	}
-	return n ? last + 1 : 0;
+	return err;
 }
 
 static int refresh_merged(
@@ -272,8 +308,8 @@ static int refresh_merged(
 	budget_hold_off(region);
 	epoch_synchronize(&region->fills);
 	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
-	for (size_t i = 0; i < n_spans && !err; i++)
-		err = refresh_filled(region, spans[i].offset, spans[i].length, is_sparse);
+	for (size_t i = 0, n; i < n_spans && !err; i += n)
+		err = refresh_some(region, spans + i, n_spans - i, is_sparse, &n);
 	budget_go_on(region);
 	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);
@@ -301,7 +337,7 @@ int uffd_guard_refresh_spans(
 	for (size_t i = 0; i < n_spans; i++)
 		merged[i] = spans[i];
 
-	err = refresh_merged(region, merged, merge_spans(merged, n_spans));
+	err = refresh_merged(region, merged, spans_merge(merged, n_spans));
 	if (merged != few)
 		free(merged);
 	return err;

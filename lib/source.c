@@ -177,6 +177,15 @@ int source_read(
 	return 0;
 }
 
+bool source_read_parts(
+	const struct source *source, uint64_t offset, const struct iovec *parts, int n_parts)
+{
+	ssize_t length = 0;
+	for (int i = 0; i < n_parts; i++)
+		length += (ssize_t)parts[i].iov_len;
+	return preadv(source->fd, parts, n_parts, (off_t)(source->offset + offset)) == length;
+}
+
 uint64_t source_length_from(const struct source *source, uint64_t offset)
 {
 	struct stat st;

@@ -44,6 +44,12 @@ void source_seal(const struct source *source);
 int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
 
+/* All bytes from @offset on, into one buffer after the other; or false, and some may have been. For
+ * memory only. */
+struct iovec;
+bool source_read_parts(
+	const struct source *source, uint64_t offset, const struct iovec *parts, int n_parts);
+
 /* Bytes between @offset and the file's end, as it is now; of a remote one, which would have to be
  * asked, as many as can be. */
 uint64_t source_length_from(const struct source *source, uint64_t offset);

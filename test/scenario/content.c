@@ -496,6 +496,58 @@ START_TEST(spans_are_refreshed_in_any_order_and_overlapping)
 }
 END_TEST
 
+#define N_ROWS	  200
+#define ROW	  3201 /* bytes from one to the next: not aligned to anything */
+#define ROW_BEGIN 1000
+#define ROW_BYTES 321
+
+#define ABSENT 20 /* a page that was never read: all of it is new, but in EAGER */
+
+/* The file was cut below row @n_rows, in the middle of it; page @hole is a hole. */
+static void assert_rows_are(const struct fixture *f, size_t n_rows, size_t hole)
+{
+	const size_t end = n_rows * ROW + ROW_BEGIN + 50;
+	for (size_t i = 0; i < N_ROWS * ROW; i++) {
+		const size_t page = i / f->page;
+		const bool is_absent = page == ABSENT && !runner_is_eager();
+		const bool is_in_row = i % ROW >= ROW_BEGIN && i % ROW < ROW_BEGIN + ROW_BYTES;
+		const bool is_gone = i >= end || page == hole;
+		const unsigned char fresh = is_gone ? 0 : 255;
+		ck_assert_msg(f->data[i] == (is_in_row || is_absent ? fresh : page_value(page)),
+			"byte %zu is %d", i, f->data[i]);
+	}
+}
+
+START_TEST(rows_are_refreshed_and_nothing_between_them)
+{
+	static const size_t n_rows[] = { N_ROWS, 70, 1, 0 };
+	struct uffd_guard_span rows[N_ROWS];
+	START_OR_RETURN(.n_pages = 160)
+	for (size_t i = 0; i < N_ROWS; i++)
+		rows[i] = (struct uffd_guard_span){ i * ROW + ROW_BEGIN, ROW_BYTES };
+	for (size_t i = 0; i < sizeof(n_rows) / sizeof(n_rows[0]); i++) {
+		const bool is_cut = n_rows[i] < N_ROWS;
+		const size_t hole = i == 0 ? 31 : 1000;
+		assert_ok(ftruncate(f.fd, (off_t)(160 * f.page)));
+		for (size_t j = 0; j < 160; j++)
+			file_write_page(f.fd, j, page_value(j));
+		assert_ok(uffd_guard_discard(f.region, 0, 160 * f.page));
+		assert_ok(uffd_guard_populate(f.region, 0, ABSENT * f.page));
+		assert_ok(uffd_guard_populate(f.region, (ABSENT + 1) * f.page, 139 * f.page));
+		for (size_t j = 0; j < 160; j++)
+			file_write_page(f.fd, j, 255);
+		if (hole < 160)
+			file_punch(f.fd, hole, 1);
+		if (is_cut)
+			assert_ok(ftruncate(f.fd, (off_t)(n_rows[i] * ROW + ROW_BEGIN + 50)));
+		assert_ok(uffd_guard_refresh_spans(f.region, rows, N_ROWS));
+		assert_rows_are(&f, n_rows[i], hole);
+		assert_losses_eq(&f, is_cut ? UFFD_GUARD_LOST_TRUNCATED : 0);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(spans_are_all_checked_before_any_is_done)
 {
 	START_OR_RETURN(.n_pages = 4)
@@ -649,6 +701,7 @@ static TCase *refresh_case(void)
 	tcase_add_loop_test(tcase, stores_beside_a_refreshed_range_stay, 0, N_FILE_KINDS);
 	tcase_add_loop_test(
 		tcase, spans_are_refreshed_in_any_order_and_overlapping, 0, N_FILE_KINDS);
+	tcase_add_loop_test(tcase, rows_are_refreshed_and_nothing_between_them, 0, FILE_HUGETLB);
 	tcase_add_loop_test(tcase, spans_are_all_checked_before_any_is_done, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, ranges_outside_the_region_are_refused, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, discard_gives_memory_back_and_reads_afresh, 0, N_FILE_KINDS);
