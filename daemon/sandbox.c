@@ -80,7 +80,8 @@ static int allow_on_fd(scmp_filter_ctx filter, int call, int fd)
 
 static int allow_ioctls(scmp_filter_ctx filter, int uffd)
 {
-	int err = 0;
+	/* First: the kernel remembers of other calls that they pass. */
+	int err = seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]) && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
 			LOW_32_BITS(0, uffd), LOW_32_BITS(1, requests[i]));
