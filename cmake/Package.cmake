@@ -45,11 +45,6 @@ install(FILES ${PROJECT_BINARY_DIR}/uffd_guard.pc DESTINATION ${CMAKE_INSTALL_LI
 
 # ---- Documents ----
 
-install(FILES docs/man/uffd_guard.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
-install(FILES docs/man/uffd_guard.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
-if(UFFD_GUARD_TOOLS)
-  install(FILES docs/man/uffd-guard-bench.1 docs/man/uffd-guard-doctor.1 docs/man/uffd-guard-stress.1
-    DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-endif()
+include(Manual)
 install(FILES LICENSE README.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)

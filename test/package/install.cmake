@@ -20,7 +20,7 @@ foreach(file
     ${lib_dir}/libuffd_guard.a
     ${lib_dir}/pkgconfig/uffd_guard.pc
     ${lib_dir}/cmake/uffd_guard/uffd_guardConfig.cmake ${lib_dir}/cmake/uffd_guard/uffd_guardConfigVersion.cmake
-    ${man_dir}/man3/uffd_guard.3 ${man_dir}/man7/uffd_guard.7
+    ${man_dir}/man7/uffd_guard.7
     ${doc_dir}/docs/examples/70-userfaultfd.rules)
   cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${prefix})
   if(NOT EXISTS ${file})
@@ -28,14 +28,7 @@ foreach(file
   endif()
 endforeach()
 
-foreach(program uffd-guard-doctor uffd-guard-stress)
-  if(EXISTS ${prefix}/bin/${program})
-    run(${prefix}/bin/${program} --version) # finds its library
-    if(NOT EXISTS ${prefix}/${man_dir}/man1/${program}.1)
-      message(FATAL_ERROR "no manual page of ${program}")
-    endif()
-  endif()
-endforeach()
+include(${CMAKE_CURRENT_LIST_DIR}/installed_manual.cmake)
 
 # ---- By pkg-config ----
 
