@@ -33,6 +33,15 @@ foreach(command "cmake -P cmake/demo.cmake" "cmake -P cmake/check.cmake")
   endif()
 endforeach()
 
+read_text(${source}/CMakeLists.txt project)
+if(NOT project MATCHES "\n  VERSION ([0-9]+\\.[0-9]+)\\.")
+  fail("CMakeLists.txt has no version")
+endif()
+is_in("${readme}" "find_package(uffd_guard ${CMAKE_MATCH_1} " there)
+if(NOT there)
+  fail("README.md asks find_package() for another version than ${CMAKE_MATCH_1}")
+endif()
+
 # Build options and variables of the environment have the prefix of the header's constants.
 set(others)
 file(GLOB files ${source}/CMakeLists.txt ${source}/cmake/*.cmake ${source}/lib/wl_shm/*.h)
