@@ -97,13 +97,13 @@ endforeach()
 
 # ---- What is read from the environment: by the names of our variables, wherever they stand in the code ----
 
-file(GLOB_RECURSE files ${source}/lib/*.[ch] ${source}/daemon/*.[ch] ${source}/test/bench/*.[ch]
-  ${source}/test/doctor/*.[ch] ${source}/test/stress/*.[ch] ${source}/tools/*.[ch])
+file(GLOB_RECURSE files ${source}/lib/*.[ch] ${source}/daemon/*.[ch] ${source}/test/*.[ch] ${source}/tools/*.[ch])
 foreach(file ${files})
   read_text(${file} text)
   string(REGEX MATCHALL "\"UFFD_GUARD_[A-Z_]+\"" variables "${text}")
+  list(TRANSFORM variables REPLACE "\"" "")
+  list(REMOVE_ITEM variables ${constants})
   foreach(variable ${variables})
-    string(REPLACE "\"" "" variable ${variable})
     if(NOT all MATCHES "Ev ${variable}[ \n]")
       fail("${file}: no manual page has the variable ${variable}")
     endif()
