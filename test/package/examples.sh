@@ -5,7 +5,7 @@
 # What the manual pages show under EXAMPLES is compiled. In sections 3 and 7 each block (.Bd -literal) is C: one with an
 # #include is a file; any other is the body of a function that returns int, behind the lines of prelude() below. In
 # section 1, blocks and lines (.Dl) are for the shell, which looks whether they can be read. Each page of section 3 has
-# an example.
+# an example, and its SYNOPSIS is compiled too: beside the header's, as declarations of the same functions.
 set -eu
 compiler=$1 include=$2 work=$3
 shift 3
@@ -45,6 +45,23 @@ extract() { # page, name
 		file { print text_of($0) > file }' "$1"
 }
 
+declare_synopsis() { # page
+	echo '#include <uffd_guard.h>'
+	awk '
+		/^\.Sh / { in_synopsis = $2 == "SYNOPSIS" }
+		!in_synopsis { next }
+		/^\.Ft / { type = substr($0, 5); gsub(/"/, "", type); next }
+		/^\.F[on] / { name = $2; arguments = "" }
+		/^\.Fn / { # each argument is in quotes
+			n = split($0, parts, "\"")
+			for (i = 2; i <= n; i += 2)
+				add(parts[i])
+		}
+		/^\.Fa / { argument = substr($0, 5); gsub(/"/, "", argument); add(argument) }
+		/^\.F[nc]/ { print type " " name "(" arguments ");" }
+		function add(argument) { arguments = arguments (arguments == "" ? "" : ", ") argument }' "$1"
+}
+
 as_c() { # file
 	if grep -q '^#include' "$1"; then
 		cat "$1"
@@ -78,8 +95,9 @@ for page; do
 		}
 	done
 	echo "${page##*/}: $n"
-	case $page in
-		*.3) [ "$n" -gt 0 ] || { echo "$page has no example"; status=1; } ;;
-	esac
+	case $page in *.3) ;; *) continue ;; esac
+	[ "$n" -gt 0 ] || { echo "$page has no example"; status=1; }
+	declare_synopsis "$page" > "$name.synopsis"
+	compile "$name.synopsis" || { echo "$page: the SYNOPSIS is not what the header has"; status=1; }
 done
 exit "$status"
