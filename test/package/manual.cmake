@@ -125,6 +125,36 @@ foreach(file ${files})
   endforeach()
 endforeach()
 
+# ---- What programs print: rows and contenders of the benchmark, findings of the doctor ----
+
+# The first group of @regex in the sources has an .It of its own, or a part of one, on the page.
+function(expect_items page regex)
+  read_text(${source}/docs/man/${page} text)
+  set(n 0)
+  foreach(file ${ARGN})
+    read_text(${file} code)
+    string(REGEX MATCHALL "${regex}" rows "${code}")
+    foreach(row ${rows})
+      string(REGEX REPLACE "${regex}" "\\1" item "${row}")
+      string(REGEX REPLACE "([().+*?])" "\\\\\\1" pattern "${item}")
+      if(NOT text MATCHES "\n\\.It ([^\n]* , )?${pattern}( ,|\n)")
+        list(APPEND failures "${page} does not list ${item}")
+      endif()
+      math(EXPR n "${n} + 1")
+    endforeach()
+  endforeach()
+  if(n EQUAL 0)
+    list(APPEND failures "nothing was found that ${page} should list: this script no longer sees it")
+  endif()
+  set(failures ${failures} PARENT_SCOPE)
+endfunction()
+
+file(GLOB files ${source}/test/bench/rows*.c)
+expect_items(uffd-guard-bench.1 "\n\t{ \"([A-Za-z0-9]+)\", (NULL|\")" ${files})
+file(GLOB files ${source}/test/bench/peers/*.c)
+expect_items(uffd-guard-bench.1 "\\.name = \"([a-z_]+)\"" ${files})
+expect_items(uffd-guard-doctor.1 "\n\t{ \"[a-z_]+\", \"([^\"]+)\"" ${source}/test/doctor/findings.c)
+
 # ---- What pages refer to ----
 
 string(REGEX MATCHALL "Xr uffd[-_]guard[-_a-z]* [0-9]" references "${all}")
