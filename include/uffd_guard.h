@@ -11,11 +11,13 @@
  * All functions may be called from any thread at any time, except that a region (guard) must not be
  * in use by another thread while it is unmapped (destroyed). All return 0 or a negative errno
  * unless said otherwise. On an error nothing has changed. Common to all that return an error:
- *   -EINVAL  a NULL argument that must not be NULL, an unknown flag
- *   -E2BIG   an options struct from a newer header sets something that this library does not know
- *   -ECHILD  the guard was created before a fork(), and this is the child. Its regions read as
- * zeros here. -EIO     the handler thread has given up (UFFD_GUARD_LOST_HANDLER); only unmap,
- * destroy, dispatch and the getters go on working, and pages not yet filled read as zeros
+ *
+ * - -EINVAL: a NULL argument that must not be NULL, an unknown flag
+ * - -E2BIG: an options struct from a newer header sets something that this library does not know
+ * - -ECHILD: the guard was created before a fork(), and this is the child. Its regions read as
+ *   zeros here
+ * - -EIO: the handler thread has given up (UFFD_GUARD_LOST_HANDLER); only unmap, destroy, dispatch
+ *   and the getters go on working, and pages not yet filled read as zeros
  *
  * Since 0.1 unless a function says otherwise.
  */
@@ -248,9 +250,11 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
  * has no data; if that is because the file has ended, it is also reported as
  * UFFD_GUARD_LOST_TRUNCATED.
  *
- * @offset: bytes of the region     @length: bytes of the buffer, which must not lie in a guarded
- * region Returns bytes of real data (holes are data), or: -ERANGE not inside the region; -EFAULT
- * bad buffer; an I/O error
+ * @offset: bytes of the region
+ * @length: bytes of the buffer, which must not lie in a guarded region
+ *
+ * Returns bytes of real data (holes are data), or: -ERANGE not inside the region; -EFAULT bad
+ * buffer; an I/O error
  */
 ssize_t uffd_guard_read(
 	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length);
@@ -319,8 +323,7 @@ int uffd_guard_get_fd(const struct uffd_guard *guard);
 int uffd_guard_dispatch(struct uffd_guard *guard,
 	void (*on_event)(const struct uffd_guard_event *event, void *data), void *data);
 
-/* ---- Statistics
- * --------------------------------------------------------------------------------------------- */
+/* ---- Statistics ---- */
 
 /** Counters since the guard was created; @regions and @bytes_resident are of this moment. */
 struct uffd_guard_stats {

@@ -10,9 +10,11 @@ struct uffd_guard;
 /*
  * Make pages, whole ones (@is_protected: against stores, see uffd_protect()), and wake who waits
  * for them. Pages that are there already stay as they are, and who waits for them is woken too.
- * *done is the bytes that are in place afterwards, whatever is returned: 0, or -ENOENT  the rest of
- * the range is mapped no more; who waits there was woken -ENOMEM  no memory for the next page, and
- * whatever else the kernel may find
+ * *done is the bytes that are in place afterwards, whatever is returned: 0, or
+ *
+ * - -ENOENT: the rest of the range is mapped no more; who waits there was woken
+ * - -ENOMEM: no memory for the next page
+ * - whatever else the kernel may find
  */
 int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, size_t length,
 	bool is_protected, size_t *done);

@@ -19,10 +19,7 @@
 
 static size_t page_size(void)
 {
-	static size_t size;
-	if (size == 0)
-		size = (size_t)sysconf(_SC_PAGESIZE);
-	return size;
+	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t mix(uint64_t sum, uint64_t word)
