@@ -14,6 +14,7 @@
 #include "../lib/fill.h"
 #include "../lib/guard.h"
 #include "../lib/install.h"
+#include "../lib/probes.h"
 #include "../lib/region.h"
 
 #include <stdbool.h>
@@ -69,6 +70,7 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 	if (!region)
 		return 0;
 
+	PROBE_FAULT(region, address - region->range.start);
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
 	window.n_pages = budget_limit(region, window.n_pages);

@@ -19,6 +19,7 @@
 #include "slow.h"
 
 #include "../lib/guard.h"
+#include "../lib/probes.h"
 #include "../lib/region.h"
 
 #include <errno.h>
@@ -261,6 +262,7 @@ static void *run(void *data)
 
 	err = serve_until_stopped(handler);
 	if (err) {
+		PROBE_GIVE_UP(err);
 		give_up(handler);
 		slow_abandon(&handler->slow);
 		uffd_abandon(&handler->guard->uffd, handler->loop.wake_fd);

@@ -12,6 +12,7 @@
 #include "budget.h"
 #include "guard.h"
 #include "install.h"
+#include "probes.h"
 #include "region.h"
 
 #include "../daemon/window.h"
@@ -26,6 +27,7 @@ static bool is_asked(const struct fill *fill, size_t first, size_t end)
 
 static void note_filled(struct fill *fill, size_t first, size_t end)
 {
+	PROBE_FILL(fill->region, first * page_size(), (end - first) * page_size());
 	if (fill->asked >= first && fill->asked < end)
 		fill->asked_end = end;
 	else if (fill->asked_end == first && first > fill->asked)

@@ -17,6 +17,7 @@
 #include "eager.h"
 #include "fill.h"
 #include "guard.h"
+#include "probes.h"
 #include "region.h"
 #include "spans.h"
 
@@ -337,7 +338,10 @@ int uffd_guard_refresh_spans(
 	for (size_t i = 0; i < n_spans; i++)
 		merged[i] = spans[i];
 
-	err = refresh_merged(region, merged, spans_merge(merged, n_spans));
+	const size_t n_merged = spans_merge(merged, n_spans);
+	PROBE_REFRESH_BEGIN(region, merged, n_merged);
+	err = refresh_merged(region, merged, n_merged);
+	PROBE_REFRESH_END(region, err);
 	if (merged != few)
 		free(merged);
 	return err;

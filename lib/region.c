@@ -13,6 +13,7 @@
 #include "fill.h"
 #include "guard.h"
 #include "options.h"
+#include "probes.h"
 #include "refresh.h"
 
 #include "../daemon/slow.h"
@@ -74,6 +75,7 @@ void region_report_loss(
 	const struct loss loss = {
 		.region = region, .start = start, .end = end, .reasons = reasons, .error = error
 	};
+	PROBE_LOSS(region, reasons, start, end - start);
 	events_post(&region->guard->events, &loss);
 }
 
