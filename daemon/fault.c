@@ -71,6 +71,7 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 		return 0;
 
 	PROBE_FAULT(region, address - region->range.start);
+	stats_add(&region->stats->faults, 1);
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
 	window.n_pages = budget_limit(region, window.n_pages);

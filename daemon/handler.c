@@ -97,7 +97,7 @@ static int serve(struct handler *handler, const struct uffd_msg *messages, int n
 			err = fault_answer(handler->guard, handler->staging, address, &answers[i],
 				&handler->ahead);
 		if (!answers[i].is_later)
-			stats_count_fault(&handler->guard->stats, now_ns() - start);
+			stats_count_fault(handler->guard->stats, now_ns() - start);
 	}
 	return err;
 }
@@ -123,7 +123,7 @@ static int serve_until_stopped(struct handler *handler)
 
 	while (!err && !atomic_load(&handler->shall_stop)) {
 		n = loop->ops->wait(loop, messages, handler->ahead.n_pages == 0);
-		stats_add(&handler->guard->stats.wakeups, 1);
+		stats_add(&handler->guard->stats->wakeups, 1);
 		err = n > 0 ? serve(handler, messages, n) : n;
 		if (!err)
 			err = serve_others(handler, n == 0);

@@ -333,7 +333,7 @@ static void answer(struct slow *slow, struct slow_read *read)
 	int err = fill_with(&fill, read->page, page_ceil(read->length) / page_size(), read->buffer,
 		read->length, read->got, read->error);
 	slow->error = err ? err : slow->error;
-	stats_count_fault(&region->guard->stats, now_ns() - read->start);
+	stats_count_fault(region->guard->stats, now_ns() - read->start);
 	forget_waiter(slow, read);
 	wake_parked(file);
 }
@@ -510,7 +510,7 @@ void slow_expire(struct slow *slow, uint64_t now)
 		if (read->deadline > now)
 			continue;
 		give(slow, read->file->region, read->page, min_u64(page_size(), read->length));
-		stats_count_fault(&read->file->region->guard->stats, now - read->start);
+		stats_count_fault(read->file->region->guard->stats, now - read->start);
 		forget_waiter(slow, read);
 		wake_parked(read->file);
 	}

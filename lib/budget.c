@@ -108,7 +108,7 @@ static void evict_pages(struct uffd_guard_region *region, size_t first, size_t e
 		if (n == 0)
 			continue;
 		if (region_drop_pages(region, first + n_others, n) == 0)
-			stats_add(&region->guard->stats.pages_evicted, n);
+			stats_add(&region->guard->stats->pages_evicted, n);
 	}
 }
 
@@ -210,15 +210,17 @@ int budget_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_h
 	if (!budget_is_set(region))
 		return 0;
 	if (guard->is_eager)
-		return has_room(&region->budget, atomic_load(&region->bytes_resident), wanted) &&
+		return has_room(&region->budget, atomic_load(&region->stats->bytes_resident),
+			       wanted) &&
 				       has_room(&guard->budget,
-					       atomic_load(&guard->stats.bytes_resident), wanted)
+					       atomic_load(&guard->stats->bytes_resident), wanted)
 			       ? 0
 			       : -ENOMEM;
 	if (region->budget.most)
-		make_room(guard, &region->budget, &region->bytes_resident, wanted, is_handler);
+		make_room(
+			guard, &region->budget, &region->stats->bytes_resident, wanted, is_handler);
 	if (guard->budget.most)
-		make_room(guard, &guard->budget, &guard->stats.bytes_resident, wanted, is_handler);
+		make_room(guard, &guard->budget, &guard->stats->bytes_resident, wanted, is_handler);
 	return 0;
 }
 

@@ -127,9 +127,12 @@ static void signal_waiting(struct events *events)
 
 void events_post(struct events *events, const struct loss *loss)
 {
-	stats_add(&loss->region->guard->stats.losses, 1);
-	atomic_fetch_or(&loss->region->losses, loss->reasons);
-	region_ref(loss->region);
+	struct uffd_guard_region *region = loss->region;
+	stats_add(&region->guard->stats->losses, 1);
+	stats_add(&region->stats->losses, 1);
+	atomic_fetch_or_explicit(&region->stats->reasons, loss->reasons, memory_order_relaxed);
+	atomic_fetch_or(&region->losses, loss->reasons);
+	region_ref(region);
 	if (!queue_push(events, loss))
 		overflow_add(events, loss);
 	signal_waiting(events);
@@ -181,7 +184,7 @@ static int deliver(const struct loss *loss, on_event_fn *on_event, void *data)
 			.offset = loss->start,
 			.length = loss->end - loss->start,
 		};
-		stats_add(&region->guard->stats.events, 1);
+		stats_add(&region->guard->stats->events, 1);
 		on_event(&event, data);
 		n_delivered = 1;
 	}

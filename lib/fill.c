@@ -57,7 +57,7 @@ static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
 
 	size_t end = first + done / page;
 	presence_fill(&region->presence, first, done / page, PRESENCE_ZERO);
-	stats_add(&region->guard->stats.pages_zeroed, done / page);
+	stats_add(&region->guard->stats->pages_zeroed, done / page);
 	note_filled(fill, first, end);
 	return err == -ENOENT || !is_asked(fill, end, first + n_pages) ? 0 : err;
 }
@@ -79,7 +79,7 @@ static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int e
 static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
 {
 	struct uffd_guard_region *region = fill->region;
-	struct stats *stats = &region->guard->stats;
+	struct stats *stats = region->guard->stats;
 	size_t page = page_size(), done = 0;
 	int err = budget_make_room(region, n_pages, fill->is_handler);
 	if (!err)
@@ -148,7 +148,7 @@ static int put_huge(struct fill *fill, size_t first, size_t n_pages)
 
 	region_count_held(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
 	budget_note(region, first, n, fill->is_handler);
-	stats_add(&region->guard->stats.pages_moved, n);
+	stats_add(&region->guard->stats->pages_moved, n);
 	note_filled(fill, first, first + n);
 	int err = n < n_pages
 			  ? put_bytes(fill, first + n, fill->staging->memory + done, n_pages - n)
@@ -195,7 +195,7 @@ int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size
 	const uint64_t start = first * page;
 	const bool is_lossy = got < wanted;
 
-	stats_add(&fill->region->guard->stats.bytes_read, got);
+	stats_add(&fill->region->guard->stats->bytes_read, got);
 	/* What an earlier fill left in the buffer is another client's. */
 	if (got % page)
 		memset(bytes + got, 0, page_ceil(got) - got);

@@ -170,6 +170,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	struct uffd_guard *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return -ENOMEM;
+	fresh->stats = &fresh->own_stats;
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;
 	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
@@ -230,7 +231,7 @@ int uffd_guard_get_stats(const struct uffd_guard *guard, struct uffd_guard_stats
 	if (guard_is_foreign(guard))
 		return -ECHILD;
 
-	const struct stats *from = &guard->stats;
+	const struct stats *from = guard->stats;
 	struct uffd_guard_stats known = {
 		READ_COUNTER(regions),
 		READ_COUNTER(faults),

@@ -30,7 +30,7 @@ struct uffd_guard {
 
 	struct events events;
 	struct staging_pool staging;
-	struct stats stats;
+	struct stats *stats, own_stats;
 	struct budget budget; /* of all regions together */
 	struct source zeros;  /* a file of one page that is all hole: zeros for refresh.c */
 

@@ -52,7 +52,7 @@ static int take_answer(struct install *in, int err)
 		in->done += page_size();
 		return 0;
 	case -EAGAIN:
-		stats_add(&in->guard->stats.retries, 1);
+		stats_add(&in->guard->stats->retries, 1);
 		return in->n_retries++ < MAX_RETRIES ? 0 : err;
 	case -ENOENT:
 		/* Across two mappings, since the program has called mprotect() on a part. Or none

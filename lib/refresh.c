@@ -140,7 +140,7 @@ static int refresh_with_data(
 {
 	size_t got;
 	int err = read_in_place(&region->source, start, region, start, end - start, &got);
-	stats_add(&region->guard->stats.bytes_refreshed, got);
+	stats_add(&region->guard->stats->bytes_refreshed, got);
 	if (err == -EFAULT)
 		return replace_bytes(region, start + got, end);
 	if (start + got == end)
@@ -279,7 +279,7 @@ static bool read_near(
 	}
 	if (!source_read_parts(&region->source, spans[0].offset, parts, n_parts))
 		return false;
-	stats_add(&region->guard->stats.bytes_refreshed, length);
+	stats_add(&region->guard->stats->bytes_refreshed, length);
 	return true;
 }
 

@@ -102,8 +102,8 @@ void region_report_failure(struct uffd_guard_region *region, uint64_t start, uin
 
 void region_count_held(struct uffd_guard_region *region, size_t n_pages)
 {
-	atomic_fetch_add(&region->bytes_resident, n_pages * page_size());
-	stats_add(&region->guard->stats.bytes_resident, n_pages * page_size());
+	atomic_fetch_add(&region->stats->bytes_resident, n_pages * page_size());
+	stats_add(&region->guard->stats->bytes_resident, n_pages * page_size());
 }
 
 /* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
@@ -122,8 +122,8 @@ int region_drop_memory(uintptr_t start, size_t length)
 void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
-	atomic_fetch_sub(&region->bytes_resident, held);
-	stats_sub(&region->guard->stats.bytes_resident, held);
+	atomic_fetch_sub(&region->stats->bytes_resident, held);
+	stats_sub(&region->guard->stats->bytes_resident, held);
 }
 
 int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
@@ -265,7 +265,7 @@ static void enlist(struct uffd_guard_region *region)
 	range_table_insert(&guard->ranges, &region->range);
 	epoch_synchronize(&guard->lookups);
 	pthread_mutex_unlock(&guard->lock);
-	stats_add(&guard->stats.regions, 1);
+	stats_add(&guard->stats->regions, 1);
 }
 
 /* Those under way end; faults that wait for a file that blocks are answered, and the file is no
@@ -293,7 +293,7 @@ static void delist(struct uffd_guard_region *region)
 	epoch_synchronize(&guard->lookups);
 	pthread_mutex_unlock(&guard->lock);
 	end_fills(region);
-	stats_sub(&guard->stats.regions, 1);
+	stats_sub(&guard->stats->regions, 1);
 }
 
 static int open_source(
@@ -375,7 +375,8 @@ static int map_region(
 
 err_enlisted:
 	delist(region);
-	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
+	stats_sub(
+		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
 err_presence:
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
@@ -410,6 +411,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 		.user_data = known.user_data,
 		.references = 1,
 	};
+	fresh->stats = &fresh->own_stats;
 	pthread_mutex_init(&fresh->lock, NULL);
 	loss_overflow_init(&fresh->overflow);
 
@@ -432,7 +434,8 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 
 	delist(region);
 	release_addresses(region->guard, &region->range);
-	stats_sub(&region->guard->stats.bytes_resident, atomic_load(&region->bytes_resident));
+	stats_sub(
+		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);

@@ -10,6 +10,7 @@
 #include "presence.h"
 #include "range_table.h"
 #include "source.h"
+#include "stats.h"
 
 struct uffd_guard_region {
 	struct uffd_guard *guard;
@@ -29,7 +30,7 @@ struct uffd_guard_region {
 	struct epoch fills; /* a fill is inside from before it reads the file until presence knows
 			       its pages */
 	struct presence presence;
-	_Atomic uint64_t bytes_resident;
+	struct region_stats *stats, own_stats;
 	struct budget budget; /* its own */
 	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
 	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters of a guard. Any thread adds; nobody draws a conclusion from one, so they need no order.
- */
+/* Counters of a guard, and of a region. Any thread adds; nobody draws a conclusion from one, so
+ * they need no order. They lie in the guard and the region, or where others may look: publish.h. */
 #pragma once
 
 #include <stdatomic.h>
@@ -13,6 +13,11 @@ struct stats {
 		bytes_read, bytes_refreshed, bytes_written_back, bytes_resident, pages_evicted,
 		events, losses, retries;
 	_Atomic uint64_t fault_ns[STATS_BUCKETS];
+};
+
+struct region_stats {
+	_Atomic uint64_t bytes_resident, faults, losses;
+	_Atomic uint32_t reasons; /* UFFD_GUARD_LOST_*, all there ever were */
 };
 
 static inline void stats_add(_Atomic uint64_t *counter, uint64_t n)

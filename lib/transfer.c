@@ -30,7 +30,7 @@ ssize_t uffd_guard_read(
 	source_begin_call(&region->source);
 	err = source_read(&region->source, offset, buffer, length, &got);
 	source_end_call(&region->source);
-	stats_add(&region->guard->stats.bytes_read, got);
+	stats_add(&region->guard->stats->bytes_read, got);
 	if (err && err != -ETIMEDOUT)
 		return err;
 	if (got < length) {
@@ -89,7 +89,7 @@ static int write_back_pages(struct uffd_guard_region *region, enum presence_kind
 		presence_mark_stored(&region->presence, (offset + *stored) / page_size(),
 			page_ceil(offset + length) / page_size() -
 				(offset + *stored) / page_size());
-	stats_add(&region->guard->stats.bytes_written_back, *stored);
+	stats_add(&region->guard->stats->bytes_written_back, *stored);
 	return err;
 }
 

@@ -44,6 +44,7 @@ static bool area_start(struct area *area, size_t n_pages)
 	*area = (struct area){ .page = page_size(), .n_pages = n_pages };
 	area->guard = calloc(1, sizeof(*area->guard));
 	ck_assert_ptr_nonnull(area->guard);
+	area->guard->stats = &area->guard->own_stats;
 	int err = uffd_open(&area->guard->uffd, UFFD_WANT_KERNEL_FAULTS_OR_LESS);
 	if (err) {
 		ck_assert(err == -EPERM || err == -ENOSYS);
