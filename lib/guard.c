@@ -4,6 +4,7 @@
 
 #include "options.h"
 #include "page.h"
+#include "publish.h"
 #include "region.h"
 
 #include <errno.h>
@@ -90,6 +91,12 @@ static void log_outcome(struct uffd_guard *guard)
 			"the handler thread may not run with its creator's real-time policy (see "
 			"RLIMIT_RTPRIO): who waits for a page waits at ordinary priority",
 			guard->log_data);
+	if (guard->missed_publishing)
+		guard->log(LOG_WARNING,
+			"UFFD_GUARD_STATS is set, but no sealed memfd could be had for the "
+			"counters: "
+			"uffd-guard-top will not find this guard",
+			guard->log_data);
 }
 
 /* Denied, or not there; not merely short of something for the moment. */
@@ -174,8 +181,10 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;
 	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
+	publish_begin(fresh);
 	err = init(fresh, &known);
 	if (err) {
+		publish_end(fresh);
 		free(fresh);
 		return err;
 	}
@@ -199,6 +208,7 @@ void uffd_guard_destroy(struct uffd_guard *guard)
 	mark_destroy(guard);
 	staging_pool_finish(&guard->staging);
 	pthread_mutex_destroy(&guard->lock);
+	publish_end(guard);
 	free(guard);
 }
 

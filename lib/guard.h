@@ -31,8 +31,11 @@ struct uffd_guard {
 	struct events events;
 	struct staging_pool staging;
 	struct stats *stats, own_stats;
-	struct budget budget; /* of all regions together */
-	struct source zeros;  /* a file of one page that is all hole: zeros for refresh.c */
+	struct published *published; /* where stats are, for others to see; NULL: not asked for */
+	int published_fd;
+	bool missed_publishing; /* asked for, but it could not be done */
+	struct budget budget;	/* of all regions together */
+	struct source zeros;	/* a file of one page that is all hole: zeros for refresh.c */
 
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
 	void *log_data;

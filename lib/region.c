@@ -14,6 +14,7 @@
 #include "guard.h"
 #include "options.h"
 #include "probes.h"
+#include "publish.h"
 #include "refresh.h"
 
 #include "../daemon/slow.h"
@@ -361,6 +362,7 @@ static int map_region(
 	err = init_budget(region, options);
 	if (err)
 		goto err_presence;
+	publish_region(region);
 	enlist(region);
 	err = region_make_accessible(region, 0, reserve);
 	if (!err)
@@ -371,12 +373,14 @@ static int map_region(
 		err = uffd_guard_populate(region, 0, region->length);
 	if (err)
 		goto err_enlisted;
+	publish_shape(region);
 	return 0;
 
 err_enlisted:
 	delist(region);
 	stats_sub(
 		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
+	publish_withdraw(region);
 err_presence:
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
@@ -436,6 +440,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	release_addresses(region->guard, &region->range);
 	stats_sub(
 		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
+	publish_withdraw(region);
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
@@ -514,6 +519,7 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 	err = resize_locked(region, length);
 	if (err)
 		atomic_store(&region->length, before);
+	publish_shape(region);
 	budget_go_on(region);
 	source_end_call(&region->source);
 	pthread_mutex_unlock(&region->lock);

@@ -31,7 +31,8 @@ struct uffd_guard_region {
 			       its pages */
 	struct presence presence;
 	struct region_stats *stats, own_stats;
-	struct budget budget; /* its own */
+	struct published_region *published; /* where stats are, for others to see, or NULL */
+	struct budget budget;		    /* its own */
 	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
 	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */
 	bool is_tracked, is_spared;
