@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "../publish.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define COMMAND_LETTERS 16
+
+struct process {
+	pid_t pid;
+	int pidfd; /* it, and not one that gets its number later */
+	char command[COMMAND_LETTERS + 1];
+};
+
+/* What its guards say at one moment. */
+struct reading {
+	uint64_t at_ns; /* of CLOCK_MONOTONIC */
+	size_t n_guards;
+	struct published *guards;
+	bool has_other_version; /* there is a guard of another version of the library */
+};
+
+/* 0, or -ESRCH, or why not. */
+int process_open(struct process *process, pid_t pid);
+void process_close(struct process *process);
+bool process_has_ended(const struct process *process);
+
+/* 0, even if there is no guard; or -EACCES, -ENOENT (it has ended), -ENOMEM. */
+int process_read(const struct process *process, struct reading *reading);
+void reading_free(struct reading *reading);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways to show intervals. */
+#pragma once
+
+#include "options.h"
+
+enum wish {
+	WISH_NEXT,   /* the time is over: another interval */
+	WISH_REDRAW, /* the same again: a key, or the terminal has another size */
+	WISH_LEAVE,
+	WISH_ENDED, /* the process has */
+};
+
+struct view {
+	int (*begin)(void); /* 0, or it cannot be shown so */
+	void (*show)(
+		const struct process *process, struct interval *interval, struct options *options);
+	/* Until something is to be done, but not after @until_ns of CLOCK_MONOTONIC. */
+	enum wish (*wait)(
+		const struct process *process, uint64_t until_ns, struct options *options);
+	void (*end)(void);
+};
+
+extern const struct view view_lines, view_page, view_json, view_screen;
+
+/* What those without a screen do: wait for the time, or the process's end. */
+enum wish view_wait(const struct process *process, uint64_t until_ns, struct options *options);
+
+/* From now on, for poll(). */
+int view_milliseconds_until(uint64_t until_ns);

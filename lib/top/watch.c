@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading, comparing, showing, waiting; and again. */
+#include "watch.h"
+
+#include "view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000.0
+
+static const struct view *choose_view(const struct options *options)
+{
+	if (options->is_json)
+		return &view_json;
+	if (options->is_once)
+		return &view_page;
+	const bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	return is_terminal && !options->is_plain ? &view_screen : &view_lines;
+}
+
+struct watch {
+	struct process *process;
+	struct options *options;
+	const struct view *view;
+	struct reading before, now;
+	bool has_before;
+	unsigned long n_shown;
+};
+
+/* A reading that came first is no interval, unless it is to stand for all that was. */
+static bool is_due(const struct watch *watch)
+{
+	return watch->has_before || watch->options->is_once || watch->view == &view_screen;
+}
+
+/* 0, or why the numbers cannot be had. */
+static int show(struct watch *watch)
+{
+	struct interval interval;
+	int err =
+		interval_between(watch->has_before ? &watch->before : NULL, &watch->now, &interval);
+	if (err)
+		return err;
+	watch->view->show(watch->process, &interval, watch->options);
+	interval_free(&interval);
+	return fflush(stdout) ? -errno : 0;
+}
+
+static enum wish show_and_wait(struct watch *watch, int *err)
+{
+	const uint64_t until = watch->now.at_ns + (uint64_t)(watch->options->interval * NS_PER_S);
+	enum wish wish = WISH_REDRAW;
+	bool is_counted = false;
+	while (wish == WISH_REDRAW && !*err) {
+		if (is_due(watch)) {
+			*err = show(watch);
+			watch->n_shown += watch->has_before && !is_counted;
+			is_counted = true;
+		}
+		const bool is_last =
+			watch->options->is_once ||
+			(watch->options->count && watch->n_shown >= watch->options->count);
+		wish = is_last || *err ? WISH_LEAVE
+				       : watch->view->wait(watch->process, until, watch->options);
+	}
+	return wish;
+}
+
+static enum wish watch_once(struct watch *watch, int *err)
+{
+	*err = process_read(watch->process, &watch->now);
+	if (*err || process_has_ended(watch->process)) {
+		const bool has_ended = process_has_ended(watch->process);
+		if (has_ended)
+			*err = 0;
+		return has_ended ? WISH_ENDED : WISH_LEAVE;
+	}
+	enum wish wish = show_and_wait(watch, err);
+	reading_free(&watch->before);
+	watch->before = watch->now;
+	watch->now = (struct reading){ .at_ns = 0 };
+	watch->has_before = true;
+	return wish;
+}
+
+static const struct view *begin_view(const struct options *options)
+{
+	const struct view *view = choose_view(options);
+	if (view->begin() == 0)
+		return view;
+	view_lines.begin();
+	return &view_lines;
+}
+
+enum exit_code watch(struct process *process, struct options *options)
+{
+	struct watch watch = { .process = process, .options = options };
+	enum wish wish = WISH_NEXT;
+	int err = 0;
+	watch.view = begin_view(options);
+	while (wish == WISH_NEXT && !err)
+		wish = watch_once(&watch, &err);
+	watch.view->end();
+	reading_free(&watch.before);
+	reading_free(&watch.now);
+
+	if (err) {
+		fprintf(stderr, "uffd-guard-top: cannot go on: %s\n", strerror(-err));
+		return EXIT_NOT_FOUND;
+	}
+	if (wish != WISH_ENDED)
+		return EXIT_DONE;
+	fprintf(stderr, "uffd-guard-top: %s (%d) has ended\n", process->command, (int)process->pid);
+	return EXIT_ENDED;
+}
