@@ -4,7 +4,7 @@
  * with things denied to it. It is another program, so it gives up privileges itself.
  */
 #include "../../support/fixture.h"
-#include "json.h"
+#include "../../support/json.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -35,8 +35,13 @@ static const char *skip_string(const char *text)
 static const char *skip_number(const char *text)
 {
 	const char *digits = text + (*text == '-');
-	size_t n = strspn(digits, "0123456789");
-	return n > 0 && (n == 1 || *digits != '0') ? digits + n : NULL; /* ours are whole */
+	size_t n = strspn(digits, "0123456789"), n_decimals = 1;
+	bool is_whole = digits[n] != '.';
+	if (!is_whole)
+		n_decimals = strspn(digits + n + 1, "0123456789");
+	if (n == 0 || (n > 1 && *digits == '0') || n_decimals == 0)
+		return NULL;
+	return digits + n + (is_whole ? 0 : 1 + n_decimals); /* ours have no exponents */
 }
 
 static const char *skip_word(const char *text)

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uffd-guard-top as it is run, beside processes that publish something, or nothing, or nonsense.
+ * What is watched is mostly the test itself.
+ */
+#include "../../lib/publish.h"
+#include "../support/fixture.h"
+#include "../support/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_ARGUMENTS 6
+#define LONELY_USER    64999 /* nobody else's */
+
+static void opt_in(void)
+{
+	assert_ok(setenv("UFFD_GUARD_STATS", "1", true));
+}
+
+/* ---- Running it ---- */
+
+struct run {
+	const char *arguments[MOST_ARGUMENTS];
+	pid_t pid; /* appended to them, if not 0 */
+
+	pid_t child;
+	int out, error;
+	char text[1 << 20], complaint[4096];
+	int exit_code; /* or -1: a signal */
+};
+
+static void execute(const struct run *run)
+{
+	const char *argv[MOST_ARGUMENTS + 3] = { TOP };
+	char pid[16];
+	unsigned n = 1;
+	for (unsigned i = 0; i < MOST_ARGUMENTS && run->arguments[i]; i++)
+		argv[n++] = run->arguments[i];
+	snprintf(pid, sizeof(pid), "%d", (int)run->pid);
+	if (run->pid)
+		argv[n++] = pid;
+	execv(TOP, (char *const *)argv);
+	_exit(127);
+}
+
+static void start(struct run *run)
+{
+	int out[2], error[2];
+	assert_ok(pipe2(out, O_CLOEXEC));
+	assert_ok(pipe2(error, O_CLOEXEC));
+	run->child = fork();
+	ck_assert_int_ge(run->child, 0);
+	if (run->child == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		dup2(error[1], STDERR_FILENO);
+		execute(run);
+	}
+	close(out[1]);
+	close(error[1]);
+	run->out = out[0];
+	run->error = error[0];
+}
+
+static void read_all(int fd, char *text, size_t size)
+{
+	size_t length = 0;
+	for (ssize_t n; length < size - 1 && (n = read(fd, text + length, size - 1 - length)) > 0;)
+		length += (size_t)n;
+	text[length] = '\0';
+	close(fd);
+}
+
+static void finish(struct run *run)
+{
+	int status;
+	read_all(run->out, run->text, sizeof(run->text));
+	read_all(run->error, run->complaint, sizeof(run->complaint));
+	ck_assert_int_eq(waitpid(run->child, &status, 0), run->child);
+	run->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static struct run *run_top(const char *const arguments[MOST_ARGUMENTS], pid_t pid)
+{
+	static struct run run;
+	run = (struct run){ .pid = pid };
+	memcpy(run.arguments, arguments, sizeof(run.arguments));
+	start(&run);
+	finish(&run);
+	return &run;
+}
+
+#define RUN(pid, ...) run_top((const char *const[MOST_ARGUMENTS]){ __VA_ARGS__ }, pid)
+
+static void assert_exits(const struct run *run, int exit_code)
+{
+	ck_assert_msg(
+		run->exit_code == exit_code, "%d: %s%s", run->exit_code, run->text, run->complaint);
+}
+
+static void assert_says(const struct run *run, const char *path, const char *expected)
+{
+	char value[1024];
+	ck_assert_msg(
+		json_get(run->text, path, value, sizeof(value)), "no %s in %s", path, run->text);
+	ck_assert_msg(strcmp(value, expected) == 0, "%s is %s, not %s", path, value, expected);
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* ---- One that can be watched ---- */
+
+START_TEST(json_says_what_the_guard_does)
+{
+	struct fixture f;
+	opt_in();
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
+	fixture_truncate(&f, 15);
+	assert_ok(uffd_guard_populate(f.region, 0, 16 * f.page));
+	const struct run *run = RUN(getpid(), "--json", "--once");
+	assert_exits(run, 0);
+	ck_assert_str_eq(run->complaint, "");
+	ck_assert_msg(json_is_valid(run->text), "%s", run->text);
+	assert_says(run, "guards", "1");
+	assert_says(run, "regions", "1");
+	assert_says(run, "is_whole_life", "true");
+	assert_says(run, "total.losses", "1");
+	assert_says(run, "total.pages_copied", "15");
+	assert_says(run, "listed.0.losses", "1");
+	assert_says(run, "listed.0.reasons.0", "truncated");
+	assert_says(run, "listed.0.mode", "lazy");
+	char bytes[32];
+	snprintf(bytes, sizeof(bytes), "%zu", 15 * f.page);
+	assert_says(run, "bytes_resident", bytes);
+	assert_says(run, "listed.0.bytes_resident", bytes);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(pipe_gets_a_heading_and_a_line_for_each_interval)
+{
+	struct fixture f;
+	opt_in();
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 2 }));
+	const struct run *run = RUN(getpid(), "--interval", "0.05", "--count", "3");
+	assert_exits(run, 0);
+	ck_assert_uint_eq(count_lines(run->text), 4);
+	ck_assert_ptr_nonnull(strstr(run->text, "faults/s"));
+	ck_assert_ptr_null(strchr(run->text, '\x1b'));
+	run = RUN(getpid(), "--interval", "0.05", "--count", "3", "--json");
+	assert_exits(run, 0);
+	ck_assert_uint_eq(count_lines(run->text), 3);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(once_prints_the_page)
+{
+	struct fixture f;
+	opt_in();
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 2 }));
+	const struct run *run = RUN(getpid(), "--once");
+	assert_exits(run, 0);
+	ck_assert_ptr_nonnull(strstr(run->text, "1 guard for 0:00:"));
+	ck_assert_ptr_nonnull(strstr(run->text, "memfd:"));
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(all_guards_of_a_process_are_shown)
+{
+	struct fixture a, b;
+	opt_in();
+	ck_assert(fixture_start(&a, &(struct fixture_options){ .n_pages = 1 }));
+	ck_assert(fixture_start(&b, &(struct fixture_options){ .n_pages = 3 }));
+	const struct run *run = RUN(getpid(), "--json", "--once", "--sort", "length");
+	assert_says(run, "guards", "2");
+	assert_says(run, "regions", "2");
+	assert_says(run, "listed.0.guard", "2");
+	assert_says(run, "listed.1.guard", "1");
+	fixture_stop(&a);
+	fixture_stop(&b);
+}
+END_TEST
+
+START_TEST(names_of_clients_give_the_terminal_no_orders)
+{
+	static const char name[] = "\x1b[2J\x1b]0;x\x07\n\xff\"\\\xc2\x9b";
+	opt_in();
+	struct uffd_guard *guard = guard_start(0);
+	struct uffd_guard_region *region;
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	assert_ok(uffd_guard_map(guard, fd, 4096, NULL, &region));
+
+	const struct run *run = RUN(getpid(), "--json", "--once");
+	assert_exits(run, 0);
+	ck_assert(json_is_valid(run->text));
+	assert_says(run, "listed.0.file", "memfd:?[2J?]0;x???\\\"\\\\?");
+	run = RUN(getpid(), "--once");
+	ck_assert_ptr_nonnull(strstr(run->text, "memfd:?[2J?]0;x???\"\\?\n"));
+	for (const char *c = run->text; *c; c++)
+		ck_assert(*c == '\n' || (*c >= ' ' && *c <= '~'));
+	uffd_guard_unmap(region);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+/* ---- Processes that end, and others ---- */
+
+static bool is_listed(pid_t pid)
+{
+	const struct run *run = RUN(0, "--list", "--json");
+	char path[32], value[32] = "", expected[16];
+	snprintf(expected, sizeof(expected), "%d", (int)pid);
+	assert_exits(run, 0);
+	ck_assert(json_is_valid(run->text));
+	bool is_there = true;
+	for (unsigned i = 0; is_there && strcmp(value, expected) != 0; i++) {
+		snprintf(path, sizeof(path), "%u.pid", i);
+		is_there = json_get(run->text, path, value, sizeof(value));
+	}
+	return is_there;
+}
+
+/* A process that publishes, until it is killed. */
+static pid_t start_other(void)
+{
+	int ready[2];
+	char c;
+	assert_ok(pipe2(ready, O_CLOEXEC));
+	pid_t pid = fork();
+	if (pid == 0) {
+		opt_in();
+		guard_start(0);
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void stop_other(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+START_TEST(process_that_dies_meanwhile_is_told)
+{
+	static struct run run = { .arguments = { "--interval", "0.05" } };
+	char c;
+	run.pid = start_other();
+	start(&run);
+	for (unsigned n_lines = 0; n_lines < 2; n_lines += c == '\n') /* it watches */
+		ck_assert_int_eq(read(run.out, &c, 1), 1);
+	stop_other(run.pid);
+	finish(&run);
+	assert_exits(&run, 1);
+	ck_assert_ptr_nonnull(strstr(run.complaint, "has ended"));
+}
+END_TEST
+
+START_TEST(guards_may_go_and_come_while_they_are_watched)
+{
+	static struct run run = { .arguments = { "--interval", "0.05", "--json" } };
+	char line[4096];
+	opt_in();
+	struct uffd_guard *guard = guard_start(0);
+	run.pid = getpid();
+	start(&run);
+	FILE *out = fdopen(run.out, "r");
+	ck_assert_ptr_nonnull(out);
+	static const char *const expected[] = { "\"guards\":1,", "\"guards\":0,", "\"guards\":1," };
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 1)
+			uffd_guard_destroy(guard);
+		if (i == 2)
+			guard = guard_start(0);
+		do
+			ck_assert_ptr_nonnull(fgets(line, sizeof(line), out));
+		while (!strstr(line, expected[i]));
+	}
+	kill(run.child, SIGTERM);
+	ck_assert_int_eq(waitpid(run.child, NULL, 0), run.child);
+	fclose(out);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+START_TEST(process_without_the_variable_is_told_what_to_do)
+{
+	struct uffd_guard *guard = guard_start(0);
+	const struct run *run = RUN(getpid(), "--once");
+	assert_exits(run, 3);
+	ck_assert_str_eq(run->text, "");
+	ck_assert_ptr_nonnull(strstr(run->complaint, "UFFD_GUARD_STATS=1"));
+	ck_assert(!is_listed(getpid()));
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+START_TEST(process_that_is_not_there_is_told)
+{
+	pid_t pid = start_other();
+	stop_other(pid);
+	const struct run *run = RUN(pid, "--once");
+	assert_exits(run, 3);
+	ck_assert_ptr_nonnull(strstr(run->complaint, "there is no process"));
+}
+END_TEST
+
+START_TEST(child_of_a_fork_is_not_taken_for_its_parent)
+{
+	opt_in();
+	struct uffd_guard *guard = guard_start(0);
+	pid_t child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	ck_assert(is_listed(getpid()));
+	ck_assert(!is_listed(child));
+	assert_exits(RUN(child, "--once"), 3);
+	stop_other(child);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+START_TEST(of_several_processes_one_is_to_be_chosen)
+{
+	opt_in();
+	struct uffd_guard *guard = guard_start(0);
+	pid_t other = start_other();
+	const struct run *run = RUN(0, "--once");
+	assert_exits(run, 2);
+	ck_assert_str_eq(run->text, "");
+	ck_assert_ptr_nonnull(strstr(run->complaint, "which?"));
+	stop_other(other);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+/* ---- Nonsense under the right name ---- */
+
+static int make_page(const struct published *page, size_t size, int seals)
+{
+	int fd = memfd_create(PUBLISHED_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, page, size, 0), (ssize_t)size);
+	assert_ok(fcntl(fd, F_ADD_SEALS, seals));
+	return fd;
+}
+
+START_TEST(memfds_of_others_are_not_believed)
+{
+	static struct published page;
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+	page = (struct published){ .magic = PUBLISHED_MAGIC,
+		.version = PUBLISHED_VERSION,
+		.pid = (uint32_t)getpid(),
+		.guard = 1 };
+	int fd = make_page(&page, 100, seals); /* too short */
+	assert_exits(RUN(getpid(), "--once"), 3);
+	close(fd);
+	fd = make_page(&page, sizeof(page), 0); /* may be cut off */
+	assert_exits(RUN(getpid(), "--once"), 3);
+	close(fd);
+	page.version++;
+	fd = make_page(&page, sizeof(page), seals);
+	const struct run *run = RUN(getpid(), "--once");
+	assert_exits(run, 3);
+	ck_assert_ptr_nonnull(strstr(run->complaint, "version"));
+	close(fd);
+	page.version--;
+	page.magic++;
+	fd = make_page(&page, sizeof(page), seals);
+	assert_exits(RUN(getpid(), "--once"), 3);
+	close(fd);
+	page.magic--;
+	fd = make_page(&page, sizeof(page), seals); /* this is one, to go by what can be seen */
+	assert_exits(RUN(getpid(), "--once"), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(nonsense_is_shown_without_harm)
+{
+	static struct published page;
+	memset(&page, 0xff, sizeof(page));
+	page.magic = PUBLISHED_MAGIC;
+	page.version = PUBLISHED_VERSION;
+	page.pid = (uint32_t)getpid();
+	int fd = make_page(&page, sizeof(page), F_SEAL_SHRINK | F_SEAL_GROW);
+	const struct run *run = RUN(getpid(), "--once", "--json");
+	assert_exits(run, 0);
+	ck_assert(json_is_valid(run->text));
+	assert_says(run, "listed.1023.mode", "unknown");
+	assert_exits(RUN(getpid(), "--once"), 0);
+	assert_exits(RUN(getpid(), "--count", "2", "--interval", "0.05"), 0);
+	close(fd);
+}
+END_TEST
+
+/* ---- A user who has one process to watch, or none. Root only. ---- */
+
+static void become_lonely(void)
+{
+	if (setgroups(0, NULL) || setresgid(LONELY_USER, LONELY_USER, LONELY_USER) ||
+		setresuid(LONELY_USER, LONELY_USER, LONELY_USER))
+		ck_abort_msg("cannot change the user");
+	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
+}
+
+START_TEST(without_a_process_to_watch_it_is_said_how_to_start_one)
+{
+	become_lonely();
+	const struct run *run = RUN(0, "--once");
+	assert_exits(run, 3);
+	ck_assert_ptr_nonnull(strstr(run->complaint, "UFFD_GUARD_STATS=1"));
+	run = RUN(0, "--list", "--json");
+	assert_exits(run, 0);
+	ck_assert_str_eq(run->text, "[]\n");
+	run = RUN(1, "--once");
+	assert_exits(run, 3);
+	ck_assert_ptr_nonnull(strstr(run->complaint, "not yours"));
+}
+END_TEST
+
+START_TEST(only_process_is_found)
+{
+	become_lonely();
+	opt_in();
+	struct uffd_guard *guard = guard_start(0);
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	const struct run *run = RUN(0, "--once", "--json");
+	assert_exits(run, 0);
+	assert_says(run, "pid", pid);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+/* ---- The command line ---- */
+
+START_TEST(wrong_usage_is_told)
+{
+	static const char *const rows[][MOST_ARGUMENTS] = {
+		{ "--nonsense" },
+		{ "--interval" },
+		{ "--interval", "0" },
+		{ "--interval", "nan" },
+		{ "--interval", "1s" },
+		{ "--count", "0" },
+		{ "--count", "-1" },
+		{ "--sort", "colour" },
+		{ "weston" },
+		{ "0" },
+		{ "1", "2" },
+		{ "--list", "1" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct run *run = run_top(rows[i], 0);
+		assert_exits(run, 2);
+		ck_assert_str_eq(run->text, "");
+		ck_assert_ptr_nonnull(strstr(run->complaint, "--help"));
+	}
+}
+END_TEST
+
+START_TEST(output_that_cannot_be_written_is_an_error)
+{
+	static struct run run = { .arguments = { "--json", "--once" } };
+	opt_in();
+	struct uffd_guard *guard = guard_start(0);
+	run.pid = getpid();
+	run.child = fork();
+	if (run.child == 0) {
+		dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+		execute(&run);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(run.child, &status, 0), run.child);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+static TCase *top_case(void)
+{
+	TCase *tcase = tcase_create("top");
+	tcase_add_test(tcase, json_says_what_the_guard_does);
+	tcase_add_test(tcase, pipe_gets_a_heading_and_a_line_for_each_interval);
+	tcase_add_test(tcase, once_prints_the_page);
+	tcase_add_test(tcase, all_guards_of_a_process_are_shown);
+	tcase_add_test(tcase, names_of_clients_give_the_terminal_no_orders);
+	tcase_add_test(tcase, process_that_dies_meanwhile_is_told);
+	tcase_add_test(tcase, guards_may_go_and_come_while_they_are_watched);
+	tcase_add_test(tcase, process_without_the_variable_is_told_what_to_do);
+	tcase_add_test(tcase, process_that_is_not_there_is_told);
+	tcase_add_test(tcase, child_of_a_fork_is_not_taken_for_its_parent);
+	tcase_add_test(tcase, of_several_processes_one_is_to_be_chosen);
+	tcase_add_test(tcase, memfds_of_others_are_not_believed);
+	tcase_add_test(tcase, nonsense_is_shown_without_harm);
+	if (runner_is_root()) {
+		tcase_add_test(tcase, without_a_process_to_watch_it_is_said_how_to_start_one);
+		tcase_add_test(tcase, only_process_is_found);
+	}
+	tcase_add_test(tcase, wrong_usage_is_told);
+	tcase_add_test(tcase, output_that_cannot_be_written_is_an_error);
+	return tcase;
+}
+
+RUNNER_MAIN("top", top_case)
