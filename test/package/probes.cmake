@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Each probe of lib/probes.h is in the library, and so its users find it; nothing else is.
+# Each probe of lib/probes.h is in the library, and nothing else is; docs/watching.md tells of it; and the scripts for
+# bpftrace use none but those.
 cmake_minimum_required(VERSION 3.25)
 
 file(READ ${source}/lib/probes.h header)
@@ -18,3 +19,22 @@ message("${found}")
 if(NOT expected OR NOT found STREQUAL expected)
   message(FATAL_ERROR "lib/probes.h has ${expected}")
 endif()
+
+file(READ ${source}/docs/watching.md document)
+foreach(probe ${expected})
+  if(NOT document MATCHES "`${probe}`")
+    message(FATAL_ERROR "docs/watching.md does not tell of ${probe}")
+  endif()
+endforeach()
+
+file(GLOB scripts ${source}/docs/examples/bpftrace/*.bt ${source}/docs/watching.md)
+foreach(script ${scripts})
+  file(READ ${script} text)
+  string(REGEX MATCHALL "usdt:[*]:uffd_guard:[a-z_]+" used "${text}")
+  list(TRANSFORM used REPLACE ".*:" "")
+  foreach(probe ${used})
+    if(NOT probe IN_LIST expected)
+      message(FATAL_ERROR "${script}: there is no probe ${probe}")
+    endif()
+  endforeach()
+endforeach()
