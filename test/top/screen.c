@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* uffd-guard-top on a terminal, which is to be left as it was found. */
+#include "../support/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#define LEAVE_SCREEN "\x1b[?1049l" /* of xterm: back to what was there before */
+
+struct terminal {
+	int ours, its;
+	struct termios before;
+	pid_t top;
+	char text[1 << 20]; /* all that was written to it */
+	size_t length;
+};
+
+/* Watching @pid. */
+static void start_on_terminal(struct terminal *t, pid_t pid)
+{
+	const struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	char argument[16];
+	snprintf(argument, sizeof(argument), "%d", (int)pid);
+	*t = (struct terminal){ .length = 0 };
+	assert_ok(openpty(&t->ours, &t->its, NULL, NULL, &size));
+	assert_ok(tcgetattr(t->its, &t->before));
+	t->top = fork();
+	ck_assert_int_ge(t->top, 0);
+	if (t->top == 0) {
+		setenv("TERM", "xterm", true);
+		close(t->ours);
+		login_tty(t->its);
+		execl(TOP, TOP, "--interval", "0.1", argument, (char *)NULL);
+		_exit(127);
+	}
+}
+
+/* Reads on until @expected has been written, from @from on. */
+static void read_until(struct terminal *t, size_t from, const char *expected)
+{
+	while (!strstr(t->text + from, expected)) {
+		ck_assert_uint_lt(t->length, sizeof(t->text) - 1);
+		ssize_t n = read(t->ours, t->text + t->length, sizeof(t->text) - 1 - t->length);
+		ck_assert_msg(n > 0, "no \"%s\" in: %s", expected, t->text);
+		t->length += (size_t)n;
+		t->text[t->length] = '\0';
+	}
+}
+
+static void assert_leaves(struct terminal *t, int exit_code)
+{
+	struct termios after;
+	int status;
+	read_until(t, 0, LEAVE_SCREEN);
+	ck_assert_int_eq(waitpid(t->top, &status, 0), t->top);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == exit_code, "%x", status);
+	assert_ok(tcgetattr(t->its, &after));
+	ck_assert_uint_eq(after.c_lflag, t->before.c_lflag);
+	ck_assert_uint_eq(after.c_iflag, t->before.c_iflag);
+	ck_assert_uint_eq(after.c_oflag, t->before.c_oflag);
+	close(t->ours);
+	close(t->its);
+}
+
+static struct uffd_guard *guard_to_watch(void)
+{
+	assert_ok(setenv("UFFD_GUARD_STATS", "1", true));
+	return guard_start(0);
+}
+
+static struct terminal terminal;
+
+START_TEST(key_leaves_the_terminal_as_it_was)
+{
+	struct uffd_guard *guard = guard_to_watch();
+	start_on_terminal(&terminal, getpid());
+	read_until(&terminal, 0, "q leave");
+	ck_assert_int_eq(write(terminal.ours, "q", 1), 1);
+	assert_leaves(&terminal, 0);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+START_TEST(signal_leaves_the_terminal_as_it_was)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct uffd_guard *guard = guard_to_watch();
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		start_on_terminal(&terminal, getpid());
+		read_until(&terminal, 0, "q leave");
+		kill(terminal.top, signals[i]);
+		assert_leaves(&terminal, 0);
+	}
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+START_TEST(process_that_ends_leaves_the_terminal_as_it_was)
+{
+	int ready[2];
+	char c;
+	assert_ok(pipe(ready));
+	pid_t other = fork();
+	if (other == 0) {
+		guard_to_watch();
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	start_on_terminal(&terminal, other);
+	read_until(&terminal, 0, "q leave");
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	assert_leaves(&terminal, 1);
+}
+END_TEST
+
+START_TEST(terminal_of_another_size_is_filled_anew)
+{
+	static const struct winsize sizes[] = {
+		{ .ws_row = 10, .ws_col = 120 },
+		{ .ws_row = 2, .ws_col = 5 },
+		{ .ws_row = 1, .ws_col = 1 },
+		{ .ws_row = 50, .ws_col = 100 },
+	};
+	struct uffd_guard *guard = guard_to_watch();
+	start_on_terminal(&terminal, getpid());
+	read_until(&terminal, 0, "q leave");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		assert_ok(ioctl(terminal.ours, TIOCSWINSZ, &sizes[i]));
+	read_until(&terminal, 0, "\x1b[50"); /* to the last line */
+	ck_assert_int_eq(write(terminal.ours, "flsnmxq", 7), 7);
+	assert_leaves(&terminal, 0);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+START_TEST(unknown_terminal_gets_lines)
+{
+	struct uffd_guard *guard = guard_to_watch();
+	static const char *const names[] = { "no-such-terminal", "" };
+	for (size_t i = 0; i < 2; i++) {
+		int ours, its, status;
+		char text[4096] = "";
+		size_t length = 0;
+		assert_ok(openpty(&ours, &its, NULL, NULL, NULL));
+		pid_t watched = getpid(), top = fork();
+		if (top == 0) {
+			char argument[16];
+			snprintf(argument, sizeof(argument), "%d", (int)watched);
+			setenv("TERM", names[i], true);
+			login_tty(its);
+			execl(TOP, TOP, "--interval", "0.05", "--count", "1", argument,
+				(char *)NULL);
+			_exit(127);
+		}
+		while (!strstr(text, "p99<")) {
+			ssize_t n = read(ours, text + length, sizeof(text) - 1 - length);
+			ck_assert_int_gt(n, 0);
+			length += (size_t)n;
+		}
+		ck_assert_int_eq(waitpid(top, &status, 0), top);
+		ck_assert_int_eq(status, 0);
+		close(ours);
+		close(its);
+	}
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+static TCase *screen_case(void)
+{
+	TCase *tcase = tcase_create("screen");
+	tcase_add_test(tcase, key_leaves_the_terminal_as_it_was);
+	tcase_add_test(tcase, signal_leaves_the_terminal_as_it_was);
+	tcase_add_test(tcase, process_that_ends_leaves_the_terminal_as_it_was);
+	tcase_add_test(tcase, terminal_of_another_size_is_filled_anew);
+	tcase_add_test(tcase, unknown_terminal_gets_lines);
+	return tcase;
+}
+
+RUNNER_MAIN("screen", screen_case)
