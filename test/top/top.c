@@ -22,6 +22,8 @@
 #define MOST_ARGUMENTS 6
 #define LONELY_USER    64999 /* nobody else's */
 
+static const char *top = "uffd-guard-top"; /* the program; --top */
+
 static void opt_in(void)
 {
 	assert_ok(setenv("UFFD_GUARD_STATS", "1", true));
@@ -41,7 +43,7 @@ struct run {
 
 static void execute(const struct run *run)
 {
-	const char *argv[MOST_ARGUMENTS + 3] = { TOP };
+	const char *argv[MOST_ARGUMENTS + 3] = { top };
 	char pid[16];
 	unsigned n = 1;
 	for (unsigned i = 0; i < MOST_ARGUMENTS && run->arguments[i]; i++)
@@ -49,7 +51,7 @@ static void execute(const struct run *run)
 	snprintf(pid, sizeof(pid), "%d", (int)run->pid);
 	if (run->pid)
 		argv[n++] = pid;
-	execv(TOP, (char *const *)argv);
+	execvp(top, (char *const *)argv);
 	_exit(127);
 }
 
@@ -529,4 +531,12 @@ static TCase *top_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("top", top_case)
+int main(int argc, char **argv)
+{
+	runner_case_fn *const cases[] = { top_case };
+	for (int i = 1; i + 1 < argc; i++) {
+		if (strcmp(argv[i], "--top") == 0)
+			top = argv[i + 1];
+	}
+	return runner_main(argc, argv, "top", cases, 1);
+}
