@@ -56,10 +56,10 @@ void process_close(struct process *process)
 	close(process->pidfd);
 }
 
-bool process_has_ended(const struct process *process)
+bool process_ends_within(const struct process *process, int milliseconds)
 {
 	struct pollfd fd = { .fd = process->pidfd, .events = POLLIN };
-	return poll(&fd, 1, 0) > 0;
+	return poll(&fd, 1, milliseconds) > 0;
 }
 
 /* As it knows itself, within its innermost namespace. */

@@ -26,7 +26,7 @@ struct reading {
 /* 0, or -ESRCH, or why not. */
 int process_open(struct process *process, pid_t pid);
 void process_close(struct process *process);
-bool process_has_ended(const struct process *process);
+bool process_ends_within(const struct process *process, int milliseconds);
 
 /* 0, even if there is no guard; or -EACCES, -ENOENT (it has ended), -ENOMEM. */
 int process_read(const struct process *process, struct reading *reading);

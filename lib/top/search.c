@@ -16,17 +16,17 @@ static int look_at(pid_t pid, struct found *found)
 	if (err)
 		return err;
 	err = process_read(&found->process, &reading);
-	if (err || reading.n_guards == 0) {
-		process_close(&found->process);
-		return err ? err : -ENOENT;
-	}
+	if (!err && reading.n_guards == 0)
+		err = -ENOENT;
 	found->n_guards = reading.n_guards;
 	for (size_t i = 0; i < reading.n_guards; i++) {
 		found->n_regions += reading.guards[i].stats.regions;
 		found->bytes_resident += reading.guards[i].stats.bytes_resident;
 	}
 	reading_free(&reading);
-	return 0;
+	if (err)
+		process_close(&found->process);
+	return err;
 }
 
 static int append(struct found **all, size_t *n, const struct found *found)

@@ -26,9 +26,11 @@ static int take_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return signals < 0 ? -errno : 0;
+	if (signals < 0)
+		return -errno;
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return 0;
 }
 
 static int begin(void)
@@ -37,13 +39,19 @@ static int begin(void)
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen)
 		return -ENOTTY;
+	int err = take_signals();
+	if (err) {
+		endwin();
+		delscreen(screen);
+		return err;
+	}
 	cbreak();
 	noecho();
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
 	curs_set(0);
 	set_escdelay(25);
-	return take_signals();
+	return 0;
 }
 
 static void end(void)

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000.0
+#define NS_PER_S      1000000000.0
+#define MOST_AGONY_MS 2000
 
 static const struct view *choose_view(const struct options *options)
 {
@@ -72,12 +73,13 @@ static enum wish show_and_wait(struct watch *watch, int *err)
 static enum wish watch_once(struct watch *watch, int *err)
 {
 	*err = process_read(watch->process, &watch->now);
-	if (*err || process_has_ended(watch->process)) {
-		const bool has_ended = process_has_ended(watch->process);
-		if (has_ended)
-			*err = 0;
-		return has_ended ? WISH_ENDED : WISH_LEAVE;
+	/* What is about to end is nobody's to look at any more. */
+	if (process_ends_within(watch->process, *err ? MOST_AGONY_MS : 0)) {
+		*err = 0;
+		return WISH_ENDED;
 	}
+	if (*err)
+		return WISH_LEAVE;
 	enum wish wish = show_and_wait(watch, err);
 	reading_free(&watch->before);
 	watch->before = watch->now;
