@@ -12,13 +12,13 @@ enum wish {
 };
 
 struct view {
-	int (*begin)(void); /* 0, or it cannot be shown so */
+	int (*begin)(void); /* 0, or it cannot be shown so; NULL: nothing to do */
 	void (*show)(
 		const struct process *process, struct interval *interval, struct options *options);
 	/* Until something is to be done, but not after @until_ns of CLOCK_MONOTONIC. */
 	enum wish (*wait)(
 		const struct process *process, uint64_t until_ns, struct options *options);
-	void (*end)(void);
+	void (*end)(void); /* or NULL */
 };
 
 extern const struct view view_lines, view_page, view_json, view_screen;

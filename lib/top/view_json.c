@@ -107,13 +107,4 @@ static void show_json(
 	puts("]}");
 }
 
-static int begin(void)
-{
-	return 0;
-}
-
-static void end(void)
-{
-}
-
-const struct view view_json = { .begin = begin, .show = show_json, .wait = view_wait, .end = end };
+const struct view view_json = { .show = show_json, .wait = view_wait };

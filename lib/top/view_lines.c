@@ -29,15 +29,6 @@ enum wish view_wait(const struct process *process, uint64_t until_ns, struct opt
 	return n > 0 ? WISH_ENDED : WISH_NEXT;
 }
 
-static int begin_nothing(void)
-{
-	return 0;
-}
-
-static void end_nothing(void)
-{
-}
-
 /* ---- Lines ---- */
 
 static int begin_lines(void)
@@ -70,12 +61,7 @@ static void show_line(
 		latency->n_faults ? format_ns(t[9], latency->p99) : "-");
 }
 
-const struct view view_lines = {
-	.begin = begin_lines,
-	.show = show_line,
-	.wait = view_wait,
-	.end = end_nothing,
-};
+const struct view view_lines = { .begin = begin_lines, .show = show_line, .wait = view_wait };
 
 /* ---- A page ---- */
 
@@ -93,9 +79,4 @@ static void show_page(
 	page_compose(process, interval, print_line, NULL);
 }
 
-const struct view view_page = {
-	.begin = begin_nothing,
-	.show = show_page,
-	.wait = view_wait,
-	.end = end_nothing,
-};
+const struct view view_page = { .show = show_page, .wait = view_wait };

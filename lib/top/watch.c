@@ -50,23 +50,21 @@ static int show(struct watch *watch)
 	return fflush(stdout) ? -errno : 0;
 }
 
+/* Shown again after each key, but counted once. */
 static enum wish show_and_wait(struct watch *watch, int *err)
 {
-	const uint64_t until = watch->now.at_ns + (uint64_t)(watch->options->interval * NS_PER_S);
-	enum wish wish = WISH_REDRAW;
-	bool is_counted = false;
-	while (wish == WISH_REDRAW && !*err) {
-		if (is_due(watch)) {
+	const struct options *options = watch->options;
+	const uint64_t until = watch->now.at_ns + (uint64_t)(options->interval * NS_PER_S);
+	watch->n_shown += watch->has_before;
+	const bool is_last =
+		options->is_once || (options->count && watch->n_shown >= options->count);
+	enum wish wish;
+	do {
+		if (is_due(watch))
 			*err = show(watch);
-			watch->n_shown += watch->has_before && !is_counted;
-			is_counted = true;
-		}
-		const bool is_last =
-			watch->options->is_once ||
-			(watch->options->count && watch->n_shown >= watch->options->count);
 		wish = is_last || *err ? WISH_LEAVE
 				       : watch->view->wait(watch->process, until, watch->options);
-	}
+	} while (wish == WISH_REDRAW);
 	return wish;
 }
 
@@ -91,7 +89,7 @@ static enum wish watch_once(struct watch *watch, int *err)
 static const struct view *begin_view(const struct options *options)
 {
 	const struct view *view = choose_view(options);
-	if (view->begin() == 0)
+	if (!view->begin || view->begin() == 0)
 		return view;
 	view_lines.begin();
 	return &view_lines;
@@ -105,7 +103,8 @@ enum exit_code watch(struct process *process, struct options *options)
 	watch.view = begin_view(options);
 	while (wish == WISH_NEXT && !err)
 		wish = watch_once(&watch, &err);
-	watch.view->end();
+	if (watch.view->end)
+		watch.view->end();
 	reading_free(&watch.before);
 	reading_free(&watch.now);
 
