@@ -52,6 +52,9 @@ struct handler {
 	int creator_policy;
 	struct sched_param creator_param;
 
+	unsigned n_vain; /* times in a row that the kernel said: ask again */
+	uint64_t vain_since;
+
 	uint64_t stop_limit_ns;
 	atomic_bool shall_stop, gave_up;
 
@@ -115,18 +118,39 @@ static int serve_others(struct handler *handler, bool has_time)
 	return slow->error;
 }
 
-static int serve_until_stopped(struct handler *handler)
+/* Memory may be short for a moment, and a fault be gone before it is read. But for ever, that is a
+ * hang. */
+#define MOST_VAIN    1000
+#define MOST_VAIN_NS 1000000000
+
+static int wait_for_faults(struct handler *handler, struct uffd_msg *messages)
 {
 	struct loop *loop = &handler->loop;
+	int n = loop->ops->wait(loop, messages, handler->ahead.n_pages == 0);
+	if (n != -EAGAIN) {
+		handler->n_vain = 0;
+		return n;
+	}
+	if (handler->n_vain++ == 0)
+		handler->vain_since = now_ns();
+	const bool is_hopeless =
+		handler->n_vain > MOST_VAIN && now_ns() - handler->vain_since > MOST_VAIN_NS;
+	return is_hopeless ? n : 0;
+}
+
+static int serve_until_stopped(struct handler *handler)
+{
 	struct uffd_msg messages[LOOP_MESSAGES];
 	int n = 0, err = 0;
 
 	while (!err && !atomic_load(&handler->shall_stop)) {
-		n = loop->ops->wait(loop, messages, handler->ahead.n_pages == 0);
+		n = wait_for_faults(handler, messages);
 		stats_add(&handler->guard->stats->wakeups, 1);
 		err = n > 0 ? serve(handler, messages, n) : n;
 		if (!err)
 			err = serve_others(handler, n == 0);
+		if (!err && atomic_load(&handler->guard->uffd.failed_to_wake))
+			err = -EIO;
 	}
 	return err;
 }

@@ -16,7 +16,8 @@ struct loop_ops {
 	/* 0, or a negative errno: then this loop cannot work here, and another may. */
 	int (*start)(struct loop *loop);
 	/* The faults that are there; if there is none and @shall_block, wait for one, or for the
-	 * wake-up descriptor. The number of messages, perhaps 0, or a fatal negative errno. */
+	 * wake-up descriptor. The number of messages, perhaps 0, or a negative errno, which is
+	 * fatal, but for -EAGAIN: the kernel is to be asked again. */
 	int (*wait)(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block);
 	void (*finish)(struct loop *loop);
 };

@@ -22,7 +22,7 @@ static int wait_for_faults(
 		{ .fd = loop->wake_fd, .events = POLLIN },
 	};
 	if (poll(fds, 2, shall_block ? -1 : 0) < 0)
-		return errno == EINTR || errno == EAGAIN || errno == ENOMEM ? 0 : -errno;
+		return errno == EINTR ? 0 : errno == ENOMEM ? -EAGAIN : -errno;
 	if (fds[1].revents & POLLIN) {
 		eventfd_t count;
 		eventfd_read(loop->wake_fd, &count);

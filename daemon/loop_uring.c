@@ -183,14 +183,15 @@ static int wait_for_faults(
 	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
 	int err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
-	/* -EAGAIN, -EBUSY: short of memory for the moment, or of room for completions, which are
-	 * taken now. */
-	if (err < 0 && err != -EINTR && err != -EAGAIN && err != -EBUSY && err != -ETIME)
+	/* Short of memory for the moment, or of room for completions, which are taken now. */
+	bool is_vain = err == -EAGAIN || err == -EBUSY;
+	if (err < 0 && err != -EINTR && err != -ETIME && !is_vain)
 		return err;
 
 	int n_messages = 0;
 	struct io_uring_cqe *cqe;
 	while (io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
+		is_vain = false;
 		int n = take(loop, cqe, messages + n_messages);
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (n < 0)
@@ -200,7 +201,7 @@ static int wait_for_faults(
 			break; /* the buffer may be full; what else completed is there the next time
 				*/
 	}
-	return n_messages;
+	return is_vain ? -EAGAIN : n_messages;
 }
 
 bool loop_uring_can_read_files(const struct loop *loop)

@@ -238,6 +238,7 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	int err = source_read(&region->source, start, fill->staging->memory, wanted, &got);
 	if (err == -EFAULT)
 		err = -ENOMEM; /* it is the staging that the kernel has no page for */
+	fill->has_failed = err != 0;
 	*n_pages = count_failed(got, err, *n_pages);
 	return fill_with(fill, first, *n_pages, fill->staging->memory, wanted, got, err);
 }
@@ -259,6 +260,8 @@ int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 		}
 		n = min_u64(n, count_in_piece(region, first));
 		err = fill_run(fill, first, &n);
+		if (fill->has_failed && !is_asked(fill, first + n, end))
+			break; /* nothing is read ahead of need then */
 	}
 	return err;
 }

@@ -14,12 +14,13 @@ struct uffd_guard_region;
 struct fill {
 	struct uffd_guard_region *region;
 	struct staging *staging;
-	size_t asked; /* the page that a thread waits for, filled whatever presence says; the rest
-			 is  ahead of time. FILL_ALL_ASKED: somebody wants every page;
-			    FILL_NONE_ASKED: nobody yet */
+	/* The page that a thread waits for, filled whatever presence says; the rest is ahead of
+	 * time. FILL_ALL_ASKED: somebody wants every page; FILL_NONE_ASKED: nobody yet. */
+	size_t asked;
 	bool is_handler;  /* on its thread */
 	bool is_spent;	  /* fill.c's own: what was read is gone */
 	bool is_movable;  /* fill.c's own: what is read now would be a huge page, in one */
+	bool has_failed;  /* fill.c's own: the file could not be read */
 	size_t asked_end; /* out: pages [asked, asked_end) are in place, and who waited for them is
 			     awake */
 };

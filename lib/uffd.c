@@ -102,10 +102,11 @@ int uffd_unregister(const struct uffd *uffd, uintptr_t start, size_t length)
 	return ioctl(uffd->fd, UFFDIO_UNREGISTER, &op) < 0 ? -errno : 0;
 }
 
-int uffd_wake(const struct uffd *uffd, uintptr_t start, size_t length)
+void uffd_wake(struct uffd *uffd, uintptr_t start, size_t length)
 {
 	struct uffdio_range op = { .start = start, .len = length };
-	return ioctl(uffd->fd, UFFDIO_WAKE, &op) < 0 ? -errno : 0;
+	if (ioctl(uffd->fd, UFFDIO_WAKE, &op) < 0)
+		atomic_store(&uffd->failed_to_wake, true);
 }
 
 /* The kernel counts bytes in a signed field that also carries the error when nothing was done. */
@@ -159,6 +160,6 @@ int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messa
 {
 	ssize_t n = read(uffd->fd, messages, n_messages * sizeof(*messages));
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return errno == EINTR ? 0 : -errno;
 	return (int)((size_t)n / sizeof(*messages));
 }

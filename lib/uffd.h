@@ -2,6 +2,7 @@
 #pragma once
 
 #include <linux/userfaultfd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,8 +21,9 @@ struct uffdio_move {
 
 struct uffd {
 	int fd;
-	bool kernel_faults; /* system calls may touch unfilled pages */
-	uint64_t features;  /* what the kernel has, UFFD_FEATURE_*; none is asked for */
+	bool kernel_faults;	    /* system calls may touch unfilled pages */
+	uint64_t features;	    /* what the kernel has, UFFD_FEATURE_*; none is asked for */
+	atomic_bool failed_to_wake; /* somebody may be asleep for good: the handler gives up */
 };
 
 /* How much is wanted of kernel-mode faults. */
@@ -42,7 +44,7 @@ void uffd_abandon(struct uffd *uffd, int harmless);
 int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length, bool tells_stores);
 int uffd_unregister(
 	const struct uffd *uffd, uintptr_t start, size_t length); /* wakes who waits there */
-int uffd_wake(const struct uffd *uffd, uintptr_t start, size_t length);
+void uffd_wake(struct uffd *uffd, uintptr_t start, size_t length);
 
 /*
  * One try each. *done is the bytes filled (and woken), whatever is returned: 0, or
@@ -63,5 +65,5 @@ int uffd_move(
 /* Protect pages that are there against stores, or let them through and wake who waits. */
 int uffd_protect(const struct uffd *uffd, uintptr_t start, size_t length, bool is_protected);
 
-/* Messages read, 0 when there is none, or a negative errno. */
+/* Messages read, 0 when interrupted, or a negative errno; -EAGAIN: there is none. */
 int uffd_read(const struct uffd *uffd, struct uffd_msg *messages, size_t n_messages);
