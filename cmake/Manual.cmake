@@ -3,15 +3,27 @@
 # a page in common: it is linked to (.so) from each other name of its NAME section, and nowhere else are these listed.
 include(${CMAKE_CURRENT_LIST_DIR}/page_names.cmake)
 
+# A page is where that is which it is about: Package.cmake says what the components are.
+function(component_of_page result name section)
+  if(name MATCHES "^(uffd-guard-run|uffd_guard_wl_shm)$")
+    set(${result} wl_shm PARENT_SCOPE)
+  elseif(section EQUAL 1)
+    set(${result} tools PARENT_SCOPE)
+  else()
+    set(${result} dev PARENT_SCOPE)
+  endif()
+endfunction()
+
 function(install_page page name section)
   set(directory ${CMAKE_INSTALL_MANDIR}/man${section})
-  install(FILES ${page} DESTINATION ${directory})
+  component_of_page(component ${name} ${section})
+  install(FILES ${page} DESTINATION ${directory} COMPONENT ${component})
   read_page_names(${page} others)
   list(REMOVE_ITEM others ${name})
   foreach(other ${others})
     set(link ${PROJECT_BINARY_DIR}/man/${other}.${section})
     file(CONFIGURE OUTPUT ${link} CONTENT ".so man${section}/${name}.${section}\n")
-    install(FILES ${link} DESTINATION ${directory})
+    install(FILES ${link} DESTINATION ${directory} COMPONENT ${component})
   endforeach()
 endfunction()
 

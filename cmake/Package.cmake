@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What `cmake --install` puts where: header, both libraries, pkg-config file, CMake package, man pages, documents.
+# Components are what distributions make packages of: lib, dev, tools, wl_shm, doc (cmake --install --component).
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uffd_guard)
@@ -7,7 +8,9 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uffd_guard)
 # ---- Libraries and header ----
 
 # Two exports, because only the static library drags its dependencies to whoever links with it.
-install(TARGETS uffd_guard EXPORT shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev) # below, what says nothing else is for who builds with the library
+install(TARGETS uffd_guard EXPORT shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  COMPONENT lib NAMELINK_COMPONENT dev)
 install(TARGETS uffd_guard_static EXPORT static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/uffd_guard.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
@@ -46,5 +49,11 @@ install(FILES ${PROJECT_BINARY_DIR}/uffd_guard.pc DESTINATION ${CMAKE_INSTALL_LI
 # ---- Documents ----
 
 include(Manual)
-install(FILES LICENSE README.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)
+install(FILES LICENSE README.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
+  PATTERN man EXCLUDE
+  PATTERN 70-userfaultfd.rules EXCLUDE)
+# Who may fault in the kernel is a matter of who runs programs, and uffd-guard-doctor points there.
+install(FILES docs/examples/70-userfaultfd.rules DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
+
+include(DebianPackages)
