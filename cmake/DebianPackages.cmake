@@ -12,9 +12,11 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS # not those of who builds
 
 # ---- What is in the control files of all ----
 
-set(UFFD_GUARD_MAINTAINER "uffd_guard authors <uffd-guard@uffd-guard.invalid>" CACHE STRING
-  "Name <address> of who answers for the packages")
-set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${UFFD_GUARD_MAINTAINER}")
+# Who answers for them says so as to Debian's own tools.
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "uffd_guard authors <uffd-guard@uffd-guard.invalid>")
+if(DEFINED ENV{DEBFULLNAME} AND DEFINED ENV{DEBEMAIL})
+  set(CPACK_DEBIAN_PACKAGE_MAINTAINER "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+endif()
 set(CPACK_DEBIAN_PACKAGE_SOURCE uffd-guard)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

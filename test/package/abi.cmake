@@ -26,6 +26,7 @@ string(REPLACE " path='${source}/" " path='" text "${text}")
 file(WRITE ${interface} "${text}")
 
 file(GLOB released RELATIVE ${directory} ${directory}/uffd_guard-*.abi)
+list(REMOVE_ITEM released uffd_guard-${version}.abi) # about to be written anew
 list(SORT released COMPARE NATURAL ORDER DESCENDING)
 set(compared FALSE)
 foreach(file ${released})
@@ -45,11 +46,11 @@ if(NOT compared)
   message(STATUS "No release had the SONAME ${soname}")
 endif()
 
-if(version)
+if(version) # or its interface stays as it is
   execute_process(COMMAND git -c safe.directory=* -C ${source} rev-parse --verify --quiet refs/tags/v${version}
     RESULT_VARIABLE status OUTPUT_QUIET)
   if(status EQUAL 0)
-    message(FATAL_ERROR "v${version} is released: its interface stays as it is. Raise the version in CMakeLists.txt")
+    message(FATAL_ERROR "v${version} is released. Raise the version in CMakeLists.txt")
   endif()
   file(COPY_FILE ${interface} ${directory}/uffd_guard-${version}.abi)
   message(STATUS "Written: test/package/abi/uffd_guard-${version}.abi")

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Debian's packages in a Debian that has nothing else: apt finds what they depend on, programs outside the tree are built
+# with them and run, and so are the programs in them; purged, with what nothing else needs, they leave nothing.
+#   clean_root.sh SOURCE PACKAGES WORK [SUITE]
+# Root only. SUITE: this machine's. WORK/base keeps the system as debootstrap makes it, from the mirror that this machine
+# has its packages from; WORK/root is the copy it was tried in. Exit status: 0 as it should be; 1 not; 3 it could not run.
+set -euo pipefail
+source=$1 packages=$2 work=$3
+# shellcheck source=/dev/null
+suite=${4:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
+base=$work/base-$suite root=$work/root
+
+cannot_run() {
+  printf 'clean_root.sh: %s\n' "$@" >&2
+  exit 3
+}
+
+[[ $(id -u) -eq 0 ]] || cannot_run 'not root'
+command -v debootstrap > /dev/null || cannot_run 'no debootstrap'
+compgen -G "$packages/*.deb" > /dev/null || cannot_run "no packages in $packages: cmake -P cmake/packages.cmake"
+
+# ---- A system ----
+
+find_mirror() {
+  # shellcheck disable=SC2016 # apt's variables
+  apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' | sed -n 's/ Debian$//p' |
+    grep -v security | sort -u | head -n 1
+}
+
+make_base() {
+  local mirror
+  mirror=$(find_mirror)
+  [[ -n $mirror ]] || cannot_run "found no Debian repository in this machine's apt sources"
+  rm -rf "$base.new"
+  debootstrap --variant=minbase "$suite" "$base.new" "$mirror" > "$work/debootstrap.log" 2>&1 ||
+    cannot_run "debootstrap failed; see $work/debootstrap.log"
+  mv "$base.new" "$base"
+}
+
+# Of /proc, programs need what is about themselves.
+unmount() {
+  ! mountpoint -q "$root/proc" || umount "$root/proc"
+}
+
+make_root() {
+  unmount
+  rm -rf --one-file-system "$root"
+  cp -a "$base" "$root"
+  mount -t proc proc "$root/proc"
+}
+
+there() {
+  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root DEBIAN_FRONTEND=noninteractive \
+    http_proxy="${http_proxy:-}" chroot "$root" "$@"
+}
+
+apt() {
+  there apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 --no-install-recommends -y "$@"
+}
+
+# What apt and dpkg know and note is theirs.
+list_root() {
+  (cd "$root" && find . \( -path ./proc -o -path ./sys -o -path ./packages -o -path ./tmp -o -path ./var/cache \
+    -o -path ./var/lib/apt -o -path ./var/lib/dpkg -o -path ./var/log \) -prune -o -print | sort)
+}
+
+# ---- What a user does ----
+
+step() {
+  printf '==== %s\n' "$*"
+}
+
+build_and_run() {
+  cp -r "$source/test/package/consumer" "$root/tmp/consumer"
+  # shellcheck disable=SC2016 # of the shell there
+  there sh -euxc 'cd /tmp/consumer
+    cc consumer.c -o shared-pc $(pkg-config --cflags --libs uffd_guard) && ./shared-pc
+    cc -static consumer.c -o static-pc $(pkg-config --static --cflags --libs uffd_guard) && ./static-pc
+    cmake --log-level=NOTICE -S . -B build && cmake --build build && build/shared && build/static'
+}
+
+run_programs() {
+  local package
+  for package in $names; do
+    there dpkg -L "$package" | sed -n 's|^/usr/bin/||p'
+  done | while read -r program; do
+    there "$program" --version
+  done
+  there uffd-guard-stress --seconds 3 --no-control
+  # 1: it found something that could be better here.
+  there uffd-guard-doctor || [[ $? -eq 1 ]]
+}
+
+mkdir -p "$work"
+trap unmount EXIT
+[[ -e $base ]] || { step "debootstrap $suite" && make_base; }
+make_root
+mkdir "$root/packages"
+cp "$packages"/*.deb "$root/packages"
+names=$(for package in "$packages"/*.deb; do dpkg-deb -f "$package" Package; done)
+
+step 'What programs are built with'
+apt update
+apt install gcc libc6-dev make cmake pkg-config
+list_root > "$work/before"
+
+step 'Install'
+# shellcheck disable=SC2046 # words
+apt install $(cd "$root" && printf '/%s\n' packages/*.deb)
+there dpkg --audit
+step 'Build with it'
+build_and_run
+step 'Run it'
+run_programs
+
+step 'Purge'
+# shellcheck disable=SC2086 # words
+apt purge --autoremove $names
+list_root > "$work/after"
+diff "$work/before" "$work/after"
+step "In and out again: ${names//$'\n'/ }"
