@@ -6,7 +6,7 @@
 # Root only. SUITE: this machine's. WORK/base keeps the system as debootstrap makes it, from the mirror that this machine
 # has its packages from; WORK/root is the copy it was tried in. Exit status: 0 as it should be; 1 not; 3 it could not run.
 set -euo pipefail
-source=$1 packages=$2 work=$3
+source=$(realpath "$1") packages=$(realpath "$2") work=$(realpath -m "$3")
 # shellcheck source=/dev/null
 suite=${4:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 base=$work/base-$suite root=$work/root

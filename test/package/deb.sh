@@ -5,7 +5,7 @@
 # clean_root.sh does it in a system of its own.
 #   deb.sh SOURCE WORK GENERATOR COMPILER
 set -euo pipefail
-source=$1 work=$2 generator=$3 compiler=$4
+source=$(realpath "$1") work=$(realpath -m "$2") generator=$3 compiler=$4
 triplet=$(dpkg-architecture -q DEB_HOST_MULTIARCH 2> /dev/null || true)
 root=$work/root
 export LC_ALL=C
