@@ -74,6 +74,29 @@ expect_text 'check says what is there' 'memory can be guarded'
 expect_status 'check of a command' 0 "$run" --check "$compositor"
 expect_text 'which it names' "$compositor can be guarded"
 
+# ---- Libraries that are not there: the loader would go on without ----
+
+installed=$(dirname "$run")
+mkdir "$work/part"
+part=$work/part/uffd-guard-run
+cp "$run" "$work/part"
+expect_status 'no library' 125 "$part" "$compositor" who
+expect_text 'no library is said' 'libuffd_guard_wl_shm.so is neither in'
+true >"$work/part/libuffd_guard_wl_shm.so"
+expect_status 'an empty library' 125 "$part" "$compositor" who
+expect_text 'an empty library is said' 'libuffd_guard_wl_shm.so: file too short'
+cp "$installed/libuffd_guard_wl_shm.so" "$work/part"
+expect 'what is only for --mmap need not be there' libuffd_guard_wl_shm.so "$("$part" "$compositor" who)"
+for option in --mmap --check; do
+  expect_status "no library for --mmap ($option)" 125 "$part" $option --mmap "$compositor" who
+  expect_text "which is said ($option)" 'libuffd_guard_mmap.so: cannot open'
+  expect_text "and what to do ($option)" 'or leave out --mmap'
+done
+cp "$installed/libuffd_guard_mmap.so" "$work/part"
+expect 'with both' libuffd_guard_wl_shm.so "$("$part" --mmap "$compositor" who)"
+
+# ---- Programs that cannot be guarded ----
+
 cp "$compositor" "$work/privileged"
 chmod u+s "$work/privileged"
 if [[ $(id -u) -eq 0 ]]; then

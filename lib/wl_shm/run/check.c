@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What can go wrong, found out before a compositor is started in the belief that it is guarded: a
- * library that is not there, a kernel or container that denies userfaultfd, a program for which the
- * loader ignores LD_PRELOAD.
+ * library that is not there or cannot be loaded, of which the loader only warns and goes on; a
+ * kernel or container that denies userfaultfd; a program for which the loader ignores LD_PRELOAD.
  */
 #include "check.h"
 
 #include "../guard.h"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +53,7 @@ static int check_name(const char *directory)
 	return -ENOENT;
 }
 
-int check_libraries(char directory[PATH_MAX])
+static int find_libraries(char directory[PATH_MAX])
 {
 	char here[PATH_MAX], there[PATH_MAX + sizeof(FROM_BIN_TO_LIB)];
 	if (own_directory(here))
@@ -67,6 +68,33 @@ int check_libraries(char directory[PATH_MAX])
 		return -ENOENT;
 	}
 	return check_name(directory);
+}
+
+/* As the loader will do it. Here it does nothing, for this program needs no libwayland. */
+static int load(const char *directory, const char *file, const char *otherwise)
+{
+	char path[2 * PATH_MAX];
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!library) {
+		fprintf(stderr,
+			PROGRAM ": cannot be put in front: %s\nInstall uffd_guard again%s.\n",
+			dlerror(), otherwise);
+		return -ELIBACC;
+	}
+	dlclose(library);
+	return 0;
+}
+
+int check_libraries(bool with_mmap, char directory[PATH_MAX])
+{
+	int err = find_libraries(directory);
+	if (!err)
+		err = load(directory, LIBRARY, "");
+	if (!err && with_mmap)
+		err = load(directory, LIBRARY_MMAP,
+			", or leave out --mmap: keymaps are not guarded then");
+	return err;
 }
 
 /* ---- Machine ---- */

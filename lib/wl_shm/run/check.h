@@ -9,8 +9,8 @@
 #define LIBRARY_MMAP "libuffd_guard_mmap.so"
 
 /* The directory of the libraries: beside this program as it was built, or as it is installed. 0, or
- * -ENOENT after telling. */
-int check_libraries(char directory[PATH_MAX]);
+ * a negative errno after telling that there is none, or that one of them cannot be loaded. */
+int check_libraries(bool with_mmap, char directory[PATH_MAX]);
 
 /* Whether memory can be guarded here. 0, or a negative errno after telling what to do. */
 int check_machine(bool is_verbose);

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	int err = options_parse(&options, argc, argv);
 	if (err)
 		return err == -ECANCELED ? 0 : EXIT_CANNOT;
-	if (check_libraries(directory) || check_machine(options.only_check))
+	if (check_libraries(options.mmap, directory) || check_machine(options.only_check))
 		return EXIT_CANNOT;
 	int exit_code = options.command ? check_command(options.command[0], path) : 0;
 	if (!exit_code && options.only_check && options.command)
