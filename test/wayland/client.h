@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <wayland-client.h>
 
-#define CLIENT_PATIENCE_MS 10000 /* a compositor that has not answered by then hangs */
+#define CLIENT_PATIENCE_MS 30000 /* a compositor that has not answered by then hangs */
 
 struct client {
 	struct wl_display *display;

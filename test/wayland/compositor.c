@@ -5,7 +5,8 @@
  * says (SO_PEERCRED): a prefix may have forked.
  *
  * Weston runs as root, sway as an unprivileged user, cage as root without privileges: the three
- * ways in which userfaultfd(2) is allowed or denied.
+ * ways in which userfaultfd(2) is allowed or denied. Where no user namespace can be made, as in
+ * many containers, cage is the unprivileged user's too: neither of these two runs as root.
  */
 #include "compositor.h"
 
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -115,12 +118,30 @@ static void set_environment(const struct compositor *compositor)
 	unsetenv("DISPLAY");
 }
 
-static void become(uid_t uid)
+/* Of all rights only that to search directories, for what is run may lie in root's own; also in
+ * programs that are started. It has no part in what these tests are about. */
+static bool keep_right_to_search(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const unsigned rights[] = { CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE };
+	for (unsigned i = 0; i < 2; i++) { /* containers may have the second only */
+		const uint32_t bit = 1u << rights[i];
+		struct __user_cap_data_struct data[2] = { { bit, bit, bit } };
+		if (syscall(SYS_capset, &header, data) == 0)
+			return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, rights[i], 0, 0) == 0;
+	}
+	return false;
+}
+
+static void become(uid_t uid, bool may_search)
 {
 	if (geteuid() != 0 || uid == 0)
 		return;
+	prctl(PR_SET_KEEPCAPS, may_search);
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
 		_exit(126);
+	if (may_search && !keep_right_to_search())
+		perror("cannot keep the right to search directories");
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
@@ -175,7 +196,7 @@ static void run_child(const struct compositor *compositor, const struct launch *
 		setenv("LD_PRELOAD", launch->preload, 1);
 	if (launch->mode)
 		setenv("UFFD_GUARD_WL_SHM_MODE", launch->mode, 1);
-	become(compositor->uid);
+	become(compositor->uid, compositor->may_search);
 	if (compositor->kind->has_no_privileges && geteuid() == 0 && unshare(CLONE_NEWUSER) < 0)
 		perror("unshare");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -186,7 +207,7 @@ void compositor_become_client(const struct compositor *compositor)
 {
 	set_environment(compositor);
 	setenv("WAYLAND_DISPLAY", compositor->socket, 1);
-	become(compositor->uid);
+	become(compositor->uid, compositor->may_search);
 }
 
 /* ---- The runtime directory ---- */
@@ -317,32 +338,44 @@ static int wait_until_up(struct compositor *compositor)
 	return -ETIMEDOUT;
 }
 
-/* Whether nobody can reach what is to be run: build directories may be anywhere. */
-static bool is_reachable(const char *path)
+/* Whether a child comes to its end without an error. */
+static bool can(bool (*do_it)(const char *path), const char *path)
 {
 	int status;
 	pid_t pid = fork();
-	if (pid == 0) {
-		become(NOBODY);
-		_exit(access(path, R_OK | X_OK) == 0 ? 0 : 1);
-	}
+	if (pid == 0)
+		_exit(do_it(path) ? 0 : 1);
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-static uid_t user_for(const struct compositor_kind *kind, const struct launch *launch)
+static bool reach_as_nobody(const char *path)
 {
-	if (geteuid() != 0 || !kind->is_unprivileged)
-		return geteuid();
-	if (is_reachable(launch->directory))
-		return NOBODY;
-	printf("%s runs as root: others cannot reach %s\n", kind->name, launch->directory);
-	return 0;
+	become(NOBODY, false);
+	return access(path, R_OK | X_OK) == 0;
+}
+
+static bool leave_users_behind(const char *path)
+{
+	(void)path;
+	return unshare(CLONE_NEWUSER) == 0;
+}
+
+static void choose_user(struct compositor *compositor, const struct launch *launch)
+{
+	const struct compositor_kind *kind = compositor->kind;
+	compositor->uid = geteuid();
+	if (geteuid() != 0)
+		return;
+	if (kind->is_unprivileged || (kind->has_no_privileges && !can(leave_users_behind, NULL)))
+		compositor->uid = NOBODY;
+	compositor->may_search = compositor->uid != 0 && !can(reach_as_nobody, launch->directory);
 }
 
 int compositor_start(struct compositor *compositor, const struct compositor_kind *kind,
 	const struct launch *launch)
 {
-	*compositor = (struct compositor){ .kind = kind, .uid = user_for(kind, launch) };
+	*compositor = (struct compositor){ .kind = kind };
+	choose_user(compositor, launch);
 	make_directory_for_x();
 	int err = make_runtime(compositor, launch);
 	if (err)

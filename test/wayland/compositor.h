@@ -15,7 +15,8 @@ struct compositor_kind {
 	bool is_unprivileged;	/* what root starts runs as nobody */
 	bool has_fixed_size;	/* its output */
 	bool needs_wiping;	/* see wipe_screen() */
-	bool has_no_privileges; /* as root, but in a user namespace of its own */
+	bool has_no_privileges; /* the same, but in a user namespace of its own if there can be one
+				 */
 	uint32_t background;	/* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
 	const char *const *arguments;
 };
@@ -37,10 +38,11 @@ struct launch {
 
 struct compositor {
 	const struct compositor_kind *kind;
-	pid_t pid;    /* of what was started: the prefix, or the compositor */
-	pid_t server; /* of the compositor */
-	uid_t uid;    /* that its clients should have */
-	int status;   /* as waitpid() gives it, once it is over */
+	pid_t pid;	 /* of what was started: the prefix, or the compositor */
+	pid_t server;	 /* of the compositor */
+	uid_t uid;	 /* that its clients should have */
+	bool may_search; /* all directories, as root may: that user could not reach the programs */
+	int status;	 /* as waitpid() gives it, once it is over */
 	bool is_over;
 	char runtime[32]; /* XDG_RUNTIME_DIR */
 	char log[512];

@@ -24,7 +24,7 @@
 
 #define EXIT_USAGE     2
 #define EXIT_SKIP      77
-#define CLIENT_TIME_MS 60000
+#define CLIENT_TIME_MS 120000
 #define MOST_ATTACKS   32
 #define HOLES_MAY_COST (96 << 10) /* KiB of memory that the compositor may have after all */
 #define CELL_LENGTH    24
@@ -58,7 +58,8 @@ struct stage {
 	struct compositor compositor;
 	struct witness witness;
 	bool is_set;
-	uint64_t n_torn; /* pixels seen torn while a hostile client was there */
+	bool is_hopeless; /* what does not start once, does not start */
+	uint64_t n_torn;  /* pixels seen torn while a hostile client was there */
 	struct table *table;
 };
 
@@ -68,6 +69,9 @@ static int set_stage(struct stage *stage, const struct compositor_kind *kind)
 {
 	if (stage->is_set)
 		return 0;
+	if (stage->is_hopeless)
+		return -ECANCELED;
+	stage->is_hopeless = true;
 	int err = compositor_start(&stage->compositor, kind, &stage->options->launch);
 	if (err) {
 		printf("%s does not start: %s\n", kind->name, strerror(-err));
@@ -85,6 +89,7 @@ static int set_stage(struct stage *stage, const struct compositor_kind *kind)
 		return err;
 	}
 	stage->is_set = true;
+	stage->is_hopeless = false;
 	return 0;
 }
 

@@ -23,7 +23,7 @@
 #define EXIT_USAGE 2
 #define WIDTH	   120
 #define HEIGHT	   80
-#define SETTLE_MS  15000
+#define SETTLE_MS  30000
 
 struct show {
 	struct client client;

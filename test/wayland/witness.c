@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 
 #define N_GENERATIONS 32
-#define PATIENCE_MS   15000
+#define PATIENCE_MS   30000
 
 static uint32_t pixel_at(int32_t x, int32_t y, uint32_t generation)
 {

@@ -22,11 +22,17 @@
 
 /* ---- Libraries ---- */
 
+/* With the rights that the loader and execve(2) will have: access(2) leaves capabilities out. */
+static bool may(const char *path, int what)
+{
+	return faccessat(AT_FDCWD, path, what, AT_EACCESS) == 0;
+}
+
 static bool is_in(const char *directory, const char *file)
 {
 	char path[2 * PATH_MAX];
 	snprintf(path, sizeof(path), "%s/%s", directory, file);
-	return access(path, R_OK) == 0;
+	return may(path, R_OK);
 }
 
 static int own_directory(char directory[PATH_MAX])
@@ -155,7 +161,7 @@ int check_machine(bool is_verbose)
 static bool is_executable(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && may(path, X_OK);
 }
 
 static bool find_in_path(const char *name, char path[PATH_MAX])
@@ -216,7 +222,7 @@ static bool is_static_program(const char *path)
 
 int check_command(const char *name, char path[PATH_MAX])
 {
-	bool is_found = strchr(name, '/') ? access(name, F_OK) == 0 : find_in_path(name, path);
+	bool is_found = strchr(name, '/') ? may(name, F_OK) : find_in_path(name, path);
 	if (strchr(name, '/'))
 		snprintf(path, PATH_MAX, "%s", name);
 	if (!is_found) {
