@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # uffd-guard-run, from outside: what it puts where, and how it ends.
-#   run.sh uffd-guard-run compositor
+#   run.sh uffd-guard-run compositor [nobody]
 set -uo pipefail
 run=$1
 compositor=$2
+if [[ ${3-} == nobody && $(id -u) -eq 0 ]]; then
+  as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  if ! "${as_nobody[@]}" test -x "$run" -a -r "$0"; then
+    echo 'SKIP: nobody cannot reach the build directory'
+    exit 77
+  fi
+  exec "${as_nobody[@]}" bash "$0" "$run" "$compositor"
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
