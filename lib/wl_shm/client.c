@@ -94,18 +94,23 @@ bool client_may_spend(struct shm_client *client, uint64_t bytes)
 
 /* ---- Offences ---- */
 
-/* The library waits a tenth of a second for a file that can block: so a client can stop the
- * compositor for some hundredths of the time, and no longer. */
-#define TIMEOUTS_FORGIVEN 5
+/* The library waits a tenth of a second for a file that can block, and asks it nothing more until
+ * it has answered that: what fails meanwhile fails at once, however much it is, and has cost nobody
+ * any time. So a client can stop the compositor for a tenth of the time, and no longer. */
+#define TIMEOUT		  100 /* milliseconds */
+#define TIMEOUTS_FORGIVEN 10
 #define TIMEOUTS_PERIOD	  10000 /* milliseconds */
 
 bool client_is_too_slow(struct shm_client *client)
 {
 	const int64_t now = milliseconds_now();
+	if (client->n_timeouts > 0 && now - client->last_timeout < TIMEOUT / 2)
+		return false;
 	if (client->n_timeouts == 0 || now - client->timeouts_since > TIMEOUTS_PERIOD) {
 		client->timeouts_since = now;
 		client->n_timeouts = 0;
 	}
+	client->last_timeout = now;
 	return ++client->n_timeouts > TIMEOUTS_FORGIVEN;
 }
 

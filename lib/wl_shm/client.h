@@ -17,8 +17,8 @@ struct shm_client {
 	struct wl_event_source *farewell; /* it is about to be disconnected */
 	struct stats_client *stats;	  /* NULL: has lost nothing yet */
 
-	unsigned n_timeouts; /* of its files, since: */
-	int64_t timeouts_since;
+	unsigned n_timeouts; /* of its files that were waited for, since: */
+	int64_t timeouts_since, last_timeout;
 
 	pthread_mutex_t allowance_lock;
 	uint64_t allowance_spent; /* bytes, in the period */

@@ -3,8 +3,10 @@
 #include "world.h"
 
 #include "../support/fixture.h"
+#include "../support/fuse_file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define OLD 0x11111111u
@@ -218,6 +220,84 @@ START_TEST(buffer_destroyed_before_the_cut_is_no_offence)
 }
 END_TEST
 
+/* ---- Files that block ---- */
+
+struct served {
+	struct stage s;
+	struct fuse_file *file;
+	struct memory memory;
+	struct picture picture;
+};
+
+static bool served_start(struct served *served)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char path[64];
+	served->file = fuse_file_start(BYTES / page, false);
+	if (!served->file)
+		return false;
+	struct stage *s = &served->s;
+	stage_start(s, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fuse_file_fd(served->file));
+	served->memory = (struct memory){ .fd = open(path, O_RDWR | O_CLOEXEC), .length = BYTES };
+	ck_assert_int_ge(served->memory.fd, 0);
+	served->memory.pool = wl_shm_create_pool(s->guest.shm, served->memory.fd, BYTES);
+	picture_create(&served->picture, &s->guest, &served->memory, 0);
+	show_all(&s->guest, s->surface, &served->picture);
+	wl_shm_buffer_get_data(served->picture.served); /* from now on each commit is read */
+	return true;
+}
+
+static void served_stop(struct served *served)
+{
+	fuse_file_behave(served->file, FUSE_ANSWERS);
+	wl_buffer_destroy(served->picture.buffer);
+	wl_shm_pool_destroy(served->memory.pool);
+	close(served->memory.fd);
+	stage_stop(&served->s);
+	fuse_file_stop(served->file);
+}
+
+/* Only the first commit waits. */
+START_TEST(file_that_stalls_once_is_no_offence_however_often_it_is_committed)
+{
+	struct served served;
+	if (!served_start(&served))
+		return;
+	struct stage *s = &served.s;
+	fuse_file_behave(served.file, FUSE_STALLS);
+	for (unsigned i = 0; i < 40; i++)
+		show_all(&s->guest, s->surface, &served.picture);
+	assert_no_error(&s->guest);
+	served_stop(&served);
+}
+END_TEST
+
+START_TEST(file_that_stalls_again_and_again_is_an_error)
+{
+	struct served served;
+	const char *interface;
+	if (!served_start(&served))
+		return;
+	struct stage *s = &served.s;
+	while (guest_error(&s->guest, &interface) == 0) {
+		fuse_file_behave(served.file, FUSE_STALLS);
+		show_all(&s->guest, s->surface, &served.picture);
+		fuse_file_behave(served.file, FUSE_ANSWERS);
+	}
+	assert_error(&s->guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	served_stop(&served);
+}
+END_TEST
+
+static TCase *files_that_block(void)
+{
+	TCase *tcase = tcase_create("files that block");
+	tcase_add_test(tcase, file_that_stalls_once_is_no_offence_however_often_it_is_committed);
+	tcase_add_test(tcase, file_that_stalls_again_and_again_is_an_error);
+	return tcase;
+}
+
 static TCase *offences(void)
 {
 	TCase *tcase = tcase_create("offences");
@@ -241,4 +321,4 @@ static TCase *no_offences(void)
 	return tcase;
 }
 
-RUNNER_MAIN("losses", offences, no_offences)
+RUNNER_MAIN("losses", offences, no_offences, files_that_block)
