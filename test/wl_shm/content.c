@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -501,19 +502,40 @@ END_TEST
 
 /* ---- The client's own memory ---- */
 
-START_TEST(sealed_memory_is_shown_as_it_is)
+static const struct {
+	const char *mode;
+	int seals; /* before */
+	bool is_live, is_sealed;
+} modes[] = {
+	{ NULL, 0, false, false },
+	{ NULL, F_SEAL_SHRINK, true, true },
+	{ "auto", F_SEAL_SEAL, false, false },
+	{ "auto", F_SEAL_SHRINK, true, true },
+	{ "lazy", 0, false, false },
+	{ "lazy", F_SEAL_SHRINK, false, true },
+	{ "direct", 0, true, true },
+	{ "direct", F_SEAL_SEAL, false, false },
+	{ "nonsense", F_SEAL_SHRINK, true, true },
+};
+#define N_MODES ((int)(sizeof(modes) / sizeof(modes[0])))
+
+START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 {
 	struct scene s;
 	struct memory memory;
 	struct picture picture;
+	if (modes[_i].mode)
+		setenv("UFFD_GUARD_WL_SHM_MODE", modes[_i].mode, 1);
 	scene_start(&s);
-	memory_create(&memory, &s.guest, BYTES, F_SEAL_SHRINK);
+	memory_create(&memory, &s.guest, BYTES, modes[_i].seals);
 	picture_create(&picture, &s.guest, &memory, 0);
 	picture_fill(&picture, OLD);
 	show_all(&s.guest, s.surface, &picture);
 	assert_all_pixels(picture.served, OLD);
 	picture_fill(&picture, NEW);
-	assert_all_pixels(picture.served, NEW); /* live: no copy was made */
+	assert_all_pixels(picture.served, modes[_i].is_live ? NEW : OLD);
+	const int seals = fcntl(memory.fd, F_GET_SEALS);
+	ck_assert_int_eq(!!(seals & F_SEAL_SHRINK), modes[_i].is_sealed);
 	wl_buffer_destroy(picture.buffer);
 	memory_destroy(&memory);
 	scene_stop(&s);
@@ -557,7 +579,8 @@ static TCase *readers(void)
 	tcase_add_test(tcase, flood_of_commits_ends_in_the_last_picture);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
-	tcase_add_test(tcase, sealed_memory_is_shown_as_it_is);
+	tcase_add_loop_test(
+		tcase, sealed_memory_is_shown_as_it_is_or_as_the_environment_says, 0, N_MODES);
 	return tcase;
 }
 
