@@ -264,16 +264,21 @@ static void ask_for_picture(struct client *client, struct wl_buffer *buffer)
 
 /* Nothing else is asked for meanwhile: Weston 10 remembers the buffer when the client is gone, and
  * one that is thrown out for something else would crash it, with us or without. */
-static int capture_into(struct attacker *attacker, struct wl_buffer *buffer)
+int attack_capture(struct attacker *attacker, struct wl_buffer *buffer)
 {
 	struct client *client = &attacker->client;
-	struct sheet sheet;
 	bool is_over = false;
 	if (!client->screencopy && !client->screenshooter)
 		return -ENOTSUP;
 	wl_buffer_set_user_data(buffer, &is_over);
 	ask_for_picture(client, buffer);
-	int err = client_wait(client, &is_over, CLIENT_PATIENCE_MS);
+	return client_wait(client, &is_over, CLIENT_PATIENCE_MS);
+}
+
+static int capture_into(struct attacker *attacker, struct wl_buffer *buffer)
+{
+	struct sheet sheet;
+	int err = attack_capture(attacker, buffer);
 	if (!err)
 		err = show_sheet(attacker, &sheet);
 	return err ? err : insist(attacker, &sheet);
@@ -524,7 +529,7 @@ static int bad_descriptors(struct attacker *attacker)
 	return client_roundtrip(&attacker->client);
 }
 
-static int short_keymap(struct attacker *attacker)
+int attack_keymap(struct attacker *attacker)
 {
 	struct client *client = &attacker->client;
 	if (!client->virtual_keyboards || !client->seat)
@@ -596,10 +601,13 @@ const struct attack attacks[] = {
 		bad_arguments },
 	{ "descriptors", "makes pools of what is no file", FATE_KEPT, BIT(FILE_MEMFD),
 		bad_descriptors },
-	{ "keymap", "hands over a keymap shorter than it says", FATE_ANY, ALL_KINDS, short_keymap },
+	{ "keymap", "hands over a keymap shorter than it says", FATE_ANY, ALL_KINDS,
+		attack_keymap },
 	{ "die", "dies in the middle of a frame", FATE_DIES, ALL_KINDS, die },
 	{ "mixture", "does all of this, in an order of its own", FATE_ANY, ALL_KINDS,
 		attack_mixture },
+	{ "crowd", "has others do that, some at a time, who then die", FATE_KEPT, ALL_KINDS,
+		attack_crowd },
 };
 const unsigned n_attacks = sizeof(attacks) / sizeof(attacks[0]);
 

@@ -37,3 +37,9 @@ extern const unsigned n_attacks;
 const struct attack *attack_find(const char *name);
 
 int attack_mixture(struct attacker *attacker); /* mixture.c */
+int attack_crowd(struct attacker *attacker);
+
+/* Parts of attacks. A picture of the screen into @buffer, and a keymap that is shorter than it
+ * says; -ENOTSUP: not on this compositor. */
+int attack_capture(struct attacker *attacker, struct wl_buffer *buffer);
+int attack_keymap(struct attacker *attacker);

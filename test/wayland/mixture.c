@@ -8,11 +8,16 @@
 
 #include "viewporter-client-protocol.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define N_STEPS	      150
 #define N_SLOTS	      4
+#define N_IN_CROWD    4
 #define MOST_PIXELS   256 /* of an edge */
 #define PAGE	      4096
 #define DARK	      0xff203010 /* opaque: blended, it could look like the witness */
@@ -211,6 +216,36 @@ static void set_viewport(struct mixture *mixture, struct slot *slot)
 		wp_viewport_set_destination(mixture->viewport, -1, -1);
 }
 
+/* Not of Weston, which would remember the buffer when the client is gone: see attack_capture(). */
+static void capture(struct mixture *mixture, struct slot *slot)
+{
+	struct client *client = &mixture->attacker->client;
+	const uint32_t size = (uint32_t)client->output_width * (uint32_t)client->output_height * 4;
+	struct sheet sheet;
+	(void)slot;
+	if (!client->screencopy)
+		return;
+	int fd = file_make_sized(
+		mixture->attacker->kind, below(mixture, 4) ? size : below(mixture, size));
+	if (fd < 0) {
+		mixture->err = fd;
+		return;
+	}
+	sheet_init(&sheet, client, fd, client->output_width, client->output_height);
+	mixture->err = attack_capture(mixture->attacker, sheet.buffer);
+	sheet_finish(&sheet);
+}
+
+/* Seldom: compositors throw out who does. */
+static void hand_over_keymap(struct mixture *mixture, struct slot *slot)
+{
+	(void)slot;
+	if (below(mixture, 8))
+		return;
+	int err = attack_keymap(mixture->attacker);
+	mixture->err = err == -ENOTSUP ? 0 : err;
+}
+
 static void listen(struct mixture *mixture, struct slot *slot)
 {
 	(void)slot;
@@ -222,7 +257,7 @@ static void (*const steps[])(struct mixture *mixture, struct slot *slot) = { fil
 	make_buffer, attach, attach, attach_all_and_commit, attach_all_and_commit, damage, damage,
 	commit, commit, wait_for_frame, wait_for_frame, cut_file, cut_file, grow_file, punch_file,
 	paint, paint, empty_slot, destroy_pool, resize_pool, transform, scale, set_viewport,
-	listen };
+	capture, hand_over_keymap, listen };
 #define N_KINDS_OF_STEPS (sizeof(steps) / sizeof(steps[0]))
 
 static void add_surfaces(struct mixture *mixture)
@@ -254,4 +289,32 @@ int attack_mixture(struct attacker *attacker)
 	for (unsigned i = 0; i < N_STEPS && !mixture.err; i++)
 		steps[below(&mixture, N_KINDS_OF_STEPS)](&mixture, any_slot(&mixture));
 	return mixture.err;
+}
+
+/* ---- Several at once ---- */
+
+static void join_crowd(const struct attacker *leader, uint64_t seed)
+{
+	struct attacker attacker = { .kind = leader->kind, .rng = rng_of(seed, 0) };
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int err = client_connect(&attacker.client, NULL);
+	if (!err)
+		err = window_open(&attacker.window, &attacker.client, "hostile");
+	if (!err)
+		attack_mixture(&attacker);
+	raise(SIGKILL);
+}
+
+int attack_crowd(struct attacker *attacker)
+{
+	int err = 0;
+	for (unsigned i = 0; i < N_IN_CROWD; i++) {
+		const uint64_t seed = rng_below(&attacker->rng, UINT32_MAX);
+		if (fork() == 0)
+			join_crowd(attacker, seed);
+	}
+	/* Until none is left. */
+	while (!err && waitpid(-1, NULL, WNOHANG) >= 0)
+		err = client_doze(&attacker->client, 10);
+	return err ? err : client_roundtrip(&attacker->client);
 }
