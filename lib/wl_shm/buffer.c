@@ -45,7 +45,8 @@ static void on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
 	struct buffer_use *use, *next;
-	wl_list_for_each_safe(use, next, &buffer->uses, link) buffer_use_set(use, NULL);
+	wl_list_for_each_safe (use, next, &buffer->uses, link)
+		buffer_use_set(use, NULL);
 	if (buffer->home)
 		surface_forget_buffer(buffer->home, buffer);
 	buffer->resource = NULL;

@@ -34,8 +34,7 @@ static struct wl_shm_buffer *find_buffer(
 	const struct wl_shm_pool *pool, uint64_t start, uint64_t end)
 {
 	struct wl_shm_buffer *buffer;
-	wl_list_for_each(buffer, &pool->buffers, link)
-	{
+	wl_list_for_each (buffer, &pool->buffers, link) {
 		if (buffer->resource && overlaps(buffer, start, end))
 			return buffer;
 	}
@@ -55,8 +54,7 @@ static void make_stale(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
 {
 	struct wl_shm_buffer *buffer;
 	pthread_mutex_lock(&pool->lock);
-	wl_list_for_each(buffer, &pool->buffers, link)
-	{
+	wl_list_for_each (buffer, &pool->buffers, link) {
 		if (overlaps(buffer, start, end))
 			damage_add_all(&buffer->stale);
 	}

@@ -234,8 +234,7 @@ void pool_create(
 static bool is_shown_by_another(const struct wl_shm_pool *pool, uint64_t offset, uint64_t length)
 {
 	const struct wl_shm_buffer *buffer;
-	wl_list_for_each(buffer, &pool->buffers, link)
-	{
+	wl_list_for_each (buffer, &pool->buffers, link) {
 		const uint64_t start = (uint64_t)buffer->layout.offset;
 		if (start < offset + length && offset < start + buffer->length)
 			return true;

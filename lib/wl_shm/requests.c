@@ -106,8 +106,7 @@ static struct surface *surface_of_viewport(struct wl_resource *viewport)
 	struct surface *surface;
 	if (!client)
 		return NULL;
-	wl_list_for_each(surface, &client->surfaces, link)
-	{
+	wl_list_for_each (surface, &client->surfaces, link) {
 		if (surface->viewport_id == id)
 			return surface;
 	}

@@ -48,8 +48,7 @@ static void on_loss(const struct uffd_guard_event *event, void *data)
 	(void)data;
 	if (!pool || !(event->reasons & UFFD_GUARD_LOST_TRUNCATED))
 		return; /* a disk that failed, memory that ran out: nobody's lie */
-	wl_list_for_each(buffer, &pool->buffers, link)
-	{
+	wl_list_for_each (buffer, &pool->buffers, link) {
 		if (!buffer->resource || !overlaps(buffer, event))
 			continue;
 		wl_resource_post_error(buffer->resource, WL_SHM_ERROR_INVALID_FD,

@@ -164,7 +164,7 @@ static void on_surface_destroyed(struct wl_resource *resource)
 	struct surface *surface = wl_resource_get_user_data(resource);
 	struct wl_resource *callback, *next;
 	for (int i = 0; i < 2; i++)
-		wl_resource_for_each_safe(callback, next, &surface->callbacks[i])
+		wl_resource_for_each_safe (callback, next, &surface->callbacks[i])
 			wl_resource_destroy(callback);
 	if (surface->xdg_surface)
 		wl_resource_set_user_data(surface->xdg_surface, NULL);
@@ -291,8 +291,7 @@ static void paint_surface(struct server *server, const struct surface *surface)
 static void send_callbacks(struct surface *surface, uint32_t time)
 {
 	struct wl_resource *callback, *next;
-	wl_resource_for_each_safe(callback, next, &surface->callbacks[0])
-	{
+	wl_resource_for_each_safe (callback, next, &surface->callbacks[0]) {
 		wl_callback_send_done(callback, time);
 		wl_resource_destroy(callback);
 	}
@@ -305,8 +304,7 @@ void surfaces_paint(struct server *server)
 	for (int32_t i = 0; i < server->width * server->height; i++)
 		server->screen[i] = BACKGROUND;
 	time += 16;
-	wl_list_for_each(surface, &server->surfaces, link)
-	{
+	wl_list_for_each (surface, &server->surfaces, link) {
 		if (surface->buffer && surface->toplevel)
 			paint_surface(server, surface);
 		send_callbacks(surface, time);
