@@ -66,7 +66,8 @@ endforeach()
 # ---- Reasons for skipping ----
 
 set(given)
-file(GLOB_RECURSE files ${source}/test/*.c ${source}/test/*.h ${source}/test/*CMakeLists.txt)
+file(GLOB_RECURSE files ${source}/test/*.c ${source}/test/*.h ${source}/test/*CMakeLists.txt
+  ${source}/test/*.sh)
 foreach(file ${files})
   read_text(${file} text)
   string(APPEND given "${text}")
