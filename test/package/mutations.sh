@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# sh mutations.sh SOURCE_DIRECTORY
+#
+# The tables of ways to break the library, test/hazards/cures.txt and test/fuzz/controls.txt: each still changes the file
+# that it names, and each test that is to notice it is there. Whether it does notice takes long: test/hazards/run.sh,
+# test/fuzz/control.sh.
+set -eu
+cd "$1"
+status=0
+
+complain() {
+	printf '%s\n' "$*"
+	status=1
+}
+
+# name, files, script
+expect_change() {
+	for file in $2; do
+		sed "$3" "$file" | cmp -s - "$file" || return 0
+	done
+	complain "$1: changes nothing any more in $2"
+}
+
+while read -r row; do
+	case $row in '#'* | '') continue ;; esac
+	name=${row%%; *} row=${row#*; }
+	file=${row%%; *} row=${row#*; }
+	test=${row##*; } row=${row%; *}
+	program=${row##*; } script=${row%; *}
+	expect_change "cure $name" "$file" "$script"
+	grep -q "START_TEST($test)" "test/scenario/$program.c" ||
+		complain "cure $name: there is no $test in test/scenario/$program.c"
+done <test/hazards/cures.txt
+
+while read -r row; do
+	case $row in '#'* | '') continue ;; esac
+	name=${row%%; *} row=${row#*; }
+	expect_change "control $name" "${row%%; *}" "${row#*; }"
+done <test/fuzz/controls.txt
+
+exit $status
