@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One fault. No early return: a fault left unanswered parks a thread of the compositor for ever.
+ * One fault. Each return has answered it, by pages, by a wake, or slow.c has taken it over: one
+ * left unanswered parks a thread of the compositor for ever.
  *
  * The handler holds no lock, so it says where it is instead: inside guard->lookups while the
  * table's ranges are in its hands, inside region->fills while it works for a region. Unmap waits

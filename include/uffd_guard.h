@@ -10,7 +10,8 @@
  *
  * All functions may be called from any thread at any time, except that a region (guard) must not be
  * in use by another thread while it is unmapped (destroyed). All return 0 or a negative errno
- * unless said otherwise. On an error nothing has changed. Common to all that return an error:
+ * unless said otherwise. Bad input changes nothing. Where memory runs out in the middle (-ENOMEM)
+ * a part may be done, and the call may be repeated. Common to all that return an error:
  *
  * - -EINVAL: a NULL argument that must not be NULL, an unknown flag
  * - -E2BIG: an options struct from a newer header sets something that this library does not know
@@ -65,7 +66,9 @@ struct uffd_guard_options {
 				      64 pages if less. What was filled first is evicted first, and
 				      is a fresh snapshot when it comes back. Stores that were not
 				      written back are spared in regions with UFFD_GUARD_MAP_WRITE.
-				      Pages populated for a system call may go like the others */
+				      Pages populated for a system call may go like the others.
+				      In EAGER nothing is evicted: bytes beyond the bound read as
+				      zeros, and are reported as UFFD_GUARD_LOST_NO_MEMORY */
 	void (*log)(int level, const char *message,
 		void *data); /* @level as in syslog(3). Called on the thread
   that called us, never from the handler thread. NULL: no log */
@@ -73,12 +76,12 @@ struct uffd_guard_options {
 };
 
 /* What uffd_guard_features() answers. */
-#define UFFD_GUARD_FEATURE_KERNEL_FAULTS                                                           \
-	(1u << 0) /* system calls may touch pages that were never read */
-#define UFFD_GUARD_FEATURE_LAZY	    (1u << 1) /* userfaultfd works */
-#define UFFD_GUARD_FEATURE_MOVE	    (1u << 2) /* the kernel has UFFDIO_MOVE (6.8) */
-#define UFFD_GUARD_FEATURE_IO_URING (1u << 3) /* the handler waits with io_uring */
-#define UFFD_GUARD_FEATURE_SANDBOX  (1u << 4) /* the handler thread is confined: see below */
+/* System calls may touch pages that were never read. */
+#define UFFD_GUARD_FEATURE_KERNEL_FAULTS (1u << 0)
+#define UFFD_GUARD_FEATURE_LAZY		 (1u << 1) /* userfaultfd works */
+#define UFFD_GUARD_FEATURE_MOVE		 (1u << 2) /* the kernel has UFFDIO_MOVE (6.8) */
+#define UFFD_GUARD_FEATURE_IO_URING	 (1u << 3) /* the handler waits with io_uring */
+#define UFFD_GUARD_FEATURE_SANDBOX	 (1u << 4) /* the handler thread is confined: see below */
 
 /**
  * Open a userfaultfd and start its handler thread.
@@ -123,10 +126,10 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard);
 /* Accept regular files that are not memory (tmpfs, hugetlbfs) too, on a disk, a network or FUSE.
  * They are read by io_uring, and no longer than read_deadline_ms waited for. */
 #define UFFD_GUARD_MAP_ANY_FILE (1u << 3)
-#define UFFD_GUARD_MAP_FIXED_NOREPLACE                                                             \
-	(1u << 4)			  /* exactly at .addr, or -EEXIST; never clobbers          \
-					   */
-#define UFFD_GUARD_MAP_POPULATE (1u << 5) /* as if uffd_guard_populate() of all followed */
+/* Exactly at .addr, or -EEXIST; never clobbers. */
+#define UFFD_GUARD_MAP_FIXED_NOREPLACE (1u << 4)
+/* As if uffd_guard_populate() of all followed. */
+#define UFFD_GUARD_MAP_POPULATE (1u << 5)
 
 /** How a region is made. Set @size to sizeof(struct uffd_guard_map_options) and what you do not
  * need to 0. */
@@ -197,6 +200,8 @@ enum uffd_guard_mode {
 	 * System calls may touch all pages. */
 	UFFD_GUARD_MODE_EAGER
 };
+
+/** How it is done now: only resize() changes it. */
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region);
 
 /* ---- Content ---- */
@@ -285,13 +290,13 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length);
 /* ---- Losses ---- */
 
 /* Why bytes read as zero that should not. */
+/* clang-format off */
 #define UFFD_GUARD_LOST_TRUNCATED (1u << 0) /* bytes were asked for where the file had ended */
-#define UFFD_GUARD_LOST_IO_ERROR                                                                   \
-	(1u << 1) /* the file could not be read; see uffd_guard_event.error */
+#define UFFD_GUARD_LOST_IO_ERROR  (1u << 1) /* the file could not be read; see uffd_guard_event.error */
 #define UFFD_GUARD_LOST_TIMED_OUT (1u << 2) /* the file did not answer within the deadline */
-#define UFFD_GUARD_LOST_NO_MEMORY (1u << 3) /* no memory for the page */
-#define UFFD_GUARD_LOST_HANDLER                                                                    \
-	(1u << 4) /* the handler gave up; what was not filled reads as zeros */
+#define UFFD_GUARD_LOST_NO_MEMORY (1u << 3) /* no memory for the page; in EAGER also: beyond max_resident */
+#define UFFD_GUARD_LOST_HANDLER   (1u << 4) /* the handler gave up; what was not filled reads as zeros */
+/* clang-format on */
 
 /**
  * Reasons (UFFD_GUARD_LOST_*) since the last call, and clears them: the begin/end shape of wl_shm
@@ -316,7 +321,7 @@ int uffd_guard_get_fd(const struct uffd_guard *guard);
 /**
  * Call @on_event for each loss that waits, on this thread and without any lock that a fault needs.
  * Within on_event any function may be called, also uffd_guard_unmap() of any region. Losses that
- * nobody dispatches are kept: beyond some hundreds as one covering range for each region.
+ * nobody dispatches are kept: beyond about a thousand as one covering range for each region.
  *
  * Returns the number of events delivered, or: -EINVAL, -ECHILD, -ENOMEM (nothing is lost)
  */

@@ -258,6 +258,8 @@ int uffd_guard_get_stats(const struct uffd_guard *guard, struct uffd_guard_stats
 		READ_COUNTER(losses),
 		READ_COUNTER(retries),
 	};
+	_Static_assert(sizeof(known.fault_ns) / sizeof(known.fault_ns[0]) == STATS_BUCKETS,
+		"the header's histogram is stats.h's");
 	for (size_t i = 0; i < STATS_BUCKETS; i++)
 		known.fault_ns[i] = atomic_load_explicit(&from->fault_ns[i], memory_order_relaxed);
 	return options_write(stats, &known, sizeof(known));

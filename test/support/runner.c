@@ -95,18 +95,37 @@ static void deny_userfaultfd(void)
 	seccomp_release(filter);
 }
 
+static bool is_option(const char *given, const char *name, const char *value, const char *this_or,
+	const char *that)
+{
+	return strcmp(given, name) == 0 &&
+	       (strcmp(value, this_or) == 0 || strcmp(value, that) == 0);
+}
+
+static void wrong_usage(const char *program)
+{
+	fprintf(stderr,
+		"usage: %s [--loop uring|poll] [--mode lazy|eager] [--user root|nobody] "
+		"[--timeout SECONDS]\n",
+		program);
+	exit(2);
+}
+
 int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *cases, int n_cases)
 {
 	const char *user = runner_is_root() ? "root" : "nobody";
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--loop") == 0)
-			use_poll_loop = strcmp(argv[i + 1], "poll") == 0;
-		else if (strcmp(argv[i], "--mode") == 0)
-			is_eager = strcmp(argv[i + 1], "eager") == 0;
-		else if (strcmp(argv[i], "--user") == 0)
-			user = argv[i + 1];
-		else if (strcmp(argv[i], "--timeout") == 0)
-			timeout = atoi(argv[i + 1]);
+	for (int i = 1; i < argc; i += 2) {
+		const char *value = i + 1 < argc ? argv[i + 1] : "";
+		if (is_option(argv[i], "--loop", value, "uring", "poll"))
+			use_poll_loop = strcmp(value, "poll") == 0;
+		else if (is_option(argv[i], "--mode", value, "lazy", "eager"))
+			is_eager = strcmp(value, "eager") == 0;
+		else if (is_option(argv[i], "--user", value, "root", "nobody"))
+			user = value;
+		else if (strcmp(argv[i], "--timeout") == 0 && atoi(value) > 0)
+			timeout = atoi(value);
+		else
+			wrong_usage(argv[0]);
 	}
 	reserve_huge_pages();
 	become(user);
@@ -122,6 +141,10 @@ int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	int n_failed = srunner_ntests_failed(runner);
+	if (srunner_ntests_run(runner) == 0) {
+		fputs("nothing was run: is there such a case as CK_RUN_CASE says?\n", stderr);
+		n_failed = 1;
+	}
 	srunner_free(runner);
 	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

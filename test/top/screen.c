@@ -196,9 +196,9 @@ int main(int argc, char **argv)
 		runner_skip("no terminal to show it on");
 		return 77;
 	}
-	for (int i = 1; i + 1 < argc; i++) {
-		if (strcmp(argv[i], "--top") == 0)
-			top = argv[i + 1];
+	if (argc > 2 && strcmp(argv[argc - 2], "--top") == 0) {
+		top = argv[argc - 1];
+		argc -= 2;
 	}
 	return runner_main(argc, argv, "screen", cases, 1);
 }

@@ -534,9 +534,9 @@ static TCase *top_case(void)
 int main(int argc, char **argv)
 {
 	runner_case_fn *const cases[] = { top_case };
-	for (int i = 1; i + 1 < argc; i++) {
-		if (strcmp(argv[i], "--top") == 0)
-			top = argv[i + 1];
+	if (argc > 2 && strcmp(argv[argc - 2], "--top") == 0) {
+		top = argv[argc - 1];
+		argc -= 2;
 	}
 	return runner_main(argc, argv, "top", cases, 1);
 }
