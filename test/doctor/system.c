@@ -161,12 +161,23 @@ static void read_huge_pages(struct facts *facts)
 		fclose(file);
 }
 
+/* Lines of "number name". In a root without /sys, too. */
+static bool find_misc_device(const char *name, unsigned *minor)
+{
+	char found[64];
+	bool is_found = false;
+	FILE *file = fopen("/proc/misc", "re");
+	while (file && !is_found && fscanf(file, "%u %63s", minor, found) == 2)
+		is_found = strcmp(found, name) == 0;
+	if (file)
+		fclose(file);
+	return is_found;
+}
+
 static void read_device(struct facts *facts)
 {
 	struct stat st;
-	char numbers[32];
-	read_line("/sys/class/misc/userfaultfd/dev", numbers, sizeof(numbers));
-	facts->has_device_driver = sscanf(numbers, "%*u:%u", &facts->device_minor) == 1;
+	facts->has_device_driver = find_misc_device("userfaultfd", &facts->device_minor);
 	facts->has_device_node = stat("/dev/userfaultfd", &st) == 0 && S_ISCHR(st.st_mode);
 	if (!facts->has_device_node)
 		return;
