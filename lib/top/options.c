@@ -2,9 +2,9 @@
 /* The command line. Whatever is wrong with it is said together with what would be right. */
 #include "options.h"
 
+#include "../cli/cli.h"
+
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,9 +42,7 @@ enum option_id {
 	OPTION_SORT,
 	OPTION_PLAIN,
 	OPTION_JSON,
-	OPTION_LIST,
-	OPTION_HELP,
-	OPTION_VERSION
+	OPTION_LIST
 };
 
 static const struct option long_options[] = {
@@ -55,29 +53,16 @@ static const struct option long_options[] = {
 	{ "plain", no_argument, NULL, OPTION_PLAIN },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "list", no_argument, NULL, OPTION_LIST },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+	CLI_COMMON,
 };
-
-__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs(PROGRAM ": ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return -EINVAL;
-}
 
 static int parse_interval(const char *text, double *seconds)
 {
 	char *end;
 	double value = strtod(text, &end);
 	if (end == text || *end || !(value >= LEAST_INTERVAL && value <= MOST_INTERVAL))
-		return complain("--interval %s: give seconds from %g to %g", text, LEAST_INTERVAL,
-			MOST_INTERVAL);
+		return cli_complain("--interval %s: give seconds from %g to %g", text,
+			LEAST_INTERVAL, MOST_INTERVAL);
 	*seconds = value;
 	return 0;
 }
@@ -86,15 +71,14 @@ static int parse_interval(const char *text, double *seconds)
 static bool parse_number(const char *text, unsigned long most, unsigned long *number)
 {
 	char *end;
-	errno = 0;
-	*number = strtoul(text, &end, 10);
-	return !errno && *text >= '0' && *text <= '9' && !*end && *number >= 1 && *number <= most;
+	return cli_parse_number(text, &end, 1, most, number) && !*end;
 }
 
 static int parse_count(const char *text, unsigned long *count)
 {
-	return parse_number(text, UINT32_MAX, count) ? 0
-						     : complain("--count %s: give a number", text);
+	return parse_number(text, UINT32_MAX, count)
+		       ? 0
+		       : cli_complain("--count %s: give a number", text);
 }
 
 static int parse_sort(const char *text, enum sort_key *key)
@@ -112,21 +96,22 @@ static int parse_sort(const char *text, enum sort_key *key)
 			return 0;
 		}
 	}
-	return complain("--sort %s: it is resident, faults, losses, length or number", text);
+	return cli_complain("--sort %s: it is resident, faults, losses, length or number", text);
 }
 
 static int parse_pid(const char *text, pid_t *pid)
 {
 	unsigned long number;
 	if (!parse_number(text, INT32_MAX, &number))
-		return complain(
+		return cli_complain(
 			"%s is not the number of a process; %s --list shows them", text, PROGRAM);
 	*pid = (pid_t)number;
 	return 0;
 }
 
-static int take(struct options *options, int id)
+static int take(void *data, int id)
 {
+	struct options *options = data;
 	switch ((enum option_id)id) {
 	case OPTION_INTERVAL:
 		return parse_interval(optarg, &options->interval);
@@ -146,44 +131,34 @@ static int take(struct options *options, int id)
 	case OPTION_LIST:
 		options->is_list = true;
 		return 0;
-	case OPTION_HELP:
-		fputs(help, stdout);
-		return -ECANCELED;
-	case OPTION_VERSION:
-		puts(PROGRAM " " UFFD_GUARD_VERSION);
-		return -ECANCELED;
 	}
 	return -EINVAL;
 }
 
-static int take_all(struct options *options, int argc, char **argv)
+static const struct cli cli = {
+	.program = PROGRAM,
+	.help = help,
+	.options = long_options,
+	.take = take,
+};
+
+static int take_operands(struct options *options, int argc, char **argv)
 {
-	opterr = 0;
-	for (int id; (id = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-		if (id == ':')
-			return complain("%s needs a value", argv[optind - 1]);
-		if (id == '?')
-			return complain("%s: no such option, or not its full name, or it takes no "
-					"value",
-				argv[optind - 1]);
-		int err = take(options, id);
-		if (err)
-			return err;
-	}
 	int err = optind < argc ? parse_pid(argv[optind++], &options->pid) : 0;
 	if (!err && optind < argc)
-		return complain("%s: one process at a time", argv[optind]);
+		return cli_complain("%s: one process at a time", argv[optind]);
 	if (!err && options->is_list && options->pid)
-		return complain("--list is about all processes: leave %d away", (int)options->pid);
+		return cli_complain(
+			"--list is about all processes: leave %d away", (int)options->pid);
 	return err;
 }
 
 int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code)
 {
 	*options = (struct options){ .interval = 1 };
-	int err = take_all(options, argc, argv);
+	int err = cli_parse(&cli, options, argc, argv);
+	if (!err)
+		err = take_operands(options, argc, argv);
 	*exit_code = err == -ECANCELED ? EXIT_DONE : EXIT_USAGE;
-	if (err == -EINVAL)
-		fputs("Try \"" PROGRAM " --help\".\n", stderr);
-	return err;
+	return cli_end(err);
 }

@@ -2,11 +2,11 @@
 /* The command line. Whatever is wrong with it is said together with what would be right. */
 #include "options.h"
 
+#include "../../lib/cli/cli.h"
+
 #include "rows.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +38,7 @@ enum option_id {
 	OPTION_SECONDS,
 	OPTION_LOOP,
 	OPTION_JSON,
-	OPTION_PLOT,
-	OPTION_HELP,
-	OPTION_VERSION
+	OPTION_PLOT
 };
 
 static const struct option long_options[] = {
@@ -50,37 +48,15 @@ static const struct option long_options[] = {
 	{ "loop", required_argument, NULL, OPTION_LOOP },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "plot", required_argument, NULL, OPTION_PLOT },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+	CLI_COMMON,
 };
-
-__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs(PROGRAM ": ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return -EINVAL;
-}
-
-static bool parse_number(
-	const char *text, char **end, unsigned long least, unsigned long most, unsigned long *value)
-{
-	errno = 0;
-	*value = strtoul(text, end, 10);
-	return !errno && *end != text && *text >= '0' && *text <= '9' && *value >= least &&
-	       *value <= most;
-}
 
 static int parse_seconds(const char *text, unsigned *seconds)
 {
 	unsigned long value;
 	char *end;
-	if (!parse_number(text, &end, 1, 1000000, &value) || *end)
-		return complain("--seconds %s: give a number from 1 to 1000000", text);
+	if (!cli_parse_number(text, &end, 1, 1000000, &value) || *end)
+		return cli_complain("--seconds %s: give a number from 1 to 1000000", text);
 	*seconds = (unsigned)value;
 	return 0;
 }
@@ -96,10 +72,11 @@ static int parse_frame(const char *text, struct options *options)
 			return 0;
 		}
 	}
-	if (!parse_number(text, &end, LEAST_SIDE, MOST_SIDE, &width) || *end != 'x' ||
-		!parse_number(end + 1, &end, LEAST_SIDE, MOST_SIDE, &height) || *end)
-		return complain("--frame %s: give 720p, 1080p, 1440p, 4k, 8k, or WIDTHxHEIGHT with "
-				"both from %d to %d",
+	if (!cli_parse_number(text, &end, LEAST_SIDE, MOST_SIDE, &width) || *end != 'x' ||
+		!cli_parse_number(end + 1, &end, LEAST_SIDE, MOST_SIDE, &height) || *end)
+		return cli_complain(
+			"--frame %s: give 720p, 1080p, 1440p, 4k, 8k, or WIDTHxHEIGHT with "
+			"both from %d to %d",
 			text, LEAST_SIDE, MOST_SIDE);
 	options->width = (uint32_t)width;
 	options->height = (uint32_t)height;
@@ -113,7 +90,7 @@ static int parse_loop(const char *text, enum loop_wish *loop)
 	else if (strcmp(text, "poll") == 0)
 		*loop = LOOP_POLL;
 	else
-		return complain(
+		return cli_complain(
 			"--loop %s: it is uring or poll; without --loop the best there is", text);
 	return 0;
 }
@@ -123,14 +100,15 @@ static int check_filter(const char *filter)
 	for (const char *at = filter; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
 		size_t length = strcspn(at, ",");
 		if (!rows_have(at, length))
-			return complain("--filter: there is no \"%.*s\"; there are %s", (int)length,
-				at, rows_names());
+			return cli_complain("--filter: there is no \"%.*s\"; there are %s",
+				(int)length, at, rows_names());
 	}
 	return 0;
 }
 
-static int take(struct options *options, int id)
+static int take(void *data, int id)
 {
+	struct options *options = data;
 	switch ((enum option_id)id) {
 	case OPTION_FILTER:
 		options->filter = optarg;
@@ -146,46 +124,35 @@ static int take(struct options *options, int id)
 		return 0;
 	case OPTION_PLOT:
 		options->plot_directory = optarg;
-		return *optarg ? 0 : complain("--plot: give a directory");
-	case OPTION_HELP:
-		fputs(help, stdout);
-		return -ECANCELED;
-	case OPTION_VERSION:
-		puts(PROGRAM " " UFFD_GUARD_VERSION);
-		return -ECANCELED;
+		return *optarg ? 0 : cli_complain("--plot: give a directory");
 	}
 	return -EINVAL;
 }
 
-static int take_all(struct options *options, int argc, char **argv)
+static const struct cli cli = {
+	.program = PROGRAM,
+	.help = help,
+	.options = long_options,
+	.take = take,
+};
+
+static int check(const struct options *options)
 {
-	opterr = 0;
-	for (int id; (id = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-		if (id == ':')
-			return complain("%s needs a value", argv[optind - 1]);
-		if (id == '?')
-			return complain("%s: no such option, or not its full name, or it takes no "
-					"value",
-				argv[optind - 1]);
-		int err = take(options, id);
-		if (err)
-			return err;
-	}
-	if (optind < argc)
-		return complain("%s: no argument is expected here", argv[optind]);
 	if (options->filter && options_want(options, "plot") && !options->plot_directory)
-		return complain("--filter plot: --plot DIR says where to");
+		return cli_complain("--filter plot: --plot DIR says where to");
 	return 0;
 }
 
 int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code)
 {
 	*options = (struct options){ .width = 3840, .height = 2160, .seconds = 60 };
-	int err = take_all(options, argc, argv);
+	int err = cli_parse(&cli, options, argc, argv);
+	if (!err)
+		err = cli_expect_no_operand(argc, argv);
+	if (!err)
+		err = check(options);
 	*exit_code = err == -ECANCELED ? EXIT_DONE : EXIT_USAGE;
-	if (err == -EINVAL)
-		fputs("Try \"" PROGRAM " --help\".\n", stderr);
-	return err;
+	return cli_end(err);
 }
 
 bool options_want(const struct options *options, const char *name)

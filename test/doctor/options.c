@@ -2,8 +2,9 @@
 /* The command line. Whatever is wrong with it is said together with what would be right. */
 #include "options.h"
 
+#include "../../lib/cli/cli.h"
+
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #define PROGRAM "uffd-guard-doctor"
@@ -19,24 +20,17 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 it works, 1 it does not, 2 wrong usage, 3 could not find out.\n";
 
-enum option_id { OPTION_JSON = 1, OPTION_UNPRIVILEGED, OPTION_HELP, OPTION_VERSION };
+enum option_id { OPTION_JSON = 1, OPTION_UNPRIVILEGED };
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "unprivileged", no_argument, NULL, OPTION_UNPRIVILEGED },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+	CLI_COMMON,
 };
 
-static int complain(const char *argument, const char *what)
+static int take(void *data, int id)
 {
-	fprintf(stderr, PROGRAM ": %s: %s\n", argument, what);
-	return -EINVAL;
-}
-
-static int take(struct options *options, int id)
-{
+	struct options *options = data;
 	switch ((enum option_id)id) {
 	case OPTION_JSON:
 		options->json = true;
@@ -44,36 +38,23 @@ static int take(struct options *options, int id)
 	case OPTION_UNPRIVILEGED:
 		options->unprivileged = true;
 		return 0;
-	case OPTION_HELP:
-		fputs(help, stdout);
-		return -ECANCELED;
-	case OPTION_VERSION:
-		puts(PROGRAM " " UFFD_GUARD_VERSION);
-		return -ECANCELED;
 	}
 	return -EINVAL;
 }
 
-static int take_all(struct options *options, int argc, char **argv)
-{
-	opterr = 0;
-	for (int id; (id = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-		if (id == '?')
-			return complain(argv[optind - 1],
-				"no such option, or not its full name, or it takes no value");
-		int err = take(options, id);
-		if (err)
-			return err;
-	}
-	return optind < argc ? complain(argv[optind], "no argument is expected here") : 0;
-}
+static const struct cli cli = {
+	.program = PROGRAM,
+	.help = help,
+	.options = long_options,
+	.take = take,
+};
 
 int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code)
 {
 	*options = (struct options){ .json = false };
-	int err = take_all(options, argc, argv);
+	int err = cli_parse(&cli, options, argc, argv);
+	if (!err)
+		err = cli_expect_no_operand(argc, argv);
 	*exit_code = err == -ECANCELED ? EXIT_WORKS : EXIT_USAGE;
-	if (err == -EINVAL)
-		fputs("Try \"" PROGRAM " --help\".\n", stderr);
-	return err;
+	return cli_end(err);
 }

@@ -2,12 +2,12 @@
 /* The command line. Whatever is wrong with it is said together with what would be right. */
 #include "options.h"
 
+#include "../../lib/cli/cli.h"
+
 #include "control.h"
 #include "word.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +60,7 @@ enum option_id {
 	OPTION_UNPRIVILEGED,
 	OPTION_NO_CONTROL,
 	OPTION_JSON,
-	OPTION_SELFTEST,
-	OPTION_HELP,
-	OPTION_VERSION
+	OPTION_SELFTEST
 };
 
 static const struct option long_options[] = {
@@ -80,21 +78,8 @@ static const struct option long_options[] = {
 	{ "no-control", no_argument, NULL, OPTION_NO_CONTROL },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "selftest", no_argument, NULL, OPTION_SELFTEST },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+	CLI_COMMON,
 };
-
-__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs(PROGRAM ": ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return -EINVAL;
-}
 
 static int parse_number(
 	const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *value)
@@ -103,7 +88,7 @@ static int parse_number(
 	errno = 0;
 	unsigned long long number = strtoull(text, &end, 0);
 	if (errno || end == text || *end || *text == '-' || number < least || number > most)
-		return complain("--%s %s: give a number from %llu to %llu", name, text,
+		return cli_complain("--%s %s: give a number from %llu to %llu", name, text,
 			(unsigned long long)least, (unsigned long long)most);
 	*value = number;
 	return 0;
@@ -132,7 +117,7 @@ static int parse_bytes(
 		end++;
 	}
 	if (errno || end == text || *end || *text == '-' || number == 0 || number > most >> shift)
-		return complain(
+		return cli_complain(
 			"--%s %s: give bytes from %s, such as 16K or 1M", name, text, range);
 	*bytes = number << shift;
 	return 0;
@@ -155,7 +140,7 @@ static int parse_mode(const char *text, enum mode *mode)
 			return 0;
 		}
 	}
-	return complain("--mode %s: it is lazy, direct, eager or mixed", text);
+	return cli_complain("--mode %s: it is lazy, direct, eager or mixed", text);
 }
 
 static int parse_attack(const char *name, uint32_t *attacks)
@@ -166,8 +151,9 @@ static int parse_attack(const char *name, uint32_t *attacks)
 			return 0;
 		}
 	}
-	return complain("--attack: no attack is called \"%s\"; there are truncate, grow, punch, "
-			"rewrite and odd, with commas between them",
+	return cli_complain(
+		"--attack: no attack is called \"%s\"; there are truncate, grow, punch, "
+		"rewrite and odd, with commas between them",
 		name);
 }
 
@@ -188,13 +174,14 @@ static int parse_loop(const char *text, enum loop_wish *loop)
 	else if (strcmp(text, "poll") == 0)
 		*loop = LOOP_POLL;
 	else
-		return complain(
+		return cli_complain(
 			"--loop %s: it is uring or poll; without --loop the best there is", text);
 	return 0;
 }
 
-static int take(struct options *options, int id)
+static int take(void *data, int id)
 {
+	struct options *options = data;
 	switch ((enum option_id)id) {
 	case OPTION_CLIENTS:
 		return parse_count("clients", optarg, 1000, &options->n_clients);
@@ -228,34 +215,22 @@ static int take(struct options *options, int id)
 	case OPTION_SELFTEST:
 		options->selftest = true;
 		return 0;
-	case OPTION_HELP:
-		fputs(help, stdout);
-		return -ECANCELED;
-	case OPTION_VERSION:
-		puts(PROGRAM " " UFFD_GUARD_VERSION);
-		return -ECANCELED;
 	}
 	return -EINVAL;
 }
 
-static int take_all(struct options *options, int argc, char **argv)
+static const struct cli cli = {
+	.program = PROGRAM,
+	.help = help,
+	.options = long_options,
+	.take = take,
+};
+
+static int check(const struct options *options)
 {
-	opterr = 0;
-	for (int id; (id = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-		if (id == ':')
-			return complain("%s needs a value", argv[optind - 1]);
-		if (id == '?')
-			return complain("%s: no such option, or not its full name, or it takes no "
-					"value",
-				argv[optind - 1]);
-		int err = take(options, id);
-		if (err)
-			return err;
-	}
-	if (optind < argc)
-		return complain("%s: no argument is expected here", argv[optind]);
 	if (options->n_regions < options->n_clients)
-		return complain("--regions %u is less than --clients %u: each client needs a file",
+		return cli_complain(
+			"--regions %u is less than --clients %u: each client needs a file",
 			options->n_regions, options->n_clients);
 	return 0;
 }
@@ -271,9 +246,11 @@ int options_parse(struct options *options, int argc, char **argv, enum exit_code
 		.size = UINT64_C(64) << 10,
 		.attacks = ALL_ATTACKS,
 	};
-	int err = take_all(options, argc, argv);
+	int err = cli_parse(&cli, options, argc, argv);
+	if (!err)
+		err = cli_expect_no_operand(argc, argv);
+	if (!err)
+		err = check(options);
 	*exit_code = err == -ECANCELED ? EXIT_NO_VIOLATION : EXIT_USAGE;
-	if (err == -EINVAL)
-		fputs("Try \"" PROGRAM " --help\".\n", stderr);
-	return err;
+	return cli_end(err);
 }

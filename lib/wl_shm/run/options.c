@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
+#include "../../cli/cli.h"
+
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,15 +23,7 @@ static const char help[] =
 	"Exit status: the compositor's; 125 if it could not be guarded, 126 if it cannot be\n"
 	"run, 127 if it was not found.\n";
 
-enum option_id {
-	OPTION_MODE = 1,
-	OPTION_MMAP,
-	OPTION_STATS,
-	OPTION_JSON,
-	OPTION_CHECK,
-	OPTION_HELP,
-	OPTION_VERSION
-};
+enum option_id { OPTION_MODE = 1, OPTION_MMAP, OPTION_STATS, OPTION_JSON, OPTION_CHECK };
 
 static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, OPTION_MODE },
@@ -39,32 +31,20 @@ static const struct option long_options[] = {
 	{ "stats", no_argument, NULL, OPTION_STATS },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "check", no_argument, NULL, OPTION_CHECK },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+	CLI_COMMON,
 };
-
-__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs(PROGRAM ": ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return -EINVAL;
-}
 
 static int parse_mode(struct options *options, const char *text)
 {
 	if (strcmp(text, "auto") != 0 && strcmp(text, "lazy") != 0 && strcmp(text, "direct") != 0)
-		return complain("--mode %s: it is auto, lazy or direct", text);
+		return cli_complain("--mode %s: it is auto, lazy or direct", text);
 	options->mode = text;
 	return 0;
 }
 
-static int take(struct options *options, int id)
+static int take(void *data, int id)
 {
+	struct options *options = data;
 	switch ((enum option_id)id) {
 	case OPTION_MODE:
 		return parse_mode(options, optarg);
@@ -81,43 +61,32 @@ static int take(struct options *options, int id)
 	case OPTION_CHECK:
 		options->only_check = true;
 		return 0;
-	case OPTION_HELP:
-		fputs(help, stdout);
-		return -ECANCELED;
-	case OPTION_VERSION:
-		puts(PROGRAM " " UFFD_GUARD_VERSION);
-		return -ECANCELED;
 	}
 	return -EINVAL;
 }
 
-static int take_all(struct options *options, int argc, char **argv)
+static const struct cli cli = {
+	.program = PROGRAM,
+	.help = help,
+	.options = long_options,
+	.stops_at_operand = true,
+	.take = take,
+};
+
+static int take_command(struct options *options, int argc, char **argv)
 {
-	opterr = 0;
-	/* + : what comes behind the compositor's name is the compositor's. */
-	for (int id; (id = getopt_long(argc, argv, "+:", long_options, NULL)) != -1;) {
-		if (id == ':')
-			return complain("%s needs a value", argv[optind - 1]);
-		if (id == '?')
-			return complain("%s: no such option, or not its full name, or it takes no "
-					"value",
-				argv[optind - 1]);
-		int err = take(options, id);
-		if (err)
-			return err;
-	}
 	if (optind < argc)
 		options->command = argv + optind;
 	else if (!options->only_check)
-		return complain("which compositor? As in: " PROGRAM " -- weston");
+		return cli_complain("which compositor? As in: " PROGRAM " -- weston");
 	return 0;
 }
 
 int options_parse(struct options *options, int argc, char **argv)
 {
 	*options = (struct options){ 0 };
-	int err = take_all(options, argc, argv);
-	if (err == -EINVAL)
-		fputs("Try \"" PROGRAM " --help\".\n", stderr);
-	return err;
+	int err = cli_parse(&cli, options, argc, argv);
+	if (!err)
+		err = take_command(options, argc, argv);
+	return cli_end(err);
 }
