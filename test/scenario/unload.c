@@ -18,7 +18,10 @@ static char library_path[64];
 __attribute__((constructor)) static void find_library(void)
 {
 	int fd = open(UFFD_GUARD_LIBRARY, O_PATH | O_CLOEXEC);
-	snprintf(library_path, sizeof(library_path), "/proc/self/fd/%d", fd);
+	if (fd < 0) /* in another kernel it is where the loader looks */
+		snprintf(library_path, sizeof(library_path), "libuffd_guard.so.0");
+	else
+		snprintf(library_path, sizeof(library_path), "/proc/self/fd/%d", fd);
 }
 
 struct library {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -164,6 +165,20 @@ void fixture_ask(struct fixture *f, size_t first, size_t n_pages)
 {
 	assert_ok((runner_is_eager() ? uffd_guard_refresh : uffd_guard_populate)(
 		f->region, first * f->page, n_pages * f->page));
+}
+
+bool skip_terabyte(void)
+{
+	const long cachestat = 451; /* not in Debian 12's headers */
+	if (IS_SANITIZED) {
+		runner_skip("a sanitizer leaves no room for a terabyte");
+		return true;
+	}
+	if (runner_is_eager() && syscall(cachestat, -1, NULL, NULL, 0) < 0 && errno == ENOSYS) {
+		runner_skip("no cachestat(2) in this kernel");
+		return true;
+	}
+	return false;
 }
 
 enum uffd_guard_mode mode_without_direct(void)

@@ -57,6 +57,9 @@ void fixture_changed(struct fixture *f);
 /* Have pages filled without touching them. */
 void fixture_ask(struct fixture *f, size_t first, size_t n_pages);
 enum uffd_guard_mode mode_without_direct(void);
+/* True: return from the test. A terabyte is too much: for a sanitizer, and for EAGER where holes
+ * must be read. */
+bool skip_terabyte(void);
 unsigned char page_value(size_t page); /* what a fresh file has there */
 
 void assert_page_is(const struct fixture *f, size_t page, unsigned char value);

@@ -11,7 +11,7 @@
 /* Open descriptors; those of files that are called so in /proc, "anon_inode:[userfaultfd]". */
 size_t count_fds(void);
 size_t count_fds_of(const char *file);
-size_t count_mappings(void);
+size_t count_mappings(void); /* without the heap */
 
 /* Whether a page is in memory, without touching it. */
 bool is_resident(const volatile void *address);
