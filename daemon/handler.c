@@ -157,7 +157,7 @@ static int serve_until_stopped(struct handler *handler)
 
 /* ---- Giving up ---- */
 
-/* Regions that appear from now on find gave_up set: see make_accessible() in region.c. */
+/* Regions that appear from now on find gave_up set: see mapping_make_accessible(). */
 static void give_up(struct handler *handler)
 {
 	struct uffd_guard *guard = handler->guard;

@@ -15,6 +15,7 @@
 #include "direct.h"
 
 #include "guard.h"
+#include "mapping.h"
 #include "region.h"
 
 #include <errno.h>
@@ -80,7 +81,7 @@ int direct_retract(struct uffd_guard_region *region)
 	if (address == MAP_FAILED)
 		return -errno;
 	atomic_store(&region->direct_end, end);
-	int err = region_make_accessible(region, end, before - end);
+	int err = mapping_make_accessible(region, end, before - end);
 	if (!err)
 		return 0;
 

@@ -11,6 +11,7 @@
 #include "extents.h"
 #include "fill.h"
 #include "guard.h"
+#include "mapping.h"
 #include "region.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ int eager_copy(uintptr_t start, const void *source, size_t length, size_t *done)
 
 int eager_zeros(uintptr_t start, size_t length, size_t *done)
 {
-	int err = region_drop_memory(start, length);
+	int err = mapping_drop(start, length);
 	*done = err ? 0 : length;
 	return err;
 }
@@ -98,7 +99,7 @@ static int drop_absent(struct uffd_guard_region *region, size_t first, size_t en
 	int err = 0;
 	for (size_t n; first < end && !err; first += n) {
 		if (presence_run(&region->presence, first, end - first, &n) == PRESENCE_ABSENT)
-			err = region_drop_memory(
+			err = mapping_drop(
 				region_address(region, first * page_size()), n * page_size());
 	}
 	return err;

@@ -2,9 +2,8 @@
 /*
  * The life of a region: map, unmap, resize.
  *
- * A region is one anonymous mapping, as long as its reserve and registered from end to end, so that
- * resize only moves a number. It becomes accessible last: a page touched (or locked in, by
- * mlockall) before it is registered would read as zeros for ever.
+ * A region is one anonymous mapping (mapping.c), as long as its reserve and registered from end to
+ * end, so that resize only moves a number.
  */
 #include "region.h"
 
@@ -12,6 +11,7 @@
 #include "eager.h"
 #include "fill.h"
 #include "guard.h"
+#include "mapping.h"
 #include "options.h"
 #include "probes.h"
 #include "publish.h"
@@ -21,11 +21,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
 
 #define FLAGS_KNOWN                                                                                \
 	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
@@ -107,19 +102,6 @@ void region_count_held(struct uffd_guard_region *region, size_t n_pages)
 	stats_add(&region->guard->stats->bytes_resident, n_pages * page_size());
 }
 
-/* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
- * needs locked. */
-int region_drop_memory(uintptr_t start, size_t length)
-{
-	void *address = (void *)start;
-	if (madvise(address, length, MADV_DONTNEED) == 0)
-		return 0;
-	if (errno == EINVAL && munlock(address, length) == 0 &&
-		madvise(address, length, MADV_DONTNEED) == 0)
-		return 0;
-	return -errno;
-}
-
 void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
@@ -132,8 +114,7 @@ int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_p
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
 	 * mistake. */
 	region_forget_pages(region, first, n_pages);
-	int err = region_drop_memory(
-		region_address(region, first * page_size()), n_pages * page_size());
+	int err = mapping_drop(region_address(region, first * page_size()), n_pages * page_size());
 	/* Or else refresh would leave them as they are. */
 	if (err)
 		region_count_held(
@@ -178,84 +159,6 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 		options->offset > (uint64_t)INT64_MAX - reserve - page_size())
 		return -EOVERFLOW;
 	return 0;
-}
-
-static int reserve_fixed(struct range *range, void *address, size_t size)
-{
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-	void *got = mmap(address, size, PROT_NONE, flags, -1, 0);
-	if (got == MAP_FAILED)
-		return -errno;
-	if (got != address) { /* kernels before 4.17 take it for a hint */
-		munmap(got, size);
-		return -EEXIST;
-	}
-	*range = (struct range){ .start = (uintptr_t)got, .end = (uintptr_t)got + size };
-	return 0;
-}
-
-/* Address space without access; where huge pages fit in, aligned to them. */
-static int reserve_addresses(
-	struct range *range, const struct uffd_guard_map_options *options, size_t size)
-{
-	if (options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE)
-		return reserve_fixed(range, options->addr, size);
-
-	void *address =
-		map_aligned(size, size >= STAGING_SIZE ? STAGING_SIZE : page_size(), PROT_NONE);
-	if (!address)
-		return -ENOMEM;
-	*range = (struct range){ .start = (uintptr_t)address, .end = (uintptr_t)address + size };
-	return 0;
-}
-
-static void release_addresses(const struct uffd_guard *guard, const struct range *range)
-{
-	void *address = (void *)range->start;
-	size_t size = range->end - range->start;
-
-	/* Neighbouring regions may be one mapping to the kernel, and at vm.max_map_count it splits
-	 * none. Then the addresses are lost, but the memory is not. */
-	if (munmap(address, size) == 0)
-		return;
-	uffd_unregister(&guard->uffd, range->start, size);
-	region_drop_memory(range->start, size);
-}
-
-static int register_memory(struct uffd_guard_region *region, uintptr_t start, size_t size)
-{
-	const struct uffd *uffd = &region->guard->uffd;
-	int err = uffd_register(uffd, start, size, region->is_tracked);
-	if (err != -EINVAL || !region->is_tracked)
-		return err;
-	region->is_tracked = false;
-	region->is_spared = true;
-	return uffd_register(uffd, start, size, false);
-}
-
-/* Registered, and only then accessible. A child of fork() sees zeros in all of it; a core dump
- * leaves it out. */
-int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
-{
-	void *address = (void *)region_address(region, offset);
-
-	int err = region->guard->is_eager ? 0 : register_memory(region, (uintptr_t)address, size);
-	if (err)
-		return handler_gave_up(region->guard->handler) ? -EIO : err;
-	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
-	 * in. */
-	if (munlock(address, size) < 0 || madvise(address, size, MADV_WIPEONFORK) < 0 ||
-		madvise(address, size, MADV_DONTDUMP) < 0 ||
-		mprotect(address, size, PROT_READ | PROT_WRITE) < 0)
-		return -errno;
-	/* So that a load which faults leaves the place for a huge page free. A store would have the
-	 * kernel make one, clear it and throw it away. */
-	if (region->guard->is_eager)
-		madvise(address, size, MADV_NOHUGEPAGE); /* one page of data is to cost one page */
-	else if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
-		madvise(address, size, MADV_HUGEPAGE);
-	/* A handler that gave up before the region was in its table has not seen it. */
-	return guard_check(region->guard);
 }
 
 /* Before it is registered. Afterwards no fault there is still taken for nobody's. */
@@ -353,7 +256,7 @@ static int map_region(
 	int err = open_source(region, fd, options);
 	if (err)
 		return err;
-	err = reserve_addresses(&region->range, options, reserve);
+	err = mapping_reserve(&region->range, options, reserve);
 	if (err)
 		goto err_source;
 	err = presence_init(&region->presence, reserve / page_size());
@@ -364,7 +267,7 @@ static int map_region(
 		goto err_presence;
 	publish_region(region);
 	enlist(region);
-	err = region_make_accessible(region, 0, reserve);
+	err = mapping_make_accessible(region, 0, reserve);
 	if (!err)
 		direct_extend(region);
 	if (!err && region->guard->is_eager)
@@ -385,7 +288,7 @@ err_presence:
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 err_range:
-	release_addresses(region->guard, &region->range);
+	mapping_release(region->guard, &region->range);
 err_source:
 	close_source(region);
 	return err;
@@ -437,7 +340,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 		return;
 
 	delist(region);
-	release_addresses(region->guard, &region->range);
+	mapping_release(region->guard, &region->range);
 	stats_sub(
 		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
 	publish_withdraw(region);

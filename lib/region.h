@@ -91,11 +91,5 @@ int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_p
 /* The same for holders of region->lock, who may wait for fills. */
 int region_drop_pages_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages);
 
-/* Make memory that is mapped read as zero again, without keeping any for it. */
-int region_drop_memory(uintptr_t start, size_t length);
-
 /* Note pages as absent: they are being taken away, or are no longer ours. */
 void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
-
-/* Register a part that is mapped without access, and only then allow access. */
-int region_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size);

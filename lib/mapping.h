@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct range;
+
+/* Address space without access, @size bytes; where huge pages fit in, aligned to them. */
+int mapping_reserve(struct range *range, const struct uffd_guard_map_options *options, size_t size);
+void mapping_release(const struct uffd_guard *guard, const struct range *range);
+
+/* Register a part that is mapped without access, and only then allow access. A child of fork() sees
+ * zeros in all of it; a core dump leaves it out. */
+int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size);
+
+/* Make memory that is mapped read as zero again, without keeping any for it. */
+int mapping_drop(uintptr_t start, size_t length);
