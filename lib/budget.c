@@ -20,6 +20,7 @@
 
 #include "guard.h"
 #include "region.h"
+#include "resident.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -107,7 +108,7 @@ static void evict_pages(struct uffd_guard_region *region, size_t first, size_t e
 		n = count_clean(region, first, end - first, &n_others);
 		if (n == 0)
 			continue;
-		if (region_drop_pages(region, first + n_others, n) == 0)
+		if (resident_drop(region, first + n_others, n) == 0)
 			stats_add(&region->guard->stats->pages_evicted, n);
 	}
 }

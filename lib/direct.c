@@ -17,6 +17,7 @@
 #include "guard.h"
 #include "mapping.h"
 #include "region.h"
+#include "resident.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -63,7 +64,7 @@ void direct_extend(struct uffd_guard_region *region)
 	 * taken off. */
 	atomic_store(&region->direct_end, end);
 	epoch_synchronize(&region->fills);
-	region_forget_pages(region, begin / page_size(), (end - begin) / page_size());
+	resident_forget(region, begin / page_size(), (end - begin) / page_size());
 }
 
 int direct_retract(struct uffd_guard_region *region)

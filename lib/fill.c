@@ -14,6 +14,7 @@
 #include "install.h"
 #include "probes.h"
 #include "region.h"
+#include "resident.h"
 
 #include "../daemon/window.h"
 
@@ -87,8 +88,7 @@ static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t
 			n_pages * page, region->is_tracked, &done);
 
 	size_t end = first + done / page;
-	region_count_held(
-		region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
+	resident_add(region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
 	budget_note(region, first, done / page, fill->is_handler);
 	stats_add(&stats->pages_copied, done / page);
 	note_filled(fill, first, end);
@@ -146,7 +146,7 @@ static int put_huge(struct fill *fill, size_t first, size_t n_pages)
 	const size_t done = install_huge(region->guard, address, fill->staging->memory),
 		     n = done / page_size();
 
-	region_count_held(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
+	resident_add(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
 	budget_note(region, first, n, fill->is_handler);
 	stats_add(&region->guard->stats->pages_moved, n);
 	note_filled(fill, first, first + n);

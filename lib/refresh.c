@@ -19,6 +19,7 @@
 #include "guard.h"
 #include "probes.h"
 #include "region.h"
+#include "resident.h"
 #include "spans.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ static void allow_stores(struct uffd_guard_region *region, size_t first, size_t 
 static int replace_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	if (region->guard->is_eager) {
-		region_forget_pages(region, first, n_pages);
+		resident_forget(region, first, n_pages);
 		return eager_fill(region, first, n_pages);
 	}
 	struct staging *staging = staging_borrow(&region->guard->staging);
@@ -62,7 +63,7 @@ static int replace_pages(struct uffd_guard_region *region, size_t first, size_t 
 	const size_t most = STAGING_SIZE / page_size();
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
 		n = min_u64(most, end - first);
-		err = region_drop_pages_for_sure(region, first, n);
+		err = resident_drop_for_sure(region, first, n);
 		if (!err)
 			err = fill_all(region, staging, first, n);
 	}
@@ -159,7 +160,7 @@ static int make_writable(struct uffd_guard_region *region, size_t page)
 		int err = budget_make_room(region, 1, false);
 		if (err)
 			return err;
-		region_count_held(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
+		resident_add(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
 		budget_note(region, page, 1, false);
 	}
 	if (region->is_tracked)
@@ -391,7 +392,7 @@ static int discard_pages(struct uffd_guard_region *region, size_t first, size_t 
 	/* Of what is direct, only copies go that stores have made. */
 	const size_t n_direct = region_direct_end(region) / page_size();
 	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;
-	int err = first < split ? region_drop_pages_for_sure(region, first, split - first) : 0;
+	int err = first < split ? resident_drop_for_sure(region, first, split - first) : 0;
 	return !err && split < end ? replace_pages(region, split, end - split) : err;
 }
 

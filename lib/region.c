@@ -16,6 +16,7 @@
 #include "probes.h"
 #include "publish.h"
 #include "refresh.h"
+#include "resident.h"
 
 #include "../daemon/slow.h"
 
@@ -94,48 +95,6 @@ void region_report_failure(struct uffd_guard_region *region, uint64_t start, uin
 	const uint32_t reason = reason_of(err);
 	region_report_loss(
 		region, start, end, reason, reason == UFFD_GUARD_LOST_IO_ERROR ? err : 0);
-}
-
-void region_count_held(struct uffd_guard_region *region, size_t n_pages)
-{
-	atomic_fetch_add(&region->stats->bytes_resident, n_pages * page_size());
-	stats_add(&region->guard->stats->bytes_resident, n_pages * page_size());
-}
-
-void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
-{
-	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
-	atomic_fetch_sub(&region->stats->bytes_resident, held);
-	stats_sub(&region->guard->stats->bytes_resident, held);
-}
-
-int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
-{
-	/* Presence first: a page that is filled in between counts as present, which is the harmless
-	 * mistake. */
-	region_forget_pages(region, first, n_pages);
-	int err = mapping_drop(region_address(region, first * page_size()), n_pages * page_size());
-	/* Or else refresh would leave them as they are. */
-	if (err)
-		region_count_held(
-			region, presence_fill(&region->presence, first, n_pages, PRESENCE_HELD));
-	return err;
-}
-
-/* A page that was filled between the two steps above is gone, but noted. Whoever populated pages
- * relies on the notes. So again, until no fill has come in between; unless readers keep at it. */
-#define DROP_TRIES 4
-
-int region_drop_pages_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages)
-{
-	int err = 0;
-	size_t n_absent = 0;
-	for (int i = 0; i < DROP_TRIES && n_absent < n_pages && !err; i++) {
-		err = region_drop_pages(region, first, n_pages);
-		epoch_synchronize(&region->fills);
-		n_absent = presence_count_absent(&region->presence, first, n_pages);
-	}
-	return err;
 }
 
 /* ---- map ---- */
@@ -281,8 +240,7 @@ static int map_region(
 
 err_enlisted:
 	delist(region);
-	stats_sub(
-		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
+	resident_leave(region);
 	publish_withdraw(region);
 err_presence:
 	budget_finish(&region->budget);
@@ -341,8 +299,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 
 	delist(region);
 	mapping_release(region->guard, &region->range);
-	stats_sub(
-		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
+	resident_leave(region);
 	publish_withdraw(region);
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
@@ -392,7 +349,7 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	uint64_t boundary = max_u64(page_ceil(shorter), region_direct_end(region)),
 		 end = page_ceil(longer);
 	if (end > boundary)
-		err = region_drop_pages_for_sure(
+		err = resident_drop_for_sure(
 			region, boundary / page_size(), (end - boundary) / page_size());
 	if (!err && length > before && region->guard->is_eager && end > boundary)
 		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());

@@ -76,20 +76,9 @@ int region_check_range(const struct uffd_guard_region *region, uint64_t offset, 
 void region_ref(struct uffd_guard_region *region);
 void region_unref(struct uffd_guard_region *region);
 
-/* So many more pages hold memory. */
-void region_count_held(struct uffd_guard_region *region, size_t n_pages);
-
 /* Bytes of [start, end) read as zero and should not. Before they are filled. */
 void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64_t end,
 	uint32_t reasons, int error);
 
 /* The same, by what reading the file has answered: 0 where it ended, or a negative errno. */
 void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err);
-
-/* Take pages away; what they hold is gone, and a touch brings them back from the file. */
-int region_drop_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
-/* The same for holders of region->lock, who may wait for fills. */
-int region_drop_pages_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages);
-
-/* Note pages as absent: they are being taken away, or are no longer ours. */
-void region_forget_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);
