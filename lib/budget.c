@@ -189,6 +189,13 @@ void budget_go_on(struct uffd_guard_region *region)
 	atomic_store(&region->evictor, 0);
 }
 
+void budget_allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	presence_mark_stored(&region->presence, first, n_pages);
+	uffd_protect(&region->guard->uffd, region_address(region, first * page_size()),
+		n_pages * page_size(), false);
+}
+
 static size_t limit_by(const struct budget *budget, size_t most)
 {
 	return budget->most ? min_u64(most, budget->most / page_size() / 2) : most;

@@ -32,6 +32,8 @@ int budget_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_h
  * region->lock. */
 void budget_hold_off(struct uffd_guard_region *region);
 void budget_go_on(struct uffd_guard_region *region);
+/* From now on these count as stored to, and are not protected any more. Eviction is held off. */
+void budget_allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages);
 
 /* They are installed. */
 void budget_note(struct uffd_guard_region *region, size_t first, size_t n_pages, bool is_handler);
