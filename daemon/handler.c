@@ -18,6 +18,7 @@
 #include "sandbox.h"
 #include "slow.h"
 
+#include "../lib/clock.h"
 #include "../lib/guard.h"
 #include "../lib/probes.h"
 #include "../lib/region.h"
@@ -30,7 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #define STACK_SIZE ((size_t)256 << 10)
 
@@ -65,13 +65,6 @@ struct handler {
 };
 
 /* ---- Serving ---- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static bool is_answered(const struct answer *answers, int n_answers, uintptr_t address)
 {
@@ -121,7 +114,7 @@ static int serve_others(struct handler *handler, bool has_time)
 /* Memory may be short for a moment, and a fault be gone before it is read. But for ever, that is a
  * hang. */
 #define MOST_VAIN    1000
-#define MOST_VAIN_NS 1000000000
+#define MOST_VAIN_NS NS_PER_S
 
 static int wait_for_faults(struct handler *handler, struct uffd_msg *messages)
 {
@@ -331,7 +324,7 @@ int handler_start(
 	sem_init(&fresh->is_ready, 0, 0);
 	sem_init(&fresh->has_ended, 0, 0);
 	sem_init(&fresh->may_free, 0, 0);
-	fresh->stop_limit_ns = guard->read_deadline_ms * UINT64_C(1000000);
+	fresh->stop_limit_ns = guard->read_deadline_ms * NS_PER_MS;
 	slow_init(&fresh->slow, &fresh->loop);
 	fresh->loop.slow = &fresh->slow;
 

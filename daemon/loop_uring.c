@@ -9,6 +9,7 @@
 #include "loop.h"
 #include "slow.h"
 
+#include "../lib/clock.h"
 #include "../lib/uffd.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ENTRIES 64
@@ -168,13 +168,12 @@ static int submit_and_wait(struct loop *loop)
 	if (!loop->wake_at)
 		return io_uring_submit_and_wait(&loop->ring, 1);
 
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t rest = (int64_t)loop->wake_at - now.tv_sec * INT64_C(1000000000) - now.tv_nsec;
-	if (rest <= 0)
+	const uint64_t now = now_ns();
+	if (loop->wake_at <= now)
 		return submit_and_look(&loop->ring);
-	struct __kernel_timespec timeout = { .tv_sec = rest / 1000000000,
-		.tv_nsec = rest % 1000000000 };
+	const uint64_t rest = loop->wake_at - now;
+	struct __kernel_timespec timeout = { .tv_sec = (int64_t)(rest / NS_PER_S),
+		.tv_nsec = (long long)(rest % NS_PER_S) };
 	struct io_uring_cqe *cqe;
 	return io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &timeout, NULL);
 }

@@ -18,6 +18,7 @@
 
 #include "loop.h"
 
+#include "../lib/clock.h"
 #include "../lib/fill.h"
 #include "../lib/guard.h"
 #include "../lib/install.h"
@@ -30,7 +31,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #define N_FAULT_READS 3
 #define FAULT_BYTES   ((size_t)64 << 10)
@@ -88,13 +88,6 @@ struct slow_file {
 	struct slow_read call;
 	size_t size; /* of the mapping, with the buffers */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- Callers: asking ---- */
 
@@ -160,7 +153,7 @@ struct slow_file *slow_create(
 	char *buffer = (char *)file + head;
 	file->slow = slow;
 	file->fd = -1;
-	file->deadline_ns = deadline_ms * UINT64_C(1000000);
+	file->deadline_ns = deadline_ms * NS_PER_MS;
 	file->region = region;
 	file->size = size;
 	pthread_mutex_init(&file->lock, NULL);
@@ -202,8 +195,8 @@ void slow_end_call(struct slow_file *file)
 /* False: the deadline has come first. */
 static bool wait_for_call(struct slow_read *read, uint64_t deadline)
 {
-	const struct timespec until = { .tv_sec = (time_t)(deadline / 1000000000u),
-		.tv_nsec = (long)(deadline % 1000000000u) };
+	const struct timespec until = { .tv_sec = (time_t)(deadline / NS_PER_S),
+		.tv_nsec = (long)(deadline % NS_PER_S) };
 	while (atomic_load(&read->call) == CALL_ASKED) {
 		if (syscall(SYS_futex, &read->call, FUTEX_WAIT_BITSET_PRIVATE, CALL_ASKED, &until,
 			    NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&

@@ -11,6 +11,7 @@
  */
 #include "publish.h"
 
+#include "clock.h"
 #include "guard.h"
 #include "region.h"
 
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -55,12 +55,10 @@ static struct published *map_page(int fd)
 static void introduce(struct published *page)
 {
 	static atomic_uint n_guards;
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	page->version = PUBLISHED_VERSION;
 	page->pid = (uint32_t)getpid();
 	page->guard = atomic_fetch_add(&n_guards, 1) + 1;
-	page->created_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	page->created_ns = now_ns();
 	atomic_store(&page->magic, PUBLISHED_MAGIC);
 }
 
