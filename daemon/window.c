@@ -10,6 +10,8 @@
  */
 #include "window.h"
 
+#include "../lib/page.h"
+
 #define AHEAD_FROM   128
 #define AHEAD_FACTOR 4
 #define FIRST_PAGES  8
@@ -17,16 +19,11 @@
 #define ZEROS_LEAST  16
 #define ZEROS_MOST   1024
 
-static size_t min(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 struct window window_around(size_t page, size_t n_before, size_t n_absent)
 {
 	size_t wanted = page == 0 ? FIRST_PAGES : n_before;
-	wanted = min(wanted, WINDOW_MOST_PAGES);
-	wanted = min(wanted, n_absent);
+	wanted = min_u64(wanted, WINDOW_MOST_PAGES);
+	wanted = min_u64(wanted, n_absent);
 	return (struct window){ .first = page, .n_pages = wanted ? wanted : 1 };
 }
 
@@ -38,8 +35,6 @@ size_t window_ahead(size_t n_pages)
 size_t window_of_zeros(size_t n_pages)
 {
 	size_t wanted = n_pages * ZEROS_FACTOR;
-	if (wanted < ZEROS_LEAST)
-		wanted = ZEROS_LEAST;
-	wanted = min(wanted, ZEROS_MOST);
-	return wanted > n_pages ? wanted : n_pages;
+	wanted = min_u64(max_u64(wanted, ZEROS_LEAST), ZEROS_MOST);
+	return max_u64(wanted, n_pages);
 }
