@@ -102,11 +102,3 @@ struct damages *damages_squares(uint32_t width, uint32_t height, uint32_t side)
 		scatter_squares(&damages->sets[i], &rng, width, height, side);
 	return damages;
 }
-
-size_t damage_bytes(const struct damage *damage)
-{
-	size_t bytes = 0;
-	for (size_t i = 0; i < damage->n_spans; i++)
-		bytes += damage->spans[i].length;
-	return bytes;
-}

@@ -27,4 +27,3 @@ struct damages *damages_spans(size_t length, double share);
 /* Squares of @side pixels, one in each sixteenth of the frame, row by row. */
 struct damages *damages_squares(uint32_t width, uint32_t height, uint32_t side);
 void damages_destroy(void *damages);
-size_t damage_bytes(const struct damage *damage);

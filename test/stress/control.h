@@ -63,11 +63,6 @@ static inline uint64_t control_file_words(const struct control *control)
 	return (uint64_t)control->n_pages * control->words_per_page;
 }
 
-static inline uint64_t control_max_words(const struct control *control)
-{
-	return (uint64_t)control->max_pages * control->words_per_page;
-}
-
 /* Each file has a writer of its own; 0 is nobody. */
 static inline uint32_t control_writer(uint32_t file)
 {
