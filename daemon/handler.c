@@ -224,7 +224,8 @@ static void wait_for_slow_files(struct handler *handler, bool has_time_limit)
 
 static void free_handler(struct handler *handler)
 {
-	close(handler->loop.wake_fd);
+	if (handler->loop.wake_fd >= 0)
+		close(handler->loop.wake_fd);
 	staging_destroy(handler->staging);
 	sem_destroy(&handler->is_ready);
 	sem_destroy(&handler->has_ended);
@@ -313,12 +314,11 @@ static int start_thread(struct handler *handler)
 	return handler->start_error;
 }
 
-int handler_start(
-	struct uffd_guard *guard, const struct handler_options *options, struct handler **handler)
+static struct handler *create(struct uffd_guard *guard, const struct handler_options *options)
 {
 	struct handler *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
-		return -ENOMEM;
+		return NULL;
 	fresh->guard = guard;
 	fresh->options = *options;
 	sem_init(&fresh->is_ready, 0, 0);
@@ -327,40 +327,48 @@ int handler_start(
 	fresh->stop_limit_ns = guard->read_deadline_ms * NS_PER_MS;
 	slow_init(&fresh->slow, &fresh->loop);
 	fresh->loop.slow = &fresh->slow;
+	fresh->loop.wake_fd = -1;
+	return fresh;
+}
 
-	int err = -ENOMEM;
-	fresh->staging = staging_create();
-	if (!fresh->staging)
-		goto err_handler;
-	staging_is_huge(fresh->staging);
-	memset(fresh->staging->memory, 0,
-		STAGING_SIZE); /* pages are there before a fault needs them */
+/* All that it needs is there before a fault needs it. */
+static int prepare(struct handler *handler)
+{
+	const struct uffd_guard *guard = handler->guard;
+	handler->staging = staging_create();
+	if (!handler->staging)
+		return -ENOMEM;
+	staging_is_huge(handler->staging);
+	memset(handler->staging->memory, 0, STAGING_SIZE);
 
-	fresh->loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fresh->loop.wake_fd < 0) {
-		err = -errno;
-		goto err_staging;
-	}
-	if (options->may_use_sandbox)
+	handler->loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (handler->loop.wake_fd < 0)
+		return -errno;
+	if (handler->options.may_use_sandbox)
 		sandbox_prepare(
-			&fresh->sandbox, guard->uffd.fd, fresh->loop.wake_fd, guard->events.fd);
+			&handler->sandbox, guard->uffd.fd, handler->loop.wake_fd, guard->events.fd);
+	return 0;
+}
+
+int handler_start(
+	struct uffd_guard *guard, const struct handler_options *options, struct handler **handler)
+{
+	struct handler *fresh = create(guard, options);
+	if (!fresh)
+		return -ENOMEM;
+	int err = prepare(fresh);
+	if (err)
+		goto err_handler;
 	guard->handler = fresh;
 	err = start_thread(fresh);
 	if (err)
-		goto err_wake;
+		goto err_handler;
 	guard->slow = loop_uring_can_read_files(&fresh->loop) ? &fresh->slow : NULL;
 	*handler = fresh;
 	return 0;
 
-err_wake:
-	close(fresh->loop.wake_fd);
-err_staging:
-	staging_destroy(fresh->staging);
 err_handler:
-	sem_destroy(&fresh->is_ready);
-	sem_destroy(&fresh->has_ended);
-	sem_destroy(&fresh->may_free);
-	free(fresh);
+	free_handler(fresh);
 	return err;
 }
 
