@@ -21,10 +21,7 @@
 
 int events_init(struct events *events)
 {
-	*events = (struct events){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-	if (events->fd < 0)
-		return -errno;
-
+	*events = (struct events){ .fd = -1 };
 	for (uint64_t i = 0; i < EVENTS_QUEUE; i++)
 		atomic_init(&events->slots[i].turn, i);
 	pthread_mutexattr_t attr;
@@ -32,7 +29,9 @@ int events_init(struct events *events)
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&events->delivery, &attr);
 	pthread_mutexattr_destroy(&attr);
-	return 0;
+
+	events->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return events->fd < 0 ? -errno : 0;
 }
 
 static bool queue_push(struct events *events, const struct loss *loss)
@@ -267,5 +266,6 @@ void events_finish(struct events *events)
 		region_unref(region);
 	}
 	pthread_mutex_destroy(&events->delivery);
-	close(events->fd);
+	if (events->fd >= 0)
+		close(events->fd);
 }

@@ -46,7 +46,7 @@ struct events {
 void loss_overflow_init(struct loss_overflow *overflow);
 
 int events_init(struct events *events);
-void events_finish(struct events *events);
+void events_finish(struct events *events); /* also after an init that failed */
 
 /* Any thread, the handler's too: neither waits nor allocates. Before the pages are filled, so that
  * who reads them knows. */

@@ -53,7 +53,8 @@ static int mark_create(struct uffd_guard *guard)
 
 static void mark_destroy(struct uffd_guard *guard)
 {
-	munmap((void *)guard->mark, page_size());
+	if (guard->mark)
+		munmap((void *)guard->mark, page_size());
 }
 
 static int zeros_create(struct source *zeros)
@@ -115,51 +116,48 @@ static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 	return 0;
 }
 
-static int init(struct uffd_guard *guard, const struct uffd_guard_options *known)
+static int start_handler(struct uffd_guard *guard, uint32_t flags)
 {
-	const uint32_t flags = known->flags;
-	pthread_mutex_init(&guard->lock, NULL);
-	range_table_init(&guard->ranges);
-	staging_pool_init(&guard->staging);
-
-	int err = mark_create(guard);
-	if (err)
-		goto err_pool;
-	err = zeros_create(&guard->zeros);
-	if (err)
-		goto err_mark;
-	err = budget_init(&guard->budget, known->max_resident, UINT64_MAX);
-	if (err)
-		goto err_zeros;
-	err = events_init(&guard->events);
-	if (err)
-		goto err_budget;
-	err = open_uffd(guard, flags);
-	if (err)
-		goto err_events;
-	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
 	const struct handler_options options = {
 		.may_use_io_uring = !(flags & UFFD_GUARD_NO_IO_URING),
 		.may_use_sandbox = !(flags & UFFD_GUARD_NO_SANDBOX),
 	};
-	err = handler_start(guard, &options, &guard->handler);
-	if (err)
-		goto err_uffd;
-	return 0;
+	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
+	return handler_start(guard, &options, &guard->handler);
+}
 
-err_uffd:
+/* All but the handler; also what init has not come to. */
+static void finish(struct uffd_guard *guard)
+{
 	uffd_close(&guard->uffd);
-err_events:
 	events_finish(&guard->events);
-err_budget:
 	budget_finish(&guard->budget);
-err_zeros:
 	source_close(&guard->zeros);
-err_mark:
 	mark_destroy(guard);
-err_pool:
 	staging_pool_finish(&guard->staging);
 	pthread_mutex_destroy(&guard->lock);
+}
+
+static int init(struct uffd_guard *guard, const struct uffd_guard_options *known)
+{
+	pthread_mutex_init(&guard->lock, NULL);
+	range_table_init(&guard->ranges);
+	staging_pool_init(&guard->staging);
+	guard->zeros.fd = guard->uffd.fd = -1;
+
+	int err = events_init(&guard->events);
+	if (!err)
+		err = mark_create(guard);
+	if (!err)
+		err = zeros_create(&guard->zeros);
+	if (!err)
+		err = budget_init(&guard->budget, known->max_resident, UINT64_MAX);
+	if (!err)
+		err = open_uffd(guard, known->flags);
+	if (!err)
+		err = start_handler(guard, known->flags);
+	if (err)
+		finish(guard);
 	return err;
 }
 
@@ -201,13 +199,7 @@ void uffd_guard_destroy(struct uffd_guard *guard)
 		return;
 
 	handler_stop(guard->handler);
-	uffd_close(&guard->uffd);
-	events_finish(&guard->events);
-	budget_finish(&guard->budget);
-	source_close(&guard->zeros);
-	mark_destroy(guard);
-	staging_pool_finish(&guard->staging);
-	pthread_mutex_destroy(&guard->lock);
+	finish(guard);
 	publish_end(guard);
 	free(guard);
 }
