@@ -9,9 +9,9 @@
 #include "eager.h"
 
 #include "extents.h"
-#include "fill.h"
 #include "guard.h"
 #include "mapping.h"
+#include "populate.h"
 #include "region.h"
 
 #include <errno.h>
@@ -65,16 +65,6 @@ int eager_zeros(uintptr_t start, size_t length, size_t *done)
 
 /* ---- Reading what is data ---- */
 
-static int fill_piece(
-	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
-{
-	struct fill fill = { .region = region, .staging = staging, .asked = FILL_ALL_ASKED };
-	uint32_t ticket = epoch_enter(&region->fills);
-	int err = fill_pages(&fill, first, n_pages);
-	epoch_leave(&region->fills, ticket);
-	return err;
-}
-
 struct reader {
 	struct uffd_guard_region *region;
 	struct staging *staging;
@@ -83,14 +73,8 @@ struct reader {
 static int read_run(void *data, uint64_t offset, uint64_t length)
 {
 	const struct reader *reader = data;
-	const size_t page = page_size(), most = STAGING_SIZE / page;
-	int err = 0;
-	for (size_t first = offset / page, end = first + length / page, n; first < end && !err;
-		first += n) {
-		n = min_u64(most, end - first);
-		err = fill_piece(reader->region, reader->staging, first, n);
-	}
-	return err;
+	return populate_pages(
+		reader->region, reader->staging, offset / page_size(), length / page_size());
 }
 
 /* Holes, and what is behind the end: some of these pages may hold what the file had before. */

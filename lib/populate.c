@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-static int fill_all(
+static int fill_piece(
 	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
 {
 	struct fill fill = { .region = region, .staging = staging, .asked = FILL_ALL_ASKED };
@@ -24,6 +24,27 @@ static int fill_all(
 	int err = fill_pages(&fill, first, n_pages);
 	epoch_leave(&region->fills, ticket);
 	return err && guard_check(region->guard) ? -EIO : err;
+}
+
+static int fill_in_pieces(struct uffd_guard_region *region, struct staging *staging, size_t first,
+	size_t n_pages, bool is_again)
+{
+	int err = 0;
+	const size_t most = STAGING_SIZE / page_size();
+	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
+		n = min_u64(most, end - first);
+		if (is_again)
+			err = resident_drop_for_sure(region, first, n);
+		if (!err)
+			err = fill_piece(region, staging, first, n);
+	}
+	return err;
+}
+
+int populate_pages(
+	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
+{
+	return fill_in_pieces(region, staging, first, n_pages, false);
 }
 
 int populate_again(struct uffd_guard_region *region, size_t first, size_t n_pages)
@@ -35,15 +56,7 @@ int populate_again(struct uffd_guard_region *region, size_t first, size_t n_page
 	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;
-
-	int err = 0;
-	const size_t most = STAGING_SIZE / page_size();
-	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
-		n = min_u64(most, end - first);
-		err = resident_drop_for_sure(region, first, n);
-		if (!err)
-			err = fill_all(region, staging, first, n);
-	}
+	int err = fill_in_pieces(region, staging, first, n_pages, true);
 	staging_return(&region->guard->staging, staging);
 	return err;
 }
@@ -68,17 +81,13 @@ int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint6
 		return -ENOMEM;
 
 	source_begin_call(&region->source);
-	/* A grace period for each piece: who waits for us waits no longer than for a fault. */
-	const size_t page = page_size(), most = STAGING_SIZE / page;
+	const size_t page = page_size();
 	const size_t end = page_ceil(offset + length) / page;
-	const size_t begin = max_u64(offset, region_direct_end(region)) / page;
-	for (size_t first = begin, n; first < end && !err; first += n) {
-		n = min_u64(most, end - first);
-		err = fill_all(region, staging, first, n);
-	}
+	const size_t begin = min_u64(max_u64(offset, region_direct_end(region)) / page, end);
+	err = populate_pages(region, staging, begin, end - begin);
 	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
 	if (!err && region->is_tracked && !region->guard->uffd.kernel_faults)
-		let_system_calls_store(region, begin, end - min_u64(begin, end));
+		let_system_calls_store(region, begin, end - begin);
 	return err;
 }
