@@ -38,13 +38,9 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 	if (err || length == 0)
 		return err;
 
-	pthread_mutex_lock(&region->lock);
-	source_begin_call(&region->source);
-	budget_hold_off(region);
+	region_begin_change(region);
 	epoch_synchronize(&region->fills);
 	err = discard_range(region, offset, offset + length);
-	budget_go_on(region);
-	source_end_call(&region->source);
-	pthread_mutex_unlock(&region->lock);
+	region_end_change(region);
 	return err;
 }

@@ -198,16 +198,12 @@ static int refresh_merged(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
 	int err = 0;
-	pthread_mutex_lock(&region->lock);
-	source_begin_call(&region->source);
-	budget_hold_off(region);
+	region_begin_change(region);
 	epoch_synchronize(&region->fills);
 	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
 	for (size_t i = 0, n; i < n_spans && !err; i += n)
 		err = refresh_some(region, spans + i, n_spans - i, is_sparse, &n);
-	budget_go_on(region);
-	source_end_call(&region->source);
-	pthread_mutex_unlock(&region->lock);
+	region_end_change(region);
 	return err;
 }
 

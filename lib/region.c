@@ -54,6 +54,20 @@ int region_check_range(const struct uffd_guard_region *region, uint64_t offset, 
 	return offset > all || length > all - offset ? -ERANGE : 0;
 }
 
+void region_begin_change(struct uffd_guard_region *region)
+{
+	pthread_mutex_lock(&region->lock);
+	source_begin_call(&region->source);
+	budget_hold_off(region);
+}
+
+void region_end_change(struct uffd_guard_region *region)
+{
+	budget_go_on(region);
+	source_end_call(&region->source);
+	pthread_mutex_unlock(&region->lock);
+}
+
 enum presence_kind region_run(
 	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
 {

@@ -73,6 +73,11 @@ enum presence_kind region_run(
 /* The check that every call with a range makes: 0, or -EINVAL, -ECHILD, -EIO, -ERANGE. */
 int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length);
 
+/* Around refresh, discard, resize and write_back: one at a time, one deadline for all that is read
+ * of a file that may block, and nobody else evicts from the region. Not nested. */
+void region_begin_change(struct uffd_guard_region *region);
+void region_end_change(struct uffd_guard_region *region);
+
 void region_ref(struct uffd_guard_region *region);
 void region_unref(struct uffd_guard_region *region);
 

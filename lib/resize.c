@@ -55,16 +55,12 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 	if (length > region_reserve(region))
 		return -ENOSPC;
 
-	pthread_mutex_lock(&region->lock);
-	source_begin_call(&region->source);
-	budget_hold_off(region);
+	region_begin_change(region);
 	const size_t before = atomic_load(&region->length);
 	err = resize_locked(region, length);
 	if (err)
 		atomic_store(&region->length, before);
 	publish_shape(region);
-	budget_go_on(region);
-	source_end_call(&region->source);
-	pthread_mutex_unlock(&region->lock);
+	region_end_change(region);
 	return err;
 }

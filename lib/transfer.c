@@ -132,13 +132,9 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	/* A page stored to a moment ago was filled a moment before: let the handler tell presence
 	 * of it. */
 	uint64_t end;
-	pthread_mutex_lock(&region->lock);
-	source_begin_call(&region->source);
-	budget_hold_off(region);
+	region_begin_change(region);
 	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);
-	budget_go_on(region);
-	source_end_call(&region->source);
-	pthread_mutex_unlock(&region->lock);
+	region_end_change(region);
 	return err ? err : (ssize_t)(end - offset);
 }
