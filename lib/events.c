@@ -215,7 +215,7 @@ int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *d
 {
 	if (!guard || !on_event)
 		return -EINVAL;
-	if (guard_is_foreign(guard))
+	if (guard_is_in_child(guard))
 		return -ECHILD;
 
 	struct loss *losses = malloc(EVENTS_QUEUE * sizeof(*losses));
@@ -243,7 +243,7 @@ int uffd_guard_get_fd(const struct uffd_guard *guard)
 {
 	if (!guard)
 		return -EINVAL;
-	return guard_is_foreign(guard) ? -ECHILD : guard->events.fd;
+	return guard_is_in_child(guard) ? -ECHILD : guard->events.fd;
 }
 
 void events_forget_region(struct events *events, struct uffd_guard_region *region)

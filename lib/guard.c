@@ -195,7 +195,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 
 void uffd_guard_destroy(struct uffd_guard *guard)
 {
-	if (!guard || guard_is_foreign(guard))
+	if (!guard || guard_is_in_child(guard))
 		return;
 
 	handler_stop(guard->handler);
@@ -208,7 +208,7 @@ void uffd_guard_destroy(struct uffd_guard *guard)
 
 int guard_check(const struct uffd_guard *guard)
 {
-	if (guard_is_foreign(guard))
+	if (guard_is_in_child(guard))
 		return -ECHILD;
 	return handler_gave_up(guard->handler) ? -EIO : 0;
 }
@@ -230,7 +230,7 @@ int uffd_guard_get_stats(const struct uffd_guard *guard, struct uffd_guard_stats
 {
 	if (!guard || !stats)
 		return -EINVAL;
-	if (guard_is_foreign(guard))
+	if (guard_is_in_child(guard))
 		return -ECHILD;
 
 	const struct stats *from = guard->stats;

@@ -42,7 +42,7 @@ struct uffd_guard {
 };
 
 /* In a forked child: memory of the guard is a copy, its thread does not exist. */
-static inline bool guard_is_foreign(const struct uffd_guard *guard)
+static inline bool guard_is_in_child(const struct uffd_guard *guard)
 {
 	return *guard->mark == 0;
 }

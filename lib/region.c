@@ -306,7 +306,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 
 void uffd_guard_unmap(struct uffd_guard_region *region)
 {
-	if (!region || guard_is_foreign(region->guard))
+	if (!region || guard_is_in_child(region->guard))
 		return;
 
 	delist(region);
