@@ -307,15 +307,16 @@ static void forget_waiter(struct slow *slow, struct slow_read *read)
 	epoch_leave(&read->file->region->fills, read->ticket);
 }
 
-/* Who was left lying comes again, and finds a read that is free. */
+/* Who was left lying comes again, and finds a read that is free. Nobody waits in a region that
+ * never got its addresses. */
 static void wake_parked(struct slow_file *file)
 {
 	struct uffd_guard_region *region = file->region;
-	if (!file->has_parked)
+	const size_t size = region->range.end - region->range.start;
+	if (!file->has_parked || size == 0)
 		return;
 	file->has_parked = false;
-	uffd_wake(
-		&region->guard->uffd, region->range.start, region->range.end - region->range.start);
+	uffd_wake(&region->guard->uffd, region->range.start, size);
 }
 
 static void answer(struct slow *slow, struct slow_read *read)

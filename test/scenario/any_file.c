@@ -391,6 +391,26 @@ static void wait_until_fds_are(size_t n)
 	ck_assert_uint_eq(count_fds(), n);
 }
 
+/* It is given up before it has an address. */
+START_TEST(file_that_finds_no_room_leaves_its_guard_as_it_was)
+{
+	struct served s;
+	struct uffd_guard_region *another = NULL;
+	if (!served_start(&s, FUSE_ANSWERS, LATER))
+		return;
+	const struct uffd_guard_map_options taken = { .size = sizeof(taken),
+		.flags = UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE,
+		.addr = (void *)s.f.data };
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(
+			uffd_guard_map(s.f.guard, s.f.fd, s.f.page, &taken, &another), -EEXIST);
+	for (size_t i = 0; i < PAGES; i++)
+		assert_page_is(&s.f, i, page_value(i));
+	assert_ok(uffd_guard_refresh(s.f.region, 0, s.f.page));
+	served_stop(&s);
+}
+END_TEST
+
 START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
 {
 	const size_t fds = count_fds();
@@ -529,6 +549,7 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, calls_on_a_stalled_file_return_after_the_deadline);
 	tcase_add_test(tcase, stalled_file_delays_its_own_region_only);
 	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
+	tcase_add_test(tcase, file_that_finds_no_room_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, mapping_a_stalled_file_does_not_wait);
 	tcase_add_test(tcase, stalled_file_that_is_refused_is_not_waited_for);
 	tcase_add_test(tcase, file_is_closed_after_a_read_that_was_given_up);
