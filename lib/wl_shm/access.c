@@ -100,6 +100,14 @@ static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 	return damage_is_empty(&buffer->stale) && buffer->is_filled;
 }
 
+static void fill(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pool->filled += buffer->length;
+	buffer->is_filled = uffd_guard_populate(pool->region, (uint64_t)buffer->layout.offset,
+				    buffer->length) == 0;
+}
+
 /* Where the library cannot (no memory, no handler), the next access tries again. */
 static void bring_up_to_date(struct wl_shm_buffer *buffer)
 {
@@ -112,8 +120,7 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 	}
 	damage_clear(&buffer->stale);
 	if (!buffer->is_filled)
-		buffer->is_filled = uffd_guard_populate(buffer->pool->region,
-					    (uint64_t)buffer->layout.offset, buffer->length) == 0;
+		fill(buffer);
 }
 
 static uint64_t bytes_due(const struct wl_shm_buffer *buffer)

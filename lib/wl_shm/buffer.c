@@ -14,7 +14,7 @@ static void destroy(struct wl_shm_buffer *buffer)
 	struct wl_shm_pool *pool = buffer->pool;
 	wl_list_remove(&buffer->link);
 	capture_finish(&buffer->stores);
-	pool_forget(pool, (uint64_t)buffer->layout.offset, buffer->length);
+	pool_take_leave(pool);
 	free(buffer);
 	pool_unref(pool);
 }

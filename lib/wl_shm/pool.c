@@ -231,26 +231,29 @@ void pool_create(
 
 /* ---- Memory ---- */
 
-static bool is_shown_by_another(const struct wl_shm_pool *pool, uint64_t offset, uint64_t length)
+static void give_back(struct wl_shm_pool *pool)
 {
-	const struct wl_shm_buffer *buffer;
-	wl_list_for_each (buffer, &pool->buffers, link) {
-		const uint64_t start = (uint64_t)buffer->layout.offset;
-		if (start < offset + length && offset < start + buffer->length)
-			return true;
-	}
-	return false;
+	pthread_mutex_lock(&pool->lock);
+	if (pool->filled > 0)
+		uffd_guard_discard(pool->region, 0, (uint64_t)pool->size);
+	pool->filled = 0;
+	pthread_mutex_unlock(&pool->lock);
 }
 
-void pool_forget(struct wl_shm_pool *pool, uint64_t offset, uint64_t length)
+/* Of a pool that has neither, all is unmapped soon. */
+static bool may_be_read_again(const struct wl_shm_pool *pool)
 {
-	/* A compositor with a reference may still read what it had read. */
-	if (pool->is_direct || pool->compositor_references > 0 ||
-		is_shown_by_another(pool, offset, length))
-		return;
-	pthread_mutex_lock(&pool->lock);
-	uffd_guard_discard(pool->region, offset, length);
-	pthread_mutex_unlock(&pool->lock);
+	return pool->resource && pool->client->wl_client;
+}
+
+/* Not with each buffer: whether another one lies on its pages is a question to all of them, and a
+ * client may have a hundred thousand. A compositor with a reference may still read what it had
+ * read. */
+void pool_take_leave(struct wl_shm_pool *pool)
+{
+	if (wl_list_empty(&pool->buffers) && pool->compositor_references == 0 &&
+		may_be_read_again(pool))
+		give_back(pool);
 }
 
 /* ---- The compositor's references ---- */
@@ -265,7 +268,6 @@ WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffe
 WL_EXPORT void wl_shm_pool_unref(struct wl_shm_pool *pool)
 {
 	pool->compositor_references--;
-	if (wl_list_empty(&pool->buffers))
-		pool_forget(pool, 0, (uint64_t)pool->size);
+	pool_take_leave(pool);
 	pool_unref(pool);
 }

@@ -9,6 +9,7 @@ struct wl_shm_pool {
 	struct uffd_guard_region *region;
 	int32_t size;
 	bool is_direct;			/* the client's memory itself, all of it */
+	uint64_t filled;		/* bytes that are copies, or fewer are. Under the lock */
 	struct wl_list buffers;		/* struct wl_shm_buffer.link */
 	unsigned references;		/* the resource's, each buffer's, and: */
 	unsigned compositor_references; /* wl_shm_buffer_ref_pool() */
@@ -20,5 +21,5 @@ void pool_create(
 	struct wl_client *wl_client, struct wl_resource *shm, uint32_t id, int fd, int32_t size);
 void pool_unref(struct wl_shm_pool *pool);
 
-/* A buffer is gone: give back the memory of what no other one shows. */
-void pool_forget(struct wl_shm_pool *pool, uint64_t offset, uint64_t length);
+/* A buffer is gone: with the last one goes the memory of all that were. */
+void pool_take_leave(struct wl_shm_pool *pool);

@@ -4,9 +4,11 @@
 
 #include "../support/fixture.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -190,6 +192,92 @@ START_TEST(client_that_dies_before_its_commit_is_served_takes_nothing_along)
 }
 END_TEST
 
+/* ---- Memory ---- */
+
+static unsigned n_discards;
+
+/* In front of the library's. */
+int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	int (*next)(struct uffd_guard_region *, uint64_t, uint64_t);
+	*(void **)&next = dlsym(RTLD_NEXT, "uffd_guard_discard");
+	n_discards++;
+	return next(region, offset, length);
+}
+
+static size_t count_resident_pages(const void *data, size_t length)
+{
+	unsigned char pages[64];
+	size_t n = 0;
+	ck_assert_int_eq(mincore((void *)data, length, pages), 0);
+	for (size_t i = 0; i < length / (size_t)sysconf(_SC_PAGESIZE); i++)
+		n += pages[i] & 1;
+	return n;
+}
+
+START_TEST(memory_is_given_back_with_the_last_buffer)
+{
+	struct stage s;
+	struct picture second;
+	if (runner_skip_eager())
+		return;
+	stage_start(&s);
+	picture_create(&second, &s.guest, &s.memory, 0);
+	assert_all_pixels(s.picture.served, OLD);
+	wl_buffer_destroy(s.picture.buffer);
+	exchange(&s.guest);
+	ck_assert_uint_ne(count_resident_pages(s.data, BYTES), 0);
+	wl_buffer_destroy(second.buffer);
+	exchange(&s.guest);
+	ck_assert_uint_eq(count_resident_pages(s.data, BYTES), 0);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
+/* Of a hundred thousand buffers, each of which looked for others on its pages, the end took
+ * minutes. */
+START_TEST(buffers_that_go_cost_nothing_but_the_last)
+{
+	enum { N = 1000 };
+	struct stage s;
+	struct picture pictures[N];
+	stage_start(&s);
+	assert_all_pixels(s.picture.served, OLD);
+	n_discards = 0;
+	for (unsigned i = 0; i < N; i++)
+		picture_create(&pictures[i], &s.guest, &s.memory, 0);
+	for (unsigned i = 0; i < N; i++)
+		wl_buffer_destroy(pictures[i].buffer);
+	exchange(&s.guest);
+	ck_assert_uint_eq(n_discards, 0);
+	wl_buffer_destroy(s.picture.buffer);
+	exchange(&s.guest);
+	ck_assert_uint_eq(n_discards, 1);
+	picture_create(&s.picture, &s.guest, &s.memory, 0);
+	wl_buffer_destroy(s.picture.buffer); /* never read */
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	ck_assert_uint_eq(n_discards, 1);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(client_that_goes_is_unmapped_and_not_given_back_first)
+{
+	struct stage s;
+	stage_start(&s);
+	assert_all_pixels(s.picture.served, OLD);
+	n_discards = 0;
+	wl_client_destroy(s.guest.client);
+	ck_assert_uint_eq(n_discards, 0);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
 START_TEST(no_signal_handler_is_installed)
 {
 	struct sigaction before, after;
@@ -220,4 +308,13 @@ static TCase *pools(void)
 	return tcase;
 }
 
-RUNNER_MAIN("pools", pools)
+static TCase *memory(void)
+{
+	TCase *tcase = tcase_create("memory");
+	tcase_add_test(tcase, memory_is_given_back_with_the_last_buffer);
+	tcase_add_test(tcase, buffers_that_go_cost_nothing_but_the_last);
+	tcase_add_test(tcase, client_that_goes_is_unmapped_and_not_given_back_first);
+	return tcase;
+}
+
+RUNNER_MAIN("pools", pools, memory)
