@@ -22,6 +22,7 @@
 #include "access.h"
 
 #include "losses.h"
+#include "memory.h"
 #include "settings.h"
 
 #include <unistd.h>
@@ -102,10 +103,9 @@ static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 
 static void fill(struct wl_shm_buffer *buffer)
 {
-	struct wl_shm_pool *pool = buffer->pool;
-	pool->filled += buffer->length;
-	buffer->is_filled = uffd_guard_populate(pool->region, (uint64_t)buffer->layout.offset,
-				    buffer->length) == 0;
+	memory_take(buffer);
+	buffer->is_filled = uffd_guard_populate(buffer->pool->region,
+				    (uint64_t)buffer->layout.offset, buffer->length) == 0;
 }
 
 /* Where the library cannot (no memory, no handler), the next access tries again. */
@@ -143,6 +143,7 @@ static void bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed)
 {
 	struct wl_shm_pool *pool = buffer->pool;
+	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
 	/* What was filled by chance before all was filled is of no certain date. */
 	if (!buffer->was_shown || !buffer->is_filled)
@@ -171,6 +172,7 @@ static void begin_first(struct wl_shm_buffer *buffer)
 WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
+	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
 	if (buffer->n_accesses++ == 0 && !pool->is_direct)
 		begin_first(buffer);
@@ -191,6 +193,7 @@ WL_EXPORT void wl_shm_buffer_end_access(struct wl_shm_buffer *buffer)
 WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
+	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
 	buffer->is_pointer_out = true;
 	if (!pool->is_direct) {

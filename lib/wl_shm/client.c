@@ -54,6 +54,7 @@ struct shm_client *client_of(struct wl_client *wl_client)
 	display->references++;
 	wl_client_get_credentials(wl_client, &client->pid, NULL, NULL);
 	wl_list_init(&client->surfaces);
+	wl_list_init(&client->pools);
 	pthread_mutex_init(&client->allowance_lock, NULL);
 	wl_client_add_destroy_listener(wl_client, &client->destroy);
 	return client;
@@ -73,9 +74,14 @@ static int64_t milliseconds_now(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
+int64_t client_period(void)
+{
+	return milliseconds_now() / ALLOWANCE_PERIOD;
+}
+
 bool client_may_spend(struct shm_client *client, uint64_t bytes)
 {
-	const int64_t period = milliseconds_now() / ALLOWANCE_PERIOD;
+	const int64_t period = client_period();
 	pthread_mutex_lock(&client->allowance_lock);
 	if (client->allowance_period != period) {
 		client->allowance_period = period;

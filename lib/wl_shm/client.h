@@ -13,6 +13,10 @@ struct shm_client {
 	unsigned n_pools;
 	pid_t pid;
 	struct wl_list surfaces; /* struct surface.link */
+	struct wl_list pools;	 /* struct wl_shm_pool.link, the one used last first */
+
+	_Atomic uint64_t filled; /* bytes of its pools that are copies */
+	int64_t swept_in_vain;	 /* the period in which none of them could be given back */
 
 	struct wl_event_source *farewell; /* it is about to be disconnected */
 	struct stats_client *stats;	  /* NULL: has lost nothing yet */
@@ -29,6 +33,9 @@ struct shm_client {
 struct shm_client *client_of(struct wl_client *wl_client);
 struct shm_client *client_ref(struct shm_client *client);
 void client_unref(struct shm_client *client);
+
+/* Of some milliseconds, in which a client has its allowance: the one that this is. */
+int64_t client_period(void);
 
 /* Whether so many bytes may be brought up to date now, of which nobody has said yet that they are
  * going to be read. */

@@ -11,6 +11,7 @@
 #include "buffer.h"
 #include "log.h"
 #include "losses.h"
+#include "memory.h"
 #include "settings.h"
 #include "stats.h"
 
@@ -43,6 +44,8 @@ static void allow_huge_pages(const struct wl_shm_pool *pool)
 static void destroy(struct wl_shm_pool *pool)
 {
 	uffd_guard_unmap(pool->region);
+	memory_leave(pool);
+	wl_list_remove(&pool->link);
 	pthread_mutex_destroy(&pool->lock);
 	pool->client->n_pools--;
 	client_unref(pool->client);
@@ -190,6 +193,7 @@ static struct wl_shm_pool *allocate(struct wl_client *wl_client, int32_t size)
 	};
 	client->n_pools++;
 	wl_list_init(&pool->buffers);
+	wl_list_insert(&client->pools, &pool->link);
 	pthread_mutex_init(&pool->lock, NULL);
 	return pool;
 }
@@ -231,15 +235,6 @@ void pool_create(
 
 /* ---- Memory ---- */
 
-static void give_back(struct wl_shm_pool *pool)
-{
-	pthread_mutex_lock(&pool->lock);
-	if (pool->filled > 0)
-		uffd_guard_discard(pool->region, 0, (uint64_t)pool->size);
-	pool->filled = 0;
-	pthread_mutex_unlock(&pool->lock);
-}
-
 /* Of a pool that has neither, all is unmapped soon. */
 static bool may_be_read_again(const struct wl_shm_pool *pool)
 {
@@ -253,21 +248,36 @@ void pool_take_leave(struct wl_shm_pool *pool)
 {
 	if (wl_list_empty(&pool->buffers) && pool->compositor_references == 0 &&
 		may_be_read_again(pool))
-		give_back(pool);
+		memory_give_back(pool);
 }
 
 /* ---- The compositor's references ---- */
 
+static void keep(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+{
+	const bool is_first = pool->compositor_references == 0;
+	pthread_mutex_lock(&pool->lock);
+	if (is_first || start < pool->kept_start)
+		pool->kept_start = start;
+	if (is_first || end > pool->kept_end)
+		pool->kept_end = end;
+	pthread_mutex_unlock(&pool->lock);
+}
+
 WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffer)
 {
-	buffer->pool->references++;
-	buffer->pool->compositor_references++;
-	return buffer->pool;
+	struct wl_shm_pool *pool = buffer->pool;
+	const uint64_t offset = (uint64_t)buffer->layout.offset;
+	keep(pool, offset, offset + buffer->length);
+	pool->references++;
+	pool->compositor_references++;
+	return pool;
 }
 
 WL_EXPORT void wl_shm_pool_unref(struct wl_shm_pool *pool)
 {
-	pool->compositor_references--;
+	if (--pool->compositor_references == 0)
+		keep(pool, 0, 0);
 	pool_take_leave(pool);
 	pool_unref(pool);
 }

@@ -9,11 +9,16 @@ struct wl_shm_pool {
 	struct uffd_guard_region *region;
 	int32_t size;
 	bool is_direct;			/* the client's memory itself, all of it */
-	uint64_t filled;		/* bytes that are copies, or fewer are. Under the lock */
+	struct wl_list link;		/* in client->pools */
 	struct wl_list buffers;		/* struct wl_shm_buffer.link */
 	unsigned references;		/* the resource's, each buffer's, and: */
 	unsigned compositor_references; /* wl_shm_buffer_ref_pool() */
 	pthread_mutex_t lock;		/* the content of its buffers; taken before the library's */
+
+	/* Under the lock. */
+	uint64_t filled; /* bytes that are copies, or fewer are */
+	uint64_t kept_start,
+		kept_end; /* bytes of the buffers that the compositor has a reference for */
 };
 
 /* Posts an error where it cannot. Does not take @fd. */

@@ -29,6 +29,20 @@ static uint32_t map_flags_of(const char *mode)
 	return map_flags_of(NULL);
 }
 
+#define DEFAULT_MIB 256 /* three buffers of 8K are 400, one of which is in use */
+
+static uint64_t bytes_a_client(const char *mib)
+{
+	char *end;
+	if (!mib)
+		return (uint64_t)DEFAULT_MIB << 20;
+	const unsigned long n = strtoul(mib, &end, 10);
+	if (end != mib && !*end && n <= UINT32_MAX)
+		return (uint64_t)n << 20;
+	shm_log(SETTING_MEMORY "=%s: it is a number of MiB; taking %d", mib, DEFAULT_MIB);
+	return bytes_a_client(NULL);
+}
+
 /* vm.overcommit_memory=2: the kernel counts what is mapped, MAP_NORESERVE or not. */
 static bool is_overcommit_denied(void)
 {
@@ -61,6 +75,7 @@ static void read_settings(void)
 		.is_refresh_broken = broken && strstr(broken, "refresh"),
 		.is_store_broken = broken && strstr(broken, "write-back"),
 		.is_memory_counted = is_overcommit_denied(),
+		.bytes_a_client = bytes_a_client(getenv(SETTING_MEMORY)),
 		.pools_a_client = fair_number_of_pools(),
 	};
 	if (values.is_refresh_broken || values.is_store_broken)

@@ -7,6 +7,7 @@
 
 /* Of the environment; docs/man/uffd_guard_wl_shm.7. */
 #define SETTING_MODE	   "UFFD_GUARD_WL_SHM_MODE"
+#define SETTING_MEMORY	   "UFFD_GUARD_WL_SHM_MEMORY"
 #define SETTING_BREAK	   "UFFD_GUARD_WL_SHM_BREAK"
 #define SETTING_STATS	   "UFFD_GUARD_WL_SHM_STATS_FD" /* from uffd-guard-run */
 #define SETTING_MMAP_STATS "UFFD_GUARD_MMAP_STATS_FD"	/* the same, for libuffd_guard_mmap.so */
@@ -16,6 +17,7 @@ struct settings {
 	bool is_refresh_broken;	 /* tests of tests: content is never brought up to date */
 	bool is_store_broken;	 /* and stores never reach the client */
 	bool is_memory_counted;	 /* address space that is reserved counts as memory */
+	uint64_t bytes_a_client; /* of copies that are in no use */
 	unsigned pools_a_client; /* that many at most: each keeps a descriptor open */
 };
 

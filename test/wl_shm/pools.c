@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -207,7 +208,7 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 
 static size_t count_resident_pages(const void *data, size_t length)
 {
-	unsigned char pages[64];
+	unsigned char pages[256];
 	size_t n = 0;
 	ck_assert_int_eq(mincore((void *)data, length, pages), 0);
 	for (size_t i = 0; i < length / (size_t)sysconf(_SC_PAGESIZE); i++)
@@ -243,6 +244,8 @@ START_TEST(buffers_that_go_cost_nothing_but_the_last)
 	enum { N = 1000 };
 	struct stage s;
 	struct picture pictures[N];
+	if (runner_skip_eager())
+		return;
 	stage_start(&s);
 	assert_all_pixels(s.picture.served, OLD);
 	n_discards = 0;
@@ -274,6 +277,150 @@ START_TEST(client_that_goes_is_unmapped_and_not_given_back_first)
 	ck_assert_uint_eq(n_discards, 0);
 	wl_buffer_destroy(s.picture.buffer);
 	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+enum { N_COPIES = 16, COPY_ROWS = 16 * SIDE, COPY_BYTES = COPY_ROWS * STRIDE };
+
+/* Pools of one file, each with a buffer that is all of it: 4 MiB, where 1 is allowed. */
+struct copies {
+	struct memory memory;
+	struct wl_shm_pool *pools[N_COPIES];
+	struct picture pictures[N_COPIES];
+	const char *data[N_COPIES];
+};
+
+static void copies_create(struct copies *copies, struct guest *guest)
+{
+	memory_create(&copies->memory, guest, COPY_BYTES, 0);
+	memset(copies->memory.pixels, 0x11, COPY_BYTES);
+	for (unsigned i = 0; i < N_COPIES; i++) {
+		copies->pools[i] = wl_shm_create_pool(guest->shm, copies->memory.fd, COPY_BYTES);
+		copies->pictures[i].buffer = wl_shm_pool_create_buffer(
+			copies->pools[i], 0, SIDE, COPY_ROWS, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		exchange(guest);
+		copies->pictures[i].served = served_buffer(guest, copies->pictures[i].buffer);
+	}
+}
+
+static void copies_destroy(struct copies *copies)
+{
+	for (unsigned i = 0; i < N_COPIES; i++) {
+		wl_buffer_destroy(copies->pictures[i].buffer);
+		wl_shm_pool_destroy(copies->pools[i]);
+	}
+	memory_destroy(&copies->memory);
+}
+
+static void copies_show(
+	struct copies *copies, struct guest *guest, struct wl_surface *surface, unsigned i)
+{
+	show_all(guest, surface, &copies->pictures[i]);
+	ck_assert_uint_eq(pixel_at(copies->pictures[i].served, 0, 0), OLD);
+	copies->data[i] = wl_shm_buffer_get_data(copies->pictures[i].served);
+}
+
+static size_t copies_resident(const struct copies *copies)
+{
+	size_t n = 0;
+	for (unsigned i = 0; i < N_COPIES; i++)
+		n += count_resident_pages(copies->data[i], COPY_BYTES);
+	return n * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+START_TEST(file_in_many_pools_is_not_as_many_times_in_memory)
+{
+	struct stage s;
+	struct copies copies;
+	if (runner_skip_eager())
+		return;
+	setenv("UFFD_GUARD_WL_SHM_MEMORY", "1", 1);
+	stage_start(&s);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	copies_create(&copies, &s.guest);
+	for (unsigned i = 0; i < N_COPIES; i++)
+		copies_show(&copies, &s.guest, surface, i);
+	ck_assert_uint_lt(copies_resident(&copies), (1 << 20) + 1);
+	/* What was given back comes back, all of it, whatever the damage. */
+	memset(copies.memory.pixels, 0x22, COPY_BYTES);
+	show(&s.guest, surface, &copies.pictures[0], 0, 0, 1, 1);
+	ck_assert_uint_eq(pixel_at(copies.pictures[0].served, 1, COPY_ROWS - 1), 0x22222222u);
+	wl_surface_destroy(surface);
+	copies_destroy(&copies);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(what_is_in_use_is_not_given_back)
+{
+	struct stage s;
+	struct copies copies;
+	struct wl_surface *surfaces[N_COPIES];
+	setenv("UFFD_GUARD_WL_SHM_MEMORY", "1", 1);
+	stage_start(&s);
+	copies_create(&copies, &s.guest);
+	for (unsigned i = 0; i < N_COPIES; i++) {
+		surfaces[i] = wl_compositor_create_surface(s.guest.compositor);
+		copies_show(&copies, &s.guest, surfaces[i], i);
+	}
+	struct wl_shm_pool *pool = wl_shm_buffer_ref_pool(copies.pictures[0].served);
+	wl_surface_attach(surfaces[0], NULL, 0, 0);
+	wl_surface_commit(surfaces[0]);
+	exchange(&s.guest);
+	memset(copies.memory.pixels, 0x22, COPY_BYTES);
+	usleep(50000); /* so often it is looked for something to give back */
+	assert_all_pixels(s.picture.served, OLD); /* one more */
+	for (unsigned i = 0; i < N_COPIES; i++)
+		ck_assert_int_eq(copies.data[i][COPY_BYTES - 1], 0x11);
+	wl_shm_pool_unref(pool);
+	copies_destroy(&copies);
+	for (unsigned i = 0; i < N_COPIES; i++)
+		wl_surface_destroy(surfaces[i]);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
+/* Two pictures of one pool: one goes, the other stays where it is. */
+START_TEST(what_is_in_use_of_a_pool_stays_when_the_rest_of_it_goes)
+{
+	struct stage s;
+	struct memory memory;
+	struct picture first, second;
+	setenv("UFFD_GUARD_WL_SHM_MEMORY", "0", 1);
+	stage_start(&s);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	memory_create(&memory, &s.guest, 4 * BYTES, 0);
+	picture_create(&first, &s.guest, &memory, BYTES);
+	picture_create(&second, &s.guest, &memory, 3 * BYTES);
+	picture_fill(&first, OLD);
+	picture_fill(&second, OLD);
+	assert_all_pixels(second.served, OLD);
+	show_all(&s.guest, surface, &first);
+	assert_all_pixels(first.served, OLD);
+	picture_fill(&first, 0x22222222u);
+	picture_fill(&second, 0x22222222u);
+	usleep(50000); /* so often it is looked for something to give back */
+	assert_all_pixels(s.picture.served, OLD); /* one more */
+	const uint32_t *data = wl_shm_buffer_get_data(first.served);
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(data[i], OLD);
+	if (!runner_skip_eager())
+		ck_assert_uint_eq(
+			count_resident_pages((const char *)data + 2 * (ptrdiff_t)BYTES, BYTES), 0);
+	wl_surface_destroy(surface);
+	wl_buffer_destroy(first.buffer);
+	wl_buffer_destroy(second.buffer);
+	memory_destroy(&memory);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
 	stage_stop(&s);
 }
 END_TEST
@@ -314,6 +461,9 @@ static TCase *memory(void)
 	tcase_add_test(tcase, memory_is_given_back_with_the_last_buffer);
 	tcase_add_test(tcase, buffers_that_go_cost_nothing_but_the_last);
 	tcase_add_test(tcase, client_that_goes_is_unmapped_and_not_given_back_first);
+	tcase_add_test(tcase, file_in_many_pools_is_not_as_many_times_in_memory);
+	tcase_add_test(tcase, what_is_in_use_is_not_given_back);
+	tcase_add_test(tcase, what_is_in_use_of_a_pool_stays_when_the_rest_of_it_goes);
 	return tcase;
 }
 
