@@ -70,14 +70,28 @@ static bool has_room_for_rows(const struct buffer_layout *layout, const struct f
 	return layout->stride >= layout->width * pixel_bytes;
 }
 
-static bool is_sound(const struct buffer_layout *layout, int32_t pool_size)
+/* libwayland asks for the first plane to lie in the pool, and compositors read all of them. What
+ * there is behind the pool is zeros, but where addresses are scarce that is not much. Three whole
+ * planes are the most that any format has; half a row may come on top. */
+static bool can_be_read(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
+{
+	const struct format *format = format_find(layout->format);
+	const uint64_t stride = (uint64_t)layout->stride, bytes = stride * (uint64_t)layout->height;
+	if (format_has_rows_of_pixels(format))
+		return true;
+	const uint64_t planes = bytes * (format ? format->plane_eighths : 3 * 8) / 8 + stride;
+	return (uint64_t)layout->offset + planes <= pool->reserve;
+}
+
+static bool is_sound(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
 {
 	if (layout->offset < 0 || layout->width <= 0 || layout->height <= 0)
 		return false;
 	if (!has_room_for_rows(layout, format_find(layout->format)))
 		return false;
 	const int64_t bytes = (int64_t)layout->stride * layout->height;
-	return bytes <= INT32_MAX && layout->offset <= pool_size - bytes;
+	return bytes <= INT32_MAX && layout->offset <= pool->size - bytes &&
+	       can_be_read(layout, pool);
 }
 
 /* To the last byte that the client must have written. Rows of padding behind it are none. */
@@ -119,7 +133,7 @@ void buffer_create(struct wl_client *wl_client, struct wl_shm_pool *pool, uint32
 			"invalid format 0x%x", layout->format);
 		return;
 	}
-	if (!is_sound(layout, pool->size)) {
+	if (!is_sound(layout, pool)) {
 		wl_resource_post_error(pool->resource, WL_SHM_ERROR_INVALID_STRIDE,
 			"invalid width, height or stride (%dx%d, %d)", layout->width,
 			layout->height, layout->stride);

@@ -22,7 +22,7 @@
 #include <sys/mman.h>
 
 /* The most that a pool can be made is INT32_MAX, and the planes of a buffer that ends there go on
- * for half of that. Of 128 TiB. */
+ * for half of that, or twice: buffer.c refuses what goes beyond. Of 128 TiB. */
 #if UINTPTR_MAX > UINT32_MAX
 #define RESERVE ((size_t)4 << 30)
 #else
@@ -136,6 +136,7 @@ static int map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 	};
 	struct uffd_guard *guard = pool->client->display->guard;
 	const size_t length = (size_t)pool->size;
+	pool->reserve = reserve;
 	int err = uffd_guard_map(guard, fd, length, &options, &pool->region);
 	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
 		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE;
@@ -145,17 +146,19 @@ static int map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 }
 
 /* Where addresses are scarce (RLIMIT_AS, 32 bits) or count as memory, a pool has less room to grow:
- * a resize beyond it is an error, as it is in libwayland when the kernel has no room. */
+ * a resize beyond it is an error, as it is in libwayland when the kernel has no room. Three times
+ * its size has any planes of any buffer. */
 static int map(struct wl_shm_pool *pool, int fd)
 {
-	const size_t least = (size_t)pool->size + LEAST_BEHIND,
-		     room_to_double = least + (size_t)pool->size;
+	const size_t size = (size_t)pool->size, least = size + LEAST_BEHIND;
+	const size_t reserves[] = { RESERVE, least + 2 * size, least + size, least };
+	const bool is_counted = settings()->is_memory_counted;
 	int err = -ENOMEM;
-	if (!settings()->is_memory_counted && RESERVE > least)
-		err = map_reserving(pool, fd, RESERVE);
-	if (err == -ENOMEM)
-		err = map_reserving(pool, fd, room_to_double);
-	return err == -ENOMEM ? map_reserving(pool, fd, least) : err;
+	for (unsigned i = is_counted ? 2 : 0; i < 4 && err == -ENOMEM; i++) {
+		if (reserves[i] >= least)
+			err = map_reserving(pool, fd, reserves[i]);
+	}
+	return err;
 }
 
 static int open_pool(struct wl_shm_pool *pool, int fd)

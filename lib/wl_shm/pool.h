@@ -8,8 +8,9 @@ struct wl_shm_pool {
 	struct shm_client *client;
 	struct uffd_guard_region *region;
 	int32_t size;
-	bool is_direct;			/* the client's memory itself, all of it */
-	struct wl_list link;		/* in client->pools */
+	size_t reserve;	     /* bytes of address space; what lies behind the size reads as zeros */
+	bool is_direct;	     /* the client's memory itself, all of it */
+	struct wl_list link; /* in client->pools */
 	struct wl_list buffers;		/* struct wl_shm_buffer.link */
 	unsigned references;		/* the resource's, each buffer's, and: */
 	unsigned compositor_references; /* wl_shm_buffer_ref_pool() */

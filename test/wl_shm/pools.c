@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -140,6 +141,58 @@ START_TEST(pool_is_made_where_addresses_are_scarce)
 	/* There is no room for this, and no harm in asking. */
 	wl_shm_pool_resize(s.memory.pool, INT32_MAX);
 	assert_error(&s.guest, "wl_shm_pool", WL_SHM_ERROR_INVALID_FD);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+static rlim_t address_space_taken(void)
+{
+	unsigned long n_pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%lu", &n_pages), 1);
+	fclose(f);
+	return (rlim_t)n_pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* libwayland lets planes go on behind the pool. Compositors read them. */
+START_TEST(planes_can_be_read_where_addresses_are_scarce_or_are_refused)
+{
+	enum { WIDTH = 4096, MIB = 1 << 20 };
+	struct rlimit limit = { .rlim_max = RLIM_INFINITY };
+	struct stage s;
+	struct memory memory;
+	if (IS_SANITIZED) {
+		runner_skip("a sanitizer needs addresses of its own");
+		return;
+	}
+	stage_start(&s);
+	wl_display_add_shm_format(s.world.display, WL_SHM_FORMAT_YUV444);
+	memory_create(&memory, &s.guest, 16 * MIB, 0);
+	wl_shm_pool_destroy(memory.pool);
+	exchange(&s.guest);
+	limit.rlim_cur = address_space_taken() + (rlim_t)(_i ? 24 : 256) * MIB;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	memory.pool = wl_shm_create_pool(s.guest.shm, memory.fd, 16 * MIB);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		memory.pool, 0, WIDTH, WIDTH, WIDTH, WL_SHM_FORMAT_YUV444);
+	if (_i) {
+		assert_error(&s.guest, "wl_shm_pool", WL_SHM_ERROR_INVALID_STRIDE);
+	} else {
+		exchange(&s.guest);
+		struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+		ck_assert_ptr_nonnull(served);
+		wl_shm_buffer_begin_access(served);
+		const volatile char *data = wl_shm_buffer_get_data(served);
+		for (size_t i = 0; i < (size_t)3 * WIDTH * WIDTH; i += WIDTH)
+			ck_assert_int_eq(data[i], 0);
+		wl_shm_buffer_end_access(served);
+		assert_no_error(&s.guest);
+	}
+	wl_buffer_destroy(buffer);
+	memory_destroy(&memory);
 	wl_buffer_destroy(s.picture.buffer);
 	memory_destroy(&s.memory);
 	stage_stop(&s);
@@ -449,6 +502,8 @@ static TCase *pools(void)
 	tcase_add_test(tcase, what_was_read_stays_for_a_compositor_with_a_reference);
 	tcase_add_test(tcase, file_is_kept_when_the_client_has_closed_it);
 	tcase_add_test(tcase, pool_is_made_where_addresses_are_scarce);
+	tcase_add_loop_test(
+		tcase, planes_can_be_read_where_addresses_are_scarce_or_are_refused, 0, 2);
 	tcase_add_test(tcase, nothing_is_left_of_a_client);
 	tcase_add_test(tcase, client_that_dies_before_its_commit_is_served_takes_nothing_along);
 	tcase_add_test(tcase, no_signal_handler_is_installed);
