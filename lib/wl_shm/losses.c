@@ -18,16 +18,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static uint64_t page_ceil(uint64_t offset)
+static uint64_t page_floor(uint64_t offset)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	return (offset + page - 1) / page * page;
+	return offset / page * page;
 }
 
+static uint64_t page_ceil(uint64_t offset)
+{
+	return page_floor(offset + (uint64_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+/* On any page: one that is lost is lost to all who have bytes there. */
 static bool overlaps(const struct wl_shm_buffer *buffer, uint64_t start, uint64_t end)
 {
 	const uint64_t offset = (uint64_t)buffer->layout.offset;
-	return offset < end && start < offset + buffer->length;
+	return page_floor(offset) < end && start < page_ceil(offset + buffer->length);
 }
 
 static struct wl_shm_buffer *find_buffer(

@@ -98,6 +98,51 @@ START_TEST(cut_while_shown_is_an_error_at_the_next_commit)
 }
 END_TEST
 
+/* Of a page of which the only buffer has the middle. */
+static void picture_create_within_a_page(
+	struct picture *picture, struct memory *memory, struct guest *guest)
+{
+	enum { SMALL = 16 };
+	memory_create(memory, guest, (size_t)sysconf(_SC_PAGESIZE), 0);
+	*picture = (struct picture){ .buffer = wl_shm_pool_create_buffer(memory->pool, 1024, SMALL,
+					     SMALL, SMALL * 4, WL_SHM_FORMAT_XRGB8888) };
+	exchange(guest);
+	picture->served = served_buffer(guest, picture->buffer);
+}
+
+START_TEST(cut_of_a_buffer_within_a_page_is_an_error)
+{
+	struct stage s;
+	struct memory memory;
+	struct picture small;
+	stage_start(&s, 0);
+	picture_create_within_a_page(&small, &memory, &s.guest);
+	show_all(&s.guest, s.surface, &small);
+	ck_assert_uint_eq(pixel_at(small.served, 0, 0), 0);
+	memory_cut(&memory, 0);
+	show_all(&s.guest, s.surface, &small);
+	wl_buffer_destroy(small.buffer);
+	memory_destroy(&memory);
+	stage_stop_offended(&s);
+}
+END_TEST
+
+START_TEST(file_that_ends_before_a_buffer_within_its_page_is_no_offence)
+{
+	struct stage s;
+	struct memory memory;
+	struct picture small;
+	stage_start(&s, 0);
+	picture_create_within_a_page(&small, &memory, &s.guest);
+	memory_cut(&memory, 512);
+	show_all(&s.guest, s.surface, &small);
+	ck_assert_uint_eq(pixel_at(small.served, 0, 0), 0);
+	wl_buffer_destroy(small.buffer);
+	memory_destroy(&memory);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
 START_TEST(cut_and_grown_again_is_an_error_where_it_was_read)
 {
 	struct stage s;
@@ -304,6 +349,7 @@ static TCase *offences(void)
 	tcase_add_loop_test(tcase, commit_of_a_buffer_that_was_cut_is_an_error, 0, 3);
 	tcase_add_test(tcase, error_is_there_when_the_access_ends);
 	tcase_add_test(tcase, cut_while_shown_is_an_error_at_the_next_commit);
+	tcase_add_test(tcase, cut_of_a_buffer_within_a_page_is_an_error);
 	tcase_add_test(tcase, cut_and_grown_again_is_an_error_where_it_was_read);
 	tcase_add_test(tcase, loss_that_only_a_fault_finds_is_an_error);
 	tcase_add_test(tcase, sealed_pool_that_outgrows_its_file_is_an_error);
@@ -316,6 +362,7 @@ static TCase *no_offences(void)
 	tcase_add_test(tcase, sealed_pool_may_grow_with_its_file);
 	tcase_add_test(tcase, punching_holes_is_no_offence_and_costs_no_memory);
 	tcase_add_test(tcase, file_that_ends_within_the_last_page_is_no_offence);
+	tcase_add_test(tcase, file_that_ends_before_a_buffer_within_its_page_is_no_offence);
 	tcase_add_test(tcase, file_shorter_than_its_pool_is_no_offence);
 	tcase_add_test(tcase, buffer_destroyed_before_the_cut_is_no_offence);
 	return tcase;
