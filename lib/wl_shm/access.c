@@ -7,9 +7,10 @@
  *
  *   - in begin_access, always;
  *   - in get_data, and from then on at each commit, since with the pointer a compositor may read
- *     without a word. That much is bounded for each client (client_may_spend), or one that sends a
- *     hundred commits at once would have each of them copied; what is postponed is done by
- *     begin_access.
+ *     without a word. At commits that much is bounded for each client (client_may_spend), or one
+ *     that sends a hundred at once would have each of them copied; what is postponed is done by the
+ *     next of these, or by a timer (postponed.c). What is committed during an access is brought
+ *     over when that ends.
  *
  * A buffer that no surface has shown is brought up to date at each access.
  *
@@ -23,6 +24,7 @@
 
 #include "losses.h"
 #include "memory.h"
+#include "postponed.h"
 #include "settings.h"
 
 #include <unistd.h>
@@ -130,12 +132,42 @@ static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
 	return damage_area(&buffer->stale) * buffer->format->pixel_bytes;
 }
 
-/* While somebody reads, content stays as it is. */
-static void bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
+/* While somebody reads, content stays as it is; the end of the access makes up for it. */
+static void bring_up_to_date_unless_read(struct wl_shm_buffer *buffer)
 {
-	if (buffer->n_accesses == 0 && !is_up_to_date(buffer) &&
-		client_may_spend(buffer->pool->client, bytes_due(buffer)))
+	if (buffer->n_accesses == 0 && !buffer->pool->is_direct)
 		bring_up_to_date(buffer);
+}
+
+/* False: it has to be made up for. */
+static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
+{
+	if (buffer->n_accesses > 0 || buffer->pool->is_direct || is_up_to_date(buffer))
+		return true;
+	if (!client_may_spend(buffer->pool->client, bytes_due(buffer)))
+		return false;
+	bring_up_to_date(buffer);
+	return true;
+}
+
+/* ---- Postponed commits ---- */
+
+bool access_make_up(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pthread_mutex_lock(&pool->lock);
+	const bool is_done = bring_up_to_date_if_affordable(buffer);
+	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool);
+	return is_done;
+}
+
+void access_make_up_now(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	pthread_mutex_lock(&pool->lock);
+	bring_up_to_date_unless_read(buffer);
+	pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- Commits ---- */
@@ -150,10 +182,11 @@ void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 		damage_add_all(&buffer->stale);
 	damage_join(&buffer->stale, changed);
 	buffer->was_shown = true;
-	if (buffer->is_pointer_out && !pool->is_direct)
-		bring_up_to_date_if_affordable(buffer);
+	const bool is_done = !buffer->is_pointer_out || bring_up_to_date_if_affordable(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_blame_now(pool);
+	if (!is_done)
+		postponed_add(buffer);
 }
 
 /* ---- Accesses ---- */
@@ -180,12 +213,19 @@ WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 	losses_blame_now(pool);
 }
 
+static void end_last(struct wl_shm_buffer *buffer)
+{
+	capture_end(&buffer->stores, buffer->pool->region);
+	if (buffer->is_pointer_out)
+		bring_up_to_date_unless_read(buffer);
+}
+
 WL_EXPORT void wl_shm_buffer_end_access(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	pthread_mutex_lock(&pool->lock);
 	if (buffer->n_accesses > 0 && --buffer->n_accesses == 0)
-		capture_end(&buffer->stores, pool->region);
+		end_last(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_blame_now(pool);
 }
@@ -196,11 +236,9 @@ WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
 	buffer->is_pointer_out = true;
-	if (!pool->is_direct) {
-		if (!buffer->was_shown && buffer->n_accesses == 0)
-			damage_add_all(&buffer->stale);
-		bring_up_to_date_if_affordable(buffer);
-	}
+	if (!buffer->was_shown && buffer->n_accesses == 0)
+		damage_add_all(&buffer->stale);
+	bring_up_to_date_unless_read(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_blame_now(pool);
 	return (char *)uffd_guard_region_data(pool->region) + buffer->layout.offset;

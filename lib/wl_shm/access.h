@@ -5,3 +5,7 @@
 
 /* A commit shows @buffer, of which @changed has changed since it was shown last. */
 void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed);
+
+/* What was too much at a commit. False: it still is. */
+bool access_make_up(struct wl_shm_buffer *buffer);
+void access_make_up_now(struct wl_shm_buffer *buffer);

@@ -2,6 +2,7 @@
 /* A buffer: what a client may ask for, how long it lives, and what a compositor may ask of it. */
 #include "buffer.h"
 
+#include "postponed.h"
 #include "stats.h"
 #include "surface.h"
 
@@ -12,6 +13,7 @@
 static void destroy(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
+	postponed_leave(buffer);
 	wl_list_remove(&buffer->link);
 	capture_finish(&buffer->stores);
 	pool_take_leave(pool);
@@ -122,6 +124,7 @@ static struct wl_shm_buffer *allocate(struct wl_shm_pool *pool, const struct buf
 		.references = 1,
 	};
 	wl_list_init(&buffer->uses);
+	wl_list_init(&buffer->postponed);
 	return buffer;
 }
 

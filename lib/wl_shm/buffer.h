@@ -24,9 +24,10 @@ struct wl_shm_buffer {
 	unsigned references;	     /* the resource's, and wl_shm_buffer_ref() */
 
 	/* Written on the display's thread only. Damage lies inside the buffer. */
-	struct wl_list uses;  /* struct buffer_use.link: surfaces it is attached to */
-	struct surface *home; /* the surface that last showed it, if that knows its damage */
-	struct damage owed;   /* has changed on that surface since it showed this buffer */
+	struct wl_list uses;	  /* struct buffer_use.link: surfaces it is attached to */
+	struct surface *home;	  /* the surface that last showed it, if that knows its damage */
+	struct wl_list postponed; /* in client->postponed, or empty */
+	struct damage owed;	  /* has changed on that surface since it showed this buffer */
 
 	/* Under pool->lock. */
 	bool was_shown;	       /* committed to a surface: content changes with commits only */

@@ -2,6 +2,8 @@
 /* What is kept of each client: its pools' number, its surfaces, its allowance, its offences. */
 #include "client.h"
 
+#include "postponed.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -29,6 +31,7 @@ static void on_destroy(struct wl_listener *listener, void *data)
 	if (client->farewell)
 		wl_event_source_remove(client->farewell);
 	client->farewell = NULL;
+	postponed_stop(client);
 	client->wl_client = NULL;
 	display_update_stats(client->display);
 	client_unref(client);
@@ -55,6 +58,7 @@ struct shm_client *client_of(struct wl_client *wl_client)
 	wl_client_get_credentials(wl_client, &client->pid, NULL, NULL);
 	wl_list_init(&client->surfaces);
 	wl_list_init(&client->pools);
+	wl_list_init(&client->postponed);
 	pthread_mutex_init(&client->allowance_lock, NULL);
 	wl_client_add_destroy_listener(wl_client, &client->destroy);
 	return client;
@@ -64,8 +68,7 @@ struct shm_client *client_of(struct wl_client *wl_client)
 
 /* Enough for what well-behaved clients show in the time of a frame, and little enough that one
  * which floods the compositor with commits leaves most of its time to the others. */
-#define ALLOWANCE_BYTES	 (UINT64_C(32) << 20)
-#define ALLOWANCE_PERIOD 16 /* milliseconds */
+#define ALLOWANCE_BYTES (UINT64_C(32) << 20)
 
 static int64_t milliseconds_now(void)
 {
@@ -76,7 +79,7 @@ static int64_t milliseconds_now(void)
 
 int64_t client_period(void)
 {
-	return milliseconds_now() / ALLOWANCE_PERIOD;
+	return milliseconds_now() / CLIENT_PERIOD;
 }
 
 bool client_may_spend(struct shm_client *client, uint64_t bytes)

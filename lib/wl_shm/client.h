@@ -18,6 +18,8 @@ struct shm_client {
 	_Atomic uint64_t filled; /* bytes of its pools that are copies */
 	int64_t swept_in_vain;	 /* the period in which none of them could be given back */
 
+	struct wl_list postponed;	  /* struct wl_shm_buffer.postponed */
+	struct wl_event_source *timer;	  /* for these; NULL until there were some */
 	struct wl_event_source *farewell; /* it is about to be disconnected */
 	struct stats_client *stats;	  /* NULL: has lost nothing yet */
 
@@ -34,7 +36,9 @@ struct shm_client *client_of(struct wl_client *wl_client);
 struct shm_client *client_ref(struct shm_client *client);
 void client_unref(struct shm_client *client);
 
-/* Of some milliseconds, in which a client has its allowance: the one that this is. */
+#define CLIENT_PERIOD 16 /* milliseconds */
+
+/* Of so many milliseconds, in which a client has its allowance: the one that this is. */
 int64_t client_period(void);
 
 /* Whether so many bytes may be brought up to date now, of which nobody has said yet that they are

@@ -437,6 +437,112 @@ START_TEST(flood_of_commits_ends_in_the_last_picture)
 }
 END_TEST
 
+/* Two pictures of 20 MiB, both read by the pointer: together too much for one period. */
+struct pair {
+	struct memory memories[2];
+	struct picture pictures[2];
+	struct wl_surface *surfaces[2];
+	const volatile uint32_t *data[2];
+};
+#define LARGE_SIDE  2304
+#define LARGE_BYTES ((size_t)LARGE_SIDE * LARGE_SIDE * 4)
+
+static void pair_start(struct pair *pair, struct guest *guest)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct picture *picture = &pair->pictures[i];
+		memory_create(&pair->memories[i], guest, LARGE_BYTES, 0);
+		memset(pair->memories[i].pixels, 0x11, LARGE_BYTES);
+		picture->buffer = wl_shm_pool_create_buffer(pair->memories[i].pool, 0, LARGE_SIDE,
+			LARGE_SIDE, LARGE_SIDE * 4, WL_SHM_FORMAT_XRGB8888);
+		exchange(guest);
+		picture->served = served_buffer(guest, picture->buffer);
+		pair->surfaces[i] = wl_compositor_create_surface(guest->compositor);
+		show_all(guest, pair->surfaces[i], picture);
+		pair->data[i] = wl_shm_buffer_get_data(picture->served);
+	}
+}
+
+/* Both at once. */
+static void pair_commit(struct pair *pair)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		memset(pair->memories[i].pixels, 0x22, LARGE_BYTES);
+		wl_surface_damage_buffer(pair->surfaces[i], 0, 0, MAX_I32, MAX_I32);
+		wl_surface_commit(pair->surfaces[i]);
+	}
+}
+
+static void pair_stop(struct pair *pair)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		wl_surface_destroy(pair->surfaces[i]);
+		if (pair->pictures[i].buffer)
+			wl_buffer_destroy(pair->pictures[i].buffer);
+		memory_destroy(&pair->memories[i]);
+	}
+}
+
+START_TEST(what_was_too_much_at_once_comes_without_another_commit)
+{
+	struct scene s;
+	struct pair pair;
+	scene_start(&s);
+	pair_start(&pair, &s.guest);
+	pair_commit(&pair);
+	exchange(&s.guest);
+	while (pair.data[0][0] != NEW || pair.data[1][LARGE_BYTES / 4 - 1] != NEW)
+		turn(&s.world); /* for ever, if it never comes */
+	pair_stop(&pair);
+	scene_stop(&s);
+}
+END_TEST
+
+/* As wlroots does, which then reads as long as the surface shows it. */
+static void on_destroy_keep_pool(struct wl_listener *listener, void *data)
+{
+	(void)listener;
+	wl_shm_buffer_ref_pool(wl_shm_buffer_get(data));
+}
+
+START_TEST(what_was_too_much_at_once_is_there_when_the_buffer_goes)
+{
+	struct scene s;
+	struct pair pair;
+	struct wl_listener listener = { .notify = on_destroy_keep_pool };
+	scene_start(&s);
+	pair_start(&pair, &s.guest);
+	wl_resource_add_destroy_listener(
+		wl_client_get_object(s.guest.client,
+			wl_proxy_get_id((struct wl_proxy *)pair.pictures[1].buffer)),
+		&listener);
+	pair_commit(&pair);
+	wl_buffer_destroy(pair.pictures[1].buffer);
+	pair.pictures[1].buffer = NULL;
+	exchange(&s.guest);
+	for (size_t i = 0; i < LARGE_BYTES / 4; i++)
+		ck_assert_uint_eq(pair.data[1][i], NEW);
+	pair_stop(&pair);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(pointer_sees_a_commit_made_during_an_access_when_that_ends)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	const volatile uint32_t *data = wl_shm_buffer_get_data(s.a.served);
+	wl_shm_buffer_begin_access(s.a.served);
+	picture_fill(&s.a, NEW);
+	show_all(&s.guest, s.surface, &s.a);
+	ck_assert_uint_eq(data[0], OLD);
+	wl_shm_buffer_end_access(s.a.served);
+	ck_assert_uint_eq(data[0], NEW);
+	scene_stop(&s);
+}
+END_TEST
+
 START_TEST(planes_behind_the_first_are_brought_along)
 {
 	struct scene s;
@@ -577,6 +683,9 @@ static TCase *readers(void)
 	tcase_add_test(tcase, pointer_kept_from_the_first_commit_sees_each_later_one);
 	tcase_add_test(tcase, buffer_never_shown_is_read_anew_at_each_access);
 	tcase_add_test(tcase, flood_of_commits_ends_in_the_last_picture);
+	tcase_add_test(tcase, what_was_too_much_at_once_comes_without_another_commit);
+	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
+	tcase_add_test(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
 	tcase_add_loop_test(
