@@ -194,7 +194,9 @@ void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 static void begin_first(struct wl_shm_buffer *buffer)
 {
 	const struct wl_shm_pool *pool = buffer->pool;
-	if (!buffer->was_shown)
+	/* A client may clear for a screenshot what it had shown, and pages that then are stored to
+	 * as they were would not reach it. */
+	if (!buffer->was_shown || buffer->may_be_stored_to)
 		damage_add_all(&buffer->stale);
 	bring_up_to_date(buffer);
 	if (buffer->may_be_stored_to)
