@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is kept of each client: its pools' number, its surfaces, its allowance, its offences. */
+/* What is kept of each client: its pools, its allowance, its offences. */
 #include "client.h"
 
 #include "postponed.h"
@@ -56,7 +56,6 @@ struct shm_client *client_of(struct wl_client *wl_client)
 	};
 	display->references++;
 	wl_client_get_credentials(wl_client, &client->pid, NULL, NULL);
-	wl_list_init(&client->surfaces);
 	wl_list_init(&client->pools);
 	wl_list_init(&client->postponed);
 	pthread_mutex_init(&client->allowance_lock, NULL);

@@ -4,6 +4,8 @@
 #include "display.h"
 #include "stats.h"
 
+struct surface;
+
 /* A wl_client that has used wl_shm. Kept as long as a pool or surface of it. */
 struct shm_client {
 	struct wl_client *wl_client; /* NULL once gone */
@@ -12,11 +14,13 @@ struct shm_client {
 	unsigned references;
 	unsigned n_pools;
 	pid_t pid;
-	struct wl_list surfaces; /* struct surface.link */
-	struct wl_list pools;	 /* struct wl_shm_pool.link, the one used last first */
+	struct wl_list pools; /* struct wl_shm_pool.link, the one used last first */
 
 	_Atomic uint64_t filled; /* bytes of its pools that are copies */
 	int64_t swept_in_vain;	 /* the period in which none of them could be given back */
+
+	struct surface *awaits_viewport; /* it has none yet, but has asked for one; or NULL */
+	uint32_t awaited_viewport;	 /* the number of that object */
 
 	struct wl_list postponed;	  /* struct wl_shm_buffer.postponed */
 	struct wl_event_source *timer;	  /* for these; NULL until there were some */

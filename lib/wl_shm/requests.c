@@ -12,6 +12,7 @@
 
 #include "display.h"
 #include "surface.h"
+#include "viewport.h"
 
 #include <string.h>
 
@@ -83,7 +84,6 @@ static void on_surface_request(
 static void forget_viewport(struct surface *surface)
 {
 	struct mapping *mapping = &surface->pending.mapping;
-	surface->viewport_id = 0;
 	mapping->source_x = mapping->source_y = 0;
 	mapping->source_width = mapping->source_height = -1;
 	mapping->shown_width = mapping->shown_height = -1;
@@ -95,22 +95,7 @@ static void on_viewporter_request(const struct wl_protocol_logger_message *messa
 		return;
 	struct surface *surface = surface_of(resource_in(message, 1));
 	if (surface)
-		surface->viewport_id = message->arguments[0].n;
-}
-
-/* The object's number is all that a request told when it was made. */
-static struct surface *surface_of_viewport(struct wl_resource *viewport)
-{
-	const uint32_t id = wl_resource_get_id(viewport);
-	struct shm_client *client = client_of(wl_resource_get_client(viewport));
-	struct surface *surface;
-	if (!client)
-		return NULL;
-	wl_list_for_each (surface, &client->surfaces, link) {
-		if (surface->viewport_id == id)
-			return surface;
-	}
-	return NULL;
+		viewport_expect(surface, message->arguments[0].n);
 }
 
 static void on_viewport_request(
@@ -172,7 +157,7 @@ void requests_on_message(void *data, enum wl_protocol_logger_type type,
 	} else if (is_of(message, "wp_viewporter")) {
 		on_viewporter_request(message);
 	} else if (is_of(message, "wp_viewport")) {
-		surface = surface_of_viewport(message->resource);
+		surface = viewport_surface(message->resource);
 		if (surface)
 			on_viewport_request(surface, message);
 	} else {

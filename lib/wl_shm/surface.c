@@ -16,6 +16,7 @@
 #include "surface.h"
 
 #include "access.h"
+#include "viewport.h"
 
 #include <stdlib.h>
 
@@ -36,7 +37,7 @@ static void on_destroy(struct wl_listener *listener, void *data)
 		drop(surface, i);
 	buffer_use_set(&surface->pending.buffer, NULL);
 	buffer_use_set(&surface->shown, NULL);
-	wl_list_remove(&surface->link);
+	viewport_leave(surface);
 	client_unref(surface->client);
 	free(surface);
 }
@@ -58,7 +59,7 @@ struct surface *surface_of(struct wl_resource *resource)
 		.pending.mapping = MAPPING_INIT,
 		.mapping = MAPPING_INIT,
 	};
-	wl_list_insert(&client->surfaces, &surface->link);
+	wl_list_init(&surface->viewport.link);
 	wl_resource_add_destroy_listener(resource, &surface->destroy);
 	return surface;
 }

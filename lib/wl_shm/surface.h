@@ -20,8 +20,7 @@ struct surface_pending {
 struct surface {
 	struct wl_listener destroy;
 	struct shm_client *client;
-	struct wl_list link;  /* in client->surfaces */
-	uint32_t viewport_id; /* 0: none */
+	struct wl_listener viewport; /* its wp_viewport's end, if it has one */
 	struct surface_pending pending;
 	struct mapping mapping;
 	struct buffer_use shown;

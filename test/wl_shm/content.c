@@ -339,6 +339,41 @@ START_TEST(damage_on_a_surface_goes_through_its_viewport)
 }
 END_TEST
 
+/* Which viewport is whose: they are made in one message, and used in another order. */
+START_TEST(each_viewport_is_of_its_own_surface)
+{
+	enum { N = 3 };
+	struct scene s;
+	struct wl_surface *surfaces[N];
+	struct wl_proxy *viewports[N];
+	scene_start(&s);
+	for (int i = 0; i < N; i++) {
+		surfaces[i] = wl_compositor_create_surface(s.guest.compositor);
+		viewports[i] = viewport_create(&s.guest, surfaces[i]);
+	}
+	wl_surface_destroy(surfaces[0]); /* the viewport is left without */
+	viewport_set_destination(viewports[0], 1, 1);
+	viewport_set_destination(viewports[2], SIDE, 2 * SIDE);
+	viewport_set_destination(viewports[1], SIDE, SIDE);
+	for (int i = 1; i < N; i++) {
+		struct picture *picture = i == 1 ? &s.a : &s.b;
+		show_all(&s.guest, surfaces[i], picture);
+		assert_all_pixels(picture->served, OLD);
+		picture_fill(picture, NEW);
+		wl_surface_damage(surfaces[i], 0, 9, SIDE, 6);
+		wl_surface_commit(surfaces[i]);
+	}
+	exchange(&s.guest);
+	assert_only_changed(s.a.served, 0, 9, SIDE, 15, 1);
+	assert_only_changed(s.b.served, 0, 5, SIDE, 7, 1);
+	for (int i = 0; i < N; i++)
+		wl_proxy_destroy(viewports[i]);
+	wl_surface_destroy(surfaces[1]);
+	wl_surface_destroy(surfaces[2]);
+	scene_stop(&s);
+}
+END_TEST
+
 START_TEST(everything_is_new_when_the_viewport_moves)
 {
 	struct scene s;
@@ -672,6 +707,7 @@ static TCase *damages(void)
 	tcase_add_test(tcase, damage_on_a_surface_is_scaled);
 	tcase_add_test(tcase, damage_on_a_surface_is_turned);
 	tcase_add_test(tcase, damage_on_a_surface_goes_through_its_viewport);
+	tcase_add_test(tcase, each_viewport_is_of_its_own_surface);
 	tcase_add_test(tcase, everything_is_new_when_the_viewport_moves);
 	tcase_add_test(tcase, everything_is_new_when_the_scale_changes);
 	return tcase;
