@@ -36,23 +36,34 @@ bool mapping_is_same(const struct mapping *a, const struct mapping *b)
 	return memcmp(a, b, sizeof(*a)) == 0; /* ints only, no padding */
 }
 
+/* Both: with one alone a compositor makes it an error, but that is later. */
+static bool has_source(const struct mapping *mapping)
+{
+	return mapping->source_width > 0 && mapping->source_height > 0;
+}
+
+static bool has_size(const struct mapping *mapping)
+{
+	return mapping->shown_width > 0 && mapping->shown_height > 0;
+}
+
 static bool has_viewport(const struct mapping *mapping)
 {
-	return mapping->source_width > 0 || mapping->shown_width > 0;
+	return has_source(mapping) || has_size(mapping);
 }
 
 static struct area through_viewport(
 	const struct mapping *mapping, struct rect rect, double width, double height)
 {
-	const bool has_source = mapping->source_width > 0;
-	const double x = has_source ? mapping->source_x / FIXED : 0,
-		     y = has_source ? mapping->source_y / FIXED : 0;
-	if (has_source) {
+	double x = 0, y = 0;
+	if (has_source(mapping)) {
+		x = mapping->source_x / FIXED;
+		y = mapping->source_y / FIXED;
 		width = mapping->source_width / FIXED;
 		height = mapping->source_height / FIXED;
 	}
 	double by_x = 1, by_y = 1;
-	if (mapping->shown_width > 0) {
+	if (has_size(mapping)) {
 		by_x = width / mapping->shown_width;
 		by_y = height / mapping->shown_height;
 	}

@@ -64,6 +64,12 @@ static const struct row {
 			.shown_width = 100,
 			.shown_height = 100 },
 		{ 10, 10, 20, 20 }, { 9, 9, 22, 21 } },
+	{ "shown without a height",
+		{ .source_width = -1, .source_height = -1, .shown_width = 100, .shown_height = 0 },
+		{ 10, 10, 20, 20 }, { 10, 10, 20, 20 } },
+	{ "a part without a height",
+		{ .source_width = 256, .source_height = 0, .shown_width = -1, .shown_height = -1 },
+		{ 10, 10, 20, 20 }, { 10, 10, 20, 20 } },
 	{ "a transform that there is not", { .transform = 8, NO_VIEWPORT }, { 0, 0, 1, 1 },
 		{ 0, 0, WIDTH, HEIGHT } },
 };
