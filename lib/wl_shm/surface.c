@@ -169,8 +169,8 @@ void surface_commit(struct surface *surface)
 		buffer_use_set(&surface->shown, pending->buffer.buffer);
 	if (surface->shown.buffer)
 		settle(surface, surface->shown.buffer);
-	else if (pending->is_attached)
-		forget_all_but(surface, NULL);
+	else
+		forget_all_but(surface, NULL); /* of what it damages, nobody knows the pixels */
 	buffer_use_set(&pending->buffer, NULL);
 	pending->is_attached = false;
 	damage_clear(&pending->on_surface);

@@ -242,6 +242,28 @@ START_TEST(buffer_gets_what_it_missed_while_another_was_shown)
 }
 END_TEST
 
+START_TEST(buffer_gets_what_it_missed_while_none_was_shown)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	show_all(&s.guest, s.surface, &s.b);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	show(&s.guest, s.surface, &s.b, 0, 40, SIDE, 1);
+	wl_buffer_destroy(s.b.buffer);
+	wl_surface_damage_buffer(s.surface, 0, 0, SIDE, 8);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	picture_fill(&s.a, NEW);
+	show(&s.guest, s.surface, &s.a, 0, 8, SIDE, 8);
+	ck_assert_uint_eq(pixel_at(s.a.served, 0, 0), NEW);
+	picture_create(&s.b, &s.guest, &s.memory[1], 0); /* for the end of the test */
+	scene_stop(&s);
+}
+END_TEST
+
 START_TEST(many_buffers_take_turns)
 {
 	enum { N = 7 };
@@ -702,6 +724,7 @@ static TCase *damages(void)
 	tcase_add_test(tcase, damage_of_a_commit_without_attach_is_copied);
 	tcase_add_test(tcase, attach_without_damage_is_a_new_picture);
 	tcase_add_test(tcase, buffer_gets_what_it_missed_while_another_was_shown);
+	tcase_add_test(tcase, buffer_gets_what_it_missed_while_none_was_shown);
 	tcase_add_test(tcase, many_buffers_take_turns);
 	tcase_add_test(tcase, buffer_shown_on_two_surfaces_is_new_on_each);
 	tcase_add_test(tcase, damage_on_a_surface_is_scaled);
