@@ -60,18 +60,20 @@ static void spans_add(struct spans *spans, uint64_t offset, uint64_t length)
 static void add_rows(struct spans *spans, const struct wl_shm_buffer *buffer, struct rect rect)
 {
 	const struct buffer_layout *layout = &buffer->layout;
-	/* Some formats have colours for two pixels at a time. */
-	const uint64_t x1 = (uint64_t)(rect.x1 & ~1),
-		       x2 = (uint64_t)(rect.x2 < layout->width ? (rect.x2 + 1) & ~1 : rect.x2);
 	const uint64_t stride = (uint64_t)layout->stride, width = buffer->format->pixel_bytes,
-		       n_rows = (uint64_t)(rect.y2 - rect.y1), bytes = (x2 - x1) * width;
+		       n_rows = (uint64_t)(rect.y2 - rect.y1),
+		       all = format_bytes_of_row(buffer->format, layout->width);
+	/* Some formats have colours for two pixels at a time. */
+	const uint64_t x1 = (uint64_t)(rect.x1 & ~1), x2 = ((uint64_t)rect.x2 + 1) & ~UINT64_C(1);
+	const uint64_t row = all < stride ? all : stride, end = x2 * width < row ? x2 * width : row,
+		       bytes = end - x1 * width;
 	uint64_t at = (uint64_t)layout->offset + (uint64_t)rect.y1 * stride + x1 * width;
 
 	if (stride - bytes <= WORTHLESS_GAP) {
 		spans_add(spans, at, (n_rows - 1) * stride + bytes);
 		return;
 	}
-	for (uint64_t row = 0; row < n_rows; row++, at += stride)
+	for (uint64_t i = 0; i < n_rows; i++, at += stride)
 		spans_add(spans, at, bytes);
 }
 

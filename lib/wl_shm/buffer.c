@@ -96,18 +96,21 @@ static bool is_sound(const struct buffer_layout *layout, const struct wl_shm_poo
 	       can_be_read(layout, pool);
 }
 
-/* To the last byte that the client must have written. Rows of padding behind it are none. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* To the last byte that the client must have written. Rows of padding behind it are none. Nobody
+ * knows how many planes an unknown format has: three, as far as the pool goes. */
 static uint64_t length_of(
 	const struct buffer_layout *layout, const struct format *format, int32_t pool_size)
 {
-	uint64_t bytes = (uint64_t)layout->stride * (uint64_t)layout->height;
+	const uint64_t stride = (uint64_t)layout->stride, bytes = stride * (uint64_t)layout->height;
 	if (format_has_rows_of_pixels(format))
-		return bytes - (uint64_t)layout->stride +
-		       (uint64_t)layout->width * format->pixel_bytes;
-	if (format)
-		bytes = (bytes * format->plane_eighths + 7) / 8;
-	const uint64_t rest = (uint64_t)(pool_size - layout->offset);
-	return bytes < rest ? bytes : rest;
+		return bytes - stride + least(format_bytes_of_row(format, layout->width), stride);
+	const uint64_t planes = (bytes * (format ? format->plane_eighths : 3 * 8) + 7) / 8;
+	return least(planes, (uint64_t)(pool_size - layout->offset));
 }
 
 static struct wl_shm_buffer *allocate(struct wl_shm_pool *pool, const struct buffer_layout *layout)

@@ -623,6 +623,42 @@ START_TEST(planes_behind_the_first_are_brought_along)
 }
 END_TEST
 
+/* A buffer of one row: its byte @last comes over when its last pixel is damaged. */
+static void assert_is_brought(uint32_t format, int32_t width, int32_t stride, size_t last)
+{
+	struct scene s;
+	struct memory memory;
+	scene_start(&s);
+	wl_display_add_shm_format(s.world.display, format);
+	memory_create(&memory, &s.guest, 8192, 0);
+	struct wl_buffer *buffer =
+		wl_shm_pool_create_buffer(memory.pool, 0, width, 1, stride, format);
+	exchange(&s.guest);
+	struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+	const struct picture picture = { .buffer = buffer };
+	show_all(&s.guest, s.surface, &picture);
+	const volatile unsigned char *data = wl_shm_buffer_get_data(served);
+	ck_assert_uint_eq(data[last], 0);
+	memset(memory.pixels, 0x22, memory.length);
+	show(&s.guest, s.surface, &picture, width - 1, 0, 1, 1);
+	ck_assert_uint_eq(data[last], 0x22);
+	wl_buffer_destroy(buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+
+START_TEST(colours_of_the_last_pixel_are_brought_along)
+{
+	assert_is_brought(WL_SHM_FORMAT_YUYV, 63, 128, 127);
+}
+END_TEST
+
+START_TEST(planes_of_a_format_that_is_unknown_are_brought_along)
+{
+	assert_is_brought(WL_SHM_FORMAT_XRGB8888_A8, 64, 2048, 3 * 2048 - 1);
+}
+END_TEST
+
 struct reader {
 	struct wl_shm_buffer *buffer;
 	atomic_bool is_done;
@@ -746,6 +782,8 @@ static TCase *readers(void)
 	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
 	tcase_add_test(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
+	tcase_add_test(tcase, colours_of_the_last_pixel_are_brought_along);
+	tcase_add_test(tcase, planes_of_a_format_that_is_unknown_are_brought_along);
 	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
 	tcase_add_loop_test(
 		tcase, sealed_memory_is_shown_as_it_is_or_as_the_environment_says, 0, N_MODES);

@@ -26,7 +26,9 @@ static const struct row {
 	{ WL_SHM_FORMAT_NV16, 1, 16 },
 	{ WL_SHM_FORMAT_YUV444, 1, 24 },
 	{ WL_SHM_FORMAT_P010, 2, 12 },
-	{ WL_SHM_FORMAT_NV15, 0, 0 },
+	{ WL_SHM_FORMAT_NV15, 1, 12 },
+	{ 0x30333050, 1, 12 }, /* P030, which older headers lack */
+	{ WL_SHM_FORMAT_Y210, 4, 8 },
 	{ WL_SHM_FORMAT_XRGB8888_A8, 0, 0 },
 	{ 2, 0, 0 },
 	{ UINT32_MAX, 0, 0 },
@@ -42,10 +44,19 @@ START_TEST(format_is_known)
 }
 END_TEST
 
+START_TEST(last_pair_of_a_row_is_whole)
+{
+	ck_assert_uint_eq(format_bytes_of_row(format_find(WL_SHM_FORMAT_YUYV), 63), 128);
+	ck_assert_uint_eq(format_bytes_of_row(format_find(WL_SHM_FORMAT_YUYV), 64), 128);
+	ck_assert_uint_eq(format_bytes_of_row(format_find(WL_SHM_FORMAT_RGB565), 63), 126);
+}
+END_TEST
+
 static TCase *formats(void)
 {
 	TCase *tcase = tcase_create("formats");
 	tcase_add_loop_test(tcase, format_is_known, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_test(tcase, last_pair_of_a_row_is_whole);
 	return tcase;
 }
 
