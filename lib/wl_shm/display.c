@@ -7,6 +7,7 @@
  */
 #include "display.h"
 
+#include "descriptors.h"
 #include "global.h"
 #include "guard.h"
 #include "log.h"
@@ -124,6 +125,7 @@ static int start(struct shm_display *display)
 {
 	if (display->guard)
 		return 0;
+	descriptors_raise_limit();
 	int err = start_guard(display);
 	if (err)
 		return err;

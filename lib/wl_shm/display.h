@@ -16,7 +16,8 @@ struct shm_display {
 	struct wl_event_source *loss_source;
 	struct wl_protocol_logger *logger;
 	_Atomic(pthread_t) thread; /* that serves clients: the one that may post errors */
-	unsigned references;	   /* the wl_display's, and one for each client and pool */
+	unsigned n_pools;
+	unsigned references; /* the wl_display's, and one for each client and pool */
 };
 
 /* Made when first asked for; NULL without memory. */

@@ -9,6 +9,7 @@
 #include "pool.h"
 
 #include "buffer.h"
+#include "descriptors.h"
 #include "log.h"
 #include "losses.h"
 #include "memory.h"
@@ -48,6 +49,7 @@ static void destroy(struct wl_shm_pool *pool)
 	wl_list_remove(&pool->link);
 	pthread_mutex_destroy(&pool->lock);
 	pool->client->n_pools--;
+	pool->client->display->n_pools--;
 	client_unref(pool->client);
 	free(pool);
 }
@@ -184,7 +186,7 @@ static int open_pool(struct wl_shm_pool *pool, int fd)
 static struct wl_shm_pool *allocate(struct wl_client *wl_client, int32_t size)
 {
 	struct shm_client *client = client_of(wl_client);
-	if (!client || client->n_pools >= settings()->pools_a_client)
+	if (!client || !descriptors_may_take(client))
 		return NULL;
 	struct wl_shm_pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
@@ -195,6 +197,7 @@ static struct wl_shm_pool *allocate(struct wl_client *wl_client, int32_t size)
 		.references = 1,
 	};
 	client->n_pools++;
+	client->display->n_pools++;
 	wl_list_init(&pool->buffers);
 	wl_list_insert(&client->pools, &pool->link);
 	pthread_mutex_init(&pool->lock, NULL);

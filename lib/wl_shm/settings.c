@@ -8,10 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <uffd_guard.h>
-
-#define LEAST_POOLS 64
 
 static struct settings values;
 
@@ -55,18 +52,6 @@ static bool is_overcommit_denied(void)
 	return mode == 2;
 }
 
-/* A quarter of the descriptors for one client: none shuts the others out alone. */
-static unsigned fair_number_of_pools(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return LEAST_POOLS;
-	rlim_t quarter = limit.rlim_cur / 4;
-	if (quarter < LEAST_POOLS)
-		return LEAST_POOLS;
-	return quarter > INT32_MAX ? INT32_MAX : (unsigned)quarter;
-}
-
 static void read_settings(void)
 {
 	const char *broken = getenv(SETTING_BREAK);
@@ -76,7 +61,6 @@ static void read_settings(void)
 		.is_store_broken = broken && strstr(broken, "write-back"),
 		.is_memory_counted = is_overcommit_denied(),
 		.bytes_a_client = bytes_a_client(getenv(SETTING_MEMORY)),
-		.pools_a_client = fair_number_of_pools(),
 	};
 	if (values.is_refresh_broken || values.is_store_broken)
 		shm_log(SETTING_BREAK "=%s: what clients see and show is wrong on purpose", broken);

@@ -18,7 +18,6 @@ struct settings {
 	bool is_store_broken;	 /* and stores never reach the client */
 	bool is_memory_counted;	 /* address space that is reserved counts as memory */
 	uint64_t bytes_a_client; /* of copies that are in no use */
-	unsigned pools_a_client; /* that many at most: each keeps a descriptor open */
 };
 
 /* Read once. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OLD 0x11111111u
@@ -478,6 +479,43 @@ START_TEST(what_is_in_use_of_a_pool_stays_when_the_rest_of_it_goes)
 }
 END_TEST
 
+static rlim_t descriptor_limit(void)
+{
+	struct rlimit limit;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	return limit.rlim_cur;
+}
+
+START_TEST(limit_of_descriptors_is_raised_and_not_inherited)
+{
+	struct rlimit limit = { .rlim_cur = 300, .rlim_max = 600 };
+	struct stage s;
+	int status;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	stage_start(&s);
+	ck_assert_uint_eq(descriptor_limit(), 600);
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		_exit(descriptor_limit() == 300 ? 0 : 1);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	/* One client with half of that many pools: Xwayland. */
+	struct wl_shm_pool *pools[250];
+	for (unsigned i = 0; i < 250; i++) {
+		pools[i] = wl_shm_create_pool(s.guest.shm, s.memory.fd, BYTES);
+		exchange(&s.guest);
+	}
+	assert_no_error(&s.guest);
+	for (unsigned i = 0; i < 250; i++)
+		wl_shm_pool_destroy(pools[i]);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
 START_TEST(no_signal_handler_is_installed)
 {
 	struct sigaction before, after;
@@ -506,6 +544,7 @@ static TCase *pools(void)
 		tcase, planes_can_be_read_where_addresses_are_scarce_or_are_refused, 0, 2);
 	tcase_add_test(tcase, nothing_is_left_of_a_client);
 	tcase_add_test(tcase, client_that_dies_before_its_commit_is_served_takes_nothing_along);
+	tcase_add_test(tcase, limit_of_descriptors_is_raised_and_not_inherited);
 	tcase_add_test(tcase, no_signal_handler_is_installed);
 	return tcase;
 }
