@@ -54,13 +54,13 @@ static bool is_overcommit_denied(void)
 
 static void read_settings(void)
 {
-	const char *broken = getenv(SETTING_BREAK);
+	const char *broken = secure_getenv(SETTING_BREAK);
 	values = (struct settings){
-		.map_flags = map_flags_of(getenv(SETTING_MODE)),
+		.map_flags = map_flags_of(secure_getenv(SETTING_MODE)),
 		.is_refresh_broken = broken && strstr(broken, "refresh"),
 		.is_store_broken = broken && strstr(broken, "write-back"),
 		.is_memory_counted = is_overcommit_denied(),
-		.bytes_a_client = bytes_a_client(getenv(SETTING_MEMORY)),
+		.bytes_a_client = bytes_a_client(secure_getenv(SETTING_MEMORY)),
 	};
 	if (values.is_refresh_broken || values.is_store_broken)
 		shm_log(SETTING_BREAK "=%s: what clients see and show is wrong on purpose", broken);
