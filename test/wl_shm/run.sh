@@ -71,6 +71,13 @@ for option in '' --stats; do
     rm "$work/ready"
   done
 done
+expect_status 'status 3 where SIGCHLD is ignored' 3 \
+  timeout -s KILL 20 env --ignore-signal=CHLD "$run" --stats "$compositor" exit 3
+for option in '' --stats; do
+  # shellcheck disable=SC2086
+  expect "SIGCHLD stays ignored ($option)" "$(env --ignore-signal=CHLD grep SigIgn /proc/self/status)" \
+    "$(timeout -s KILL 20 env --ignore-signal=CHLD "$run" $option grep SigIgn /proc/self/status 2>/dev/null)"
+done
 expect_status 'nothing to run' 125 "$run"
 expect_status 'no such option' 125 "$run" --nonsense "$compositor"
 expect_status 'no such mode' 125 "$run" --mode some "$compositor"

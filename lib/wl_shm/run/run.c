@@ -83,6 +83,15 @@ static void pass_on(pid_t child, const siginfo_t *signal)
 		kill(child, signal->si_signo);
 }
 
+/* ECHILD cannot be; but with nobody to wait for, there is nobody to pass signals to either. */
+static bool has_ended(pid_t child, int *status)
+{
+	const pid_t ended = waitpid(child, status, WNOHANG);
+	if (ended < 0)
+		*status = W_EXITCODE(EXIT_CANNOT, 0);
+	return ended != 0;
+}
+
 static int wait_for(pid_t child, const sigset_t *signals)
 {
 	for (;;) {
@@ -92,29 +101,51 @@ static int wait_for(pid_t child, const sigset_t *signals)
 			continue; /* EINTR: stopped, and going on */
 		if (signal.si_signo != SIGCHLD)
 			pass_on(child, &signal);
-		else if (waitpid(child, &status, WNOHANG) == child)
+		else if (has_ended(child, &status))
 			return status;
 	}
 }
 
-static void run_child(
-	const struct options *options, const char *path, pid_t parent, const sigset_t *mask)
+/* What the parent has changed for itself, and the command is to have as this program had it. */
+struct inherited {
+	sigset_t mask;
+	struct sigaction on_child_end;
+};
+
+/* Where whoever started us ignores SIGCHLD, so would we: it would never come, and the kernel would
+ * wait for the child in our place. */
+static void take_signals(const sigset_t *signals, struct inherited *before)
+{
+	const struct sigaction normal = { .sa_handler = SIG_DFL };
+	sigaction(SIGCHLD, &normal, &before->on_child_end);
+	sigprocmask(SIG_BLOCK, signals, &before->mask);
+}
+
+static void give_signals_back(const struct inherited *before)
+{
+	sigaction(SIGCHLD, &before->on_child_end, NULL);
+	sigprocmask(SIG_SETMASK, &before->mask, NULL);
+}
+
+static void run_child(const struct options *options, const char *path, pid_t parent,
+	const struct inherited *before)
 {
 	/* Who kills the parent, means the compositor. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_CANNOT);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	give_signals_back(before);
 	_exit(run_become(options, path));
 }
 
 int run_and_wait(const struct options *options, const char *path, int stats_fd)
 {
-	sigset_t signals, before;
+	struct inherited before;
+	sigset_t signals;
 	if (prepare_stats(options, stats_fd) < 0)
 		return -1;
 	end_signals(&signals);
-	sigprocmask(SIG_BLOCK, &signals, &before);
+	take_signals(&signals, &before);
 	const pid_t parent = getpid(), child = fork();
 	if (child < 0)
 		return cannot("start a process");
