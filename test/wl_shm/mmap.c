@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGES 4
@@ -145,6 +147,41 @@ START_TEST(number_of_a_closed_descriptor_is_another_file)
 }
 END_TEST
 
+static void close_by_fclose(int fd)
+{
+	FILE *f = fdopen(fd, "r");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+}
+
+static void close_by_close_range(int fd)
+{
+	ck_assert_int_eq((int)syscall(SYS_close_range, fd, fd, 0), 0);
+}
+
+static void close_by_dup2(int fd)
+{
+	int other = open("/dev/null", O_RDONLY);
+	ck_assert_int_eq(dup2(other, fd), fd);
+	ck_assert_int_eq((int)syscall(SYS_close, fd), 0);
+	close(other);
+}
+
+/* Closed so that nobody sees it; a file of the program's own then has the number. */
+START_TEST(number_that_was_closed_in_another_way_is_another_file)
+{
+	void (*const ways[])(int) = { close_by_fclose, close_by_close_range, close_by_dup2 };
+	int received = sent_over_socket(file_of_pages(PAGES)), own = file_of_pages(PAGES);
+	ways[_i](received);
+	int reused = fcntl(own, F_DUPFD, received);
+	ck_assert_int_eq(reused, received);
+	const volatile char *map = map_read_only(reused, PAGES, MAP_SHARED);
+	file_write_page(own, 0, 99);
+	ck_assert_int_eq(map[0], 99);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
 START_TEST(sealed_file_is_shown_as_it_is)
 {
 	int fd = memfd_create("", MFD_ALLOW_SEALING);
@@ -179,6 +216,7 @@ static TCase *maps(void)
 	tcase_add_test(tcase, mapping_cannot_be_moved);
 	tcase_add_test(tcase, mappings_of_other_kinds_are_left_alone);
 	tcase_add_test(tcase, number_of_a_closed_descriptor_is_another_file);
+	tcase_add_loop_test(tcase, number_that_was_closed_in_another_way_is_another_file, 0, 3);
 	tcase_add_test(tcase, sealed_file_is_shown_as_it_is);
 	tcase_add_test(tcase, file_that_no_guard_takes_is_mapped_as_ever);
 	return tcase;

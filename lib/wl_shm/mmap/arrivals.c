@@ -1,36 +1,73 @@
 /* SPDX-License-Identifier: MIT */
-/* A bit for each descriptor: it came over a socket, so what is behind it is another's. A copy that
- * is made with dup(2) is not followed: nobody makes one to map it. */
+/*
+ * What is behind each descriptor that came over a socket: a file of another's.
+ *
+ * Numbers of descriptors are used again, and there are more ways to close one than can be watched:
+ * fclose(3), close_range(2), dup2(2). So the file is noted with the number, and a number whose file
+ * is another by now did not come over a socket. A copy that is made with dup(2) is not followed:
+ * nobody makes one to map it.
+ */
 #include "arrivals.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOST_FDS 65536
-#define BITS	 64
 
-static _Atomic uint64_t bits[MOST_FDS / BITS];
+struct identity {
+	uint64_t device, inode;
+};
+
+struct arrival {
+	atomic_bool is_noted;
+	_Atomic uint64_t device, inode; /* written before is_noted */
+};
+
+static struct arrival arrivals[MOST_FDS]; /* memory only where there are descriptors */
 
 static bool is_in_range(int fd)
 {
 	return fd >= 0 && fd < MOST_FDS;
 }
 
-static uint64_t bit_of(int fd)
+/* Never waits for a server of files: these are things that it cannot change. */
+static bool identify(int fd, struct identity *identity)
 {
-	return UINT64_C(1) << (fd % BITS);
+	struct statx stx;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx) < 0)
+		return false;
+	*identity = (struct identity){
+		.device = (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor,
+		.inode = stx.stx_ino,
+	};
+	return true;
 }
 
 bool arrivals_has(int fd)
 {
-	return is_in_range(fd) && atomic_load(&bits[fd / BITS]) & bit_of(fd);
+	struct identity now;
+	return is_in_range(fd) && atomic_load(&arrivals[fd].is_noted) && identify(fd, &now) &&
+	       atomic_load(&arrivals[fd].device) == now.device &&
+	       atomic_load(&arrivals[fd].inode) == now.inode;
 }
 
 void arrivals_forget(int fd)
 {
-	if (arrivals_has(fd))
-		atomic_fetch_and(&bits[fd / BITS], ~bit_of(fd));
+	if (is_in_range(fd) && atomic_load(&arrivals[fd].is_noted))
+		atomic_store(&arrivals[fd].is_noted, false);
+}
+
+static void note_fd(int fd)
+{
+	struct identity identity;
+	if (!is_in_range(fd) || !identify(fd, &identity))
+		return;
+	atomic_store(&arrivals[fd].device, identity.device);
+	atomic_store(&arrivals[fd].inode, identity.inode);
+	atomic_store(&arrivals[fd].is_noted, true);
 }
 
 static void note_fds(const unsigned char *data, size_t length)
@@ -38,8 +75,7 @@ static void note_fds(const unsigned char *data, size_t length)
 	int fd;
 	for (; length >= sizeof(fd); data += sizeof(fd), length -= sizeof(fd)) {
 		memcpy(&fd, data, sizeof(fd));
-		if (is_in_range(fd))
-			atomic_fetch_or(&bits[fd / BITS], bit_of(fd));
+		note_fd(fd);
 	}
 }
 
