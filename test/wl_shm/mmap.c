@@ -92,18 +92,108 @@ START_TEST(string_without_an_end_ends_behind_the_mapping)
 }
 END_TEST
 
-START_TEST(mapping_goes_when_all_parts_of_it_are_unmapped)
+START_TEST(mapping_goes_when_it_is_unmapped)
 {
 	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
-	size_t before = count_mappings();
-	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE); /* and a guard */
-	size_t n_fds = count_fds();
-	unmap(map + page, page);
-	unmap(map, page);
+	unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page); /* there is a guard now */
+	const size_t n_fds = count_fds(), n_mappings = count_mappings();
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	ck_assert_uint_eq(count_fds(), n_fds + 1);
+	unmap(map, PAGES * page);
 	ck_assert_uint_eq(count_fds(), n_fds);
-	unmap(map + 2 * page, 2 * page);
+	ck_assert_uint_eq(count_mappings(), n_mappings);
+}
+END_TEST
+
+START_TEST(parts_that_are_left_keep_their_bytes)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page);
+	const size_t n_fds = count_fds(), n_mappings = count_mappings();
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	unmap(map + page, page);
+	unmap(map + page, page); /* which is no error */
+	ck_assert_int_eq(map[0], (char)page_value(0));
+	ck_assert_int_eq(map[2 * page], (char)page_value(2));
+	unmap(map, page);
+	ck_assert_int_eq(map[3 * page], (char)page_value(3));
+	unmap(map + 2 * page, 3 * page); /* and beyond */
+	ck_assert_uint_eq(count_fds(), n_fds);
+	ck_assert_uint_eq(count_mappings(), n_mappings);
+}
+END_TEST
+
+/* With another mapping at the place of one that was abandoned. */
+static void expect_own_bytes(int fd, int received)
+{
+	for (size_t i = 0; i < PAGES; i++)
+		file_write_page(fd, i, 77);
+	for (int tries = 0; tries < 4; tries++) {
+		const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+		for (size_t i = 0; i < PAGES; i++)
+			ck_assert_int_eq(map[i * page], 77);
+	}
+}
+
+START_TEST(what_is_mapped_over_a_mapping_leaves_nothing_behind)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	int other = file_of_pages(PAGES), other_received = sent_over_socket(other);
+	unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page);
+	const size_t n_fds = count_fds();
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	char *over = mmap((void *)(uintptr_t)(map + page), page, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ck_assert_uint_eq((uintptr_t)over, (uintptr_t)map + page);
+	ck_assert_uint_eq(count_fds(), n_fds);
+	ck_assert_int_eq(map[0], (char)page_value(0));
+	ck_assert_int_eq(map[page], 0);
+	ck_assert_int_eq(map[2 * page], (char)page_value(2));
+	unmap(map, PAGES * page);
+	expect_own_bytes(other, other_received);
+}
+END_TEST
+
+START_TEST(what_is_moved_over_a_mapping_leaves_nothing_behind)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page);
+	const size_t n_fds = count_fds();
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	char *own = mmap(
+		NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	own[0] = 55;
+	void *moved = mremap(own, PAGES * page, PAGES * page, MREMAP_MAYMOVE | MREMAP_FIXED,
+		(void *)(uintptr_t)map);
+	ck_assert_uint_eq((uintptr_t)moved, (uintptr_t)map);
+	ck_assert_int_eq(map[0], 55);
+	ck_assert_uint_eq(count_fds(), n_fds);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(call_that_fails_leaves_the_mapping_alone)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	char *address = (char *)(uintptr_t)map;
+	const size_t n_fds = count_fds();
+	const struct {
+		char *address;
+		size_t length;
+	} wrong[] = { { address + 1, page }, { address, 0 }, { address, SIZE_MAX },
+		{ address, SIZE_MAX / 4 * 3 } };
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_int_eq(munmap(wrong[i].address, wrong[i].length), -1);
+		ck_assert_int_eq(errno, EINVAL);
+	}
+	void *over = mmap(address, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, -1, 0);
+	ck_assert_ptr_eq(over, MAP_FAILED);
+	ck_assert_int_eq(map[0], (char)page_value(0));
+	ck_assert_uint_le(count_fds(), n_fds);
+	unmap(map, PAGES * page);
 	ck_assert_uint_eq(count_fds(), n_fds - 1);
-	ck_assert_uint_ge(count_mappings(), before);
 }
 END_TEST
 
@@ -212,7 +302,11 @@ static TCase *maps(void)
 	tcase_add_loop_test(tcase, file_shorter_than_its_mapping_is_read_without_a_signal, 0, 2);
 	tcase_add_test(tcase, file_cut_while_mapped_is_read_without_a_signal);
 	tcase_add_test(tcase, string_without_an_end_ends_behind_the_mapping);
-	tcase_add_test(tcase, mapping_goes_when_all_parts_of_it_are_unmapped);
+	tcase_add_test(tcase, mapping_goes_when_it_is_unmapped);
+	tcase_add_test(tcase, parts_that_are_left_keep_their_bytes);
+	tcase_add_test(tcase, what_is_mapped_over_a_mapping_leaves_nothing_behind);
+	tcase_add_test(tcase, what_is_moved_over_a_mapping_leaves_nothing_behind);
+	tcase_add_test(tcase, call_that_fails_leaves_the_mapping_alone);
 	tcase_add_test(tcase, mapping_cannot_be_moved);
 	tcase_add_test(tcase, mappings_of_other_kinds_are_left_alone);
 	tcase_add_test(tcase, number_of_a_closed_descriptor_is_another_file);

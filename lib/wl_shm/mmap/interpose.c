@@ -28,15 +28,20 @@
 
 /* ---- The functions behind these ---- */
 
-/* These two may be called before anything is set up, also by dlsym() itself. */
-static void *real_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+/* These may be called before anything is set up, also by dlsym() itself. */
+void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
 }
 
-static int real_munmap(void *address, size_t length)
+int maps_real_munmap(void *address, size_t length)
 {
 	return (int)syscall(SYS_munmap, address, length);
+}
+
+void *maps_real_mremap(void *address, size_t old_length, size_t length, int flags, void *to)
+{
+	return (void *)syscall(SYS_mremap, address, old_length, length, flags, to);
 }
 
 typedef ssize_t recvmsg_fn(int fd, struct msghdr *message, int flags);
@@ -80,6 +85,12 @@ static bool is_to_be_guarded(int prot, int flags, int fd)
 	       (sharing == MAP_PRIVATE || sharing == MAP_SHARED) && arrivals_has(fd);
 }
 
+static void *fail(void)
+{
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
 static void *map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	if (is_to_be_guarded(prot, flags, fd)) {
@@ -87,9 +98,9 @@ static void *map(void *address, size_t length, int prot, int flags, int fd, off_
 		if (guarded)
 			return guarded;
 	}
-	if (flags & MAP_FIXED)
-		maps_abandon(address, length);
-	return real_mmap(address, length, prot, flags, fd, offset);
+	if (flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE) && !maps_let_go(address, length))
+		return fail();
+	return maps_real_mmap(address, length, prot, flags, fd, offset);
 }
 
 EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
@@ -106,10 +117,13 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 
 EXPORT int munmap(void *address, size_t length)
 {
-	if (length > 0 && maps_unmap(address, length))
+	if (maps_keeps(address) || maps_unmap(address, length))
 		return 0;
-	maps_abandon(address, length);
-	return real_munmap(address, length);
+	if (!maps_let_go(address, length)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return maps_real_munmap(address, length);
 }
 
 /* Moved, it would be a mapping of zeros. */
@@ -122,11 +136,9 @@ EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, 
 		to = va_arg(args, void *);
 		va_end(args);
 	}
-	if (maps_has(address)) {
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
-	return (void *)syscall(SYS_mremap, address, old_length, length, flags, to);
+	if (maps_has(address, old_length) || (flags & MREMAP_FIXED && !maps_let_go(to, length)))
+		return fail();
+	return maps_real_mremap(address, old_length, length, flags, to);
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)

@@ -4,6 +4,9 @@
  *
  * There are few: keymaps, mapped, parsed and unmapped. One guard for all of them, made with the
  * first. The lock is never held while the library is called, for it maps and unmaps itself.
+ *
+ * A region goes as a whole. Where the program unmaps a part of it, or maps something else over it,
+ * what it had becomes plain memory first, and the kernel does the rest.
  */
 #include "maps.h"
 
@@ -16,6 +19,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MOST_POPULATED ((size_t)4 << 20)
@@ -23,8 +27,7 @@
 struct map {
 	struct map *next;
 	struct uffd_guard_region *region;
-	uintptr_t start, end; /* in whole pages */
-	size_t left;	      /* bytes that the program has not unmapped yet */
+	uintptr_t start, end; /* in whole pages; behind them one of zeros */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -73,8 +76,7 @@ static int map_region(struct map *map, int fd, size_t length, off_t offset)
 	if (err)
 		return err;
 	map->start = (uintptr_t)uffd_guard_region_data(map->region);
-	map->left = page_ceil(length);
-	map->end = map->start + map->left;
+	map->end = map->start + page_ceil(length);
 	return 0;
 }
 
@@ -99,61 +101,125 @@ void *maps_create(int fd, size_t length, off_t offset)
 /* ---- Finding ---- */
 
 /* Under the lock. The link that points to the first map that has a byte of [start, end), or NULL.
- */
+ * The page of zeros behind it is its own too. */
 static struct map **find(uintptr_t start, uintptr_t end)
 {
 	for (struct map **link = &maps; *link; link = &(*link)->next) {
-		if ((*link)->start < end && start < (*link)->end)
+		if ((*link)->start < end && start < (*link)->end + page_ceil(1))
 			return link;
 	}
 	return NULL;
 }
 
-bool maps_has(const void *address)
+static struct map *take_off_list(uintptr_t start, uintptr_t end)
 {
+	struct map *map = NULL;
 	pthread_mutex_lock(&lock);
-	bool has = find((uintptr_t)address, (uintptr_t)address + 1);
+	struct map **link = find(start, end);
+	if (link) {
+		map = *link;
+		*link = map->next;
+	}
+	pthread_mutex_unlock(&lock);
+	return map;
+}
+
+/* What the kernel would take for a range. */
+static bool is_range(uintptr_t start, size_t length)
+{
+	const size_t all = page_ceil(length);
+	return start % page_ceil(1) == 0 && all >= length && all > 0 && all <= PTRDIFF_MAX &&
+	       start + all > start;
+}
+
+bool maps_has(const void *address, size_t length)
+{
+	const uintptr_t start = (uintptr_t)address & ~(page_ceil(1) - 1);
+	const uintptr_t end = (uintptr_t)address + (length ? length : 1);
+	pthread_mutex_lock(&lock);
+	bool has = find(start, end < start ? UINTPTR_MAX : end);
 	pthread_mutex_unlock(&lock);
 	return has;
 }
 
 /* ---- Taking away ---- */
 
-/* Under the lock. Off the list, if nothing is left of it. */
-static struct map *take_off(struct map **link, size_t n_unmapped)
+static void destroy(struct map *map)
 {
-	struct map *map = *link;
-	map->left -= n_unmapped < map->left ? n_unmapped : map->left;
-	if (map->left > 0)
-		return NULL;
-	*link = map->next;
-	return map;
+	uffd_guard_unmap(map->region);
+	free(map);
 }
 
 bool maps_unmap(void *address, size_t length)
 {
-	const uintptr_t start = (uintptr_t)address, end = start + page_ceil(length);
-	struct map *done = NULL;
-
+	const uintptr_t start = (uintptr_t)address;
+	if (!is_range(start, length))
+		return false;
 	pthread_mutex_lock(&lock);
-	struct map **link = find(start, end);
-	const bool is_inside = link && (*link)->start <= start && end <= (*link)->end;
-	if (is_inside)
-		done = take_off(link, end - start);
+	struct map **link = find(start, start + page_ceil(length));
+	struct map *map = link ? *link : NULL;
+	const bool is_it = map && map->start == start && map->end == start + page_ceil(length);
+	if (is_it)
+		*link = map->next;
 	pthread_mutex_unlock(&lock);
-	if (done) {
-		uffd_guard_unmap(done->region);
-		free(done);
-	}
-	return is_inside;
+	if (is_it)
+		destroy(map);
+	return is_it;
 }
 
-void maps_abandon(void *address, size_t length)
+/* ---- Letting go ---- */
+
+/* On this thread, while it takes away a region whose addresses are to stay mapped. */
+static _Thread_local uintptr_t kept_start;
+
+bool maps_keeps(const void *address)
 {
-	const uintptr_t start = (uintptr_t)address, end = start + page_ceil(length);
-	pthread_mutex_lock(&lock);
-	for (struct map **link; (link = find(start, end));)
-		take_off(link,
-			SIZE_MAX); /* its region stays, unused: unmapping it would hit others */
-	pthread_mutex_unlock(&lock);
+	return kept_start && (uintptr_t)address == kept_start;
+}
+
+static void *copy_of(const struct map *map)
+{
+	const size_t length = map->end - map->start;
+	void *copy = maps_real_mmap(NULL, length, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (copy == MAP_FAILED)
+		return NULL;
+	memcpy(copy, (const void *)map->start, length);
+	mprotect(copy, length, PROT_READ);
+	return copy;
+}
+
+/* The copy comes to lie where the region is in one step: other threads may read there, and no
+ * mapping of theirs may get in between. The region then ends, but for its addresses. */
+static bool replace_by_copy(struct map *map)
+{
+	const size_t length = map->end - map->start;
+	void *copy = copy_of(map);
+	if (!copy)
+		return false;
+	if (maps_real_mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    (void *)map->start) == MAP_FAILED) {
+		maps_real_munmap(copy, length);
+		return false;
+	}
+	void *zeros = (void *)map->end;
+	kept_start = map->start;
+	destroy(map);
+	kept_start = 0;
+	maps_real_munmap(zeros, page_ceil(1));
+	return true;
+}
+
+bool maps_let_go(void *address, size_t length)
+{
+	const uintptr_t start = (uintptr_t)address;
+	if (!is_range(start, length))
+		return true; /* the kernel will say so */
+	for (struct map *map; (map = take_off_list(start, start + page_ceil(length)));) {
+		if (!replace_by_copy(map)) {
+			enlist(map);
+			return false;
+		}
+	}
+	return true;
 }

@@ -8,12 +8,20 @@
 /* A guarded region in place of a mapping of @fd; NULL if it cannot be, and a plain one must do. */
 void *maps_create(int fd, size_t length, off_t offset);
 
-/* True if [address, address + length) lies in a guarded region; it is then dealt with. A region
- * goes when all of it was unmapped, in however many parts. */
+/* True if [address, address + length) was a guarded region, no more and no less. It is gone. */
 bool maps_unmap(void *address, size_t length);
 
-/* Something else is mapped over [address, address + length), or nothing any more: it is no longer
- * ours to unmap. */
-void maps_abandon(void *address, size_t length);
+/* Something is about to happen to [address, address + length): regions that have a part there
+ * become plain memory with the same bytes. False if there is no memory for that; they are then as
+ * before. */
+bool maps_let_go(void *address, size_t length);
 
-bool maps_has(const void *address);
+/* True on a thread that is in maps_let_go(): what the library unmaps there is to stay. */
+bool maps_keeps(const void *address);
+
+bool maps_has(const void *address, size_t length);
+
+/* interpose.c: the kernel's own. */
+void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset);
+int maps_real_munmap(void *address, size_t length);
+void *maps_real_mremap(void *address, size_t old_length, size_t length, int flags, void *to);
