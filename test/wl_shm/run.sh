@@ -71,6 +71,12 @@ for option in '' --stats; do
     rm "$work/ready"
   done
 done
+terminal=$(dirname "$compositor")/wl_shm_terminal
+for option in '' --stats; do
+  # shellcheck disable=SC2086
+  expect_status "a terminal that hangs up ends it ($option)" 129 \
+    timeout -s KILL 20 "$terminal" "$run" $option "$compositor" wait
+done
 expect_status 'status 3 where SIGCHLD is ignored' 3 \
   timeout -s KILL 20 env --ignore-signal=CHLD "$run" --stats "$compositor" exit 3
 for option in '' --stats; do

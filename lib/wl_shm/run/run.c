@@ -76,10 +76,12 @@ static void end_signals(sigset_t *signals)
 		sigaddset(signals, all[i]);
 }
 
-/* What a terminal sends, it sends to the child too. */
+/* What a terminal sends, it sends to the child too; but that it hangs up, it tells only the leader
+ * of the session. */
 static void pass_on(pid_t child, const siginfo_t *signal)
 {
-	if (signal->si_code <= 0)
+	const bool is_hangup = signal->si_signo == SIGHUP && getsid(0) == getpid();
+	if (signal->si_code <= 0 || is_hangup)
 		kill(child, signal->si_signo);
 }
 
