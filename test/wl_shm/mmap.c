@@ -10,13 +10,28 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGES 4
 
 static size_t page;
 
-static int sent_over_socket(int fd)
+typedef void receive_fn(int socket, struct msghdr *message);
+
+static void receive_one(int socket, struct msghdr *message)
+{
+	ck_assert_int_eq(recvmsg(socket, message, 0), 1);
+}
+
+static void receive_many(int socket, struct msghdr *message)
+{
+	struct mmsghdr messages[2] = { { .msg_hdr = *message } };
+	ck_assert_int_eq(recvmmsg(socket, messages, 2, MSG_DONTWAIT, NULL), 1);
+	*message = messages[0].msg_hdr;
+}
+
+static int sent_and_received(int fd, receive_fn *receive)
 {
 	int ends[2], got = -1;
 	char byte = 0;
@@ -34,11 +49,16 @@ static int sent_over_socket(int fd)
 	memcpy(CMSG_DATA(part), &fd, sizeof(fd));
 	ck_assert_int_eq(sendmsg(ends[0], &message, 0), 1);
 	message.msg_controllen = sizeof(control);
-	ck_assert_int_eq(recvmsg(ends[1], &message, 0), 1);
+	receive(ends[1], &message);
 	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
 	close(ends[0]);
 	close(ends[1]);
 	return got;
+}
+
+static int sent_over_socket(int fd)
+{
+	return sent_and_received(fd, receive_one);
 }
 
 static int file_of_pages(unsigned n_pages)
@@ -210,6 +230,53 @@ START_TEST(mapping_cannot_be_moved)
 }
 END_TEST
 
+START_TEST(file_that_came_with_many_messages_is_guarded_too)
+{
+	int fd = file_of_pages(1), received = sent_and_received(fd, receive_many);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	ck_assert_int_eq(map[PAGES * page - 1], 0);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+static void expect_child_succeeds(pid_t child)
+{
+	int status = -1;
+	ck_assert_int_gt(child, 0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+START_TEST(forked_child_has_the_mapping_and_can_unmap_it)
+{
+	int fd = file_of_pages(PAGES), received = sent_over_socket(fd);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	pid_t child = fork();
+	if (child == 0) {
+		if (map[0] != (char)page_value(0) || map[3 * page] != (char)page_value(3))
+			_exit(1);
+		unmap(map, PAGES * page);
+		_exit(msync((void *)(uintptr_t)map, page, MS_ASYNC) == 0 ? 2 : 0);
+	}
+	expect_child_succeeds(child);
+	ck_assert_int_eq(map[0], (char)page_value(0));
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+START_TEST(forked_child_has_its_own_mappings_guarded)
+{
+	int fd = file_of_pages(1), received = sent_over_socket(fd);
+	unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page);
+	pid_t child = fork();
+	if (child == 0) {
+		const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+		_exit(map[0] == (char)page_value(0) && map[PAGES * page - 1] == 0 ? 0 : 1);
+	}
+	expect_child_succeeds(child);
+}
+END_TEST
+
 /* These show the file as it is, live: nobody guards them. */
 START_TEST(mappings_of_other_kinds_are_left_alone)
 {
@@ -308,6 +375,9 @@ static TCase *maps(void)
 	tcase_add_test(tcase, what_is_moved_over_a_mapping_leaves_nothing_behind);
 	tcase_add_test(tcase, call_that_fails_leaves_the_mapping_alone);
 	tcase_add_test(tcase, mapping_cannot_be_moved);
+	tcase_add_test(tcase, file_that_came_with_many_messages_is_guarded_too);
+	tcase_add_test(tcase, forked_child_has_the_mapping_and_can_unmap_it);
+	tcase_add_test(tcase, forked_child_has_its_own_mappings_guarded);
 	tcase_add_test(tcase, mappings_of_other_kinds_are_left_alone);
 	tcase_add_test(tcase, number_of_a_closed_descriptor_is_another_file);
 	tcase_add_loop_test(tcase, number_that_was_closed_in_another_way_is_another_file, 0, 3);

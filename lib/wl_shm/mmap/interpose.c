@@ -45,6 +45,8 @@ void *maps_real_mremap(void *address, size_t old_length, size_t length, int flag
 }
 
 typedef ssize_t recvmsg_fn(int fd, struct msghdr *message, int flags);
+typedef int recvmmsg_fn(
+	int fd, struct mmsghdr *messages, unsigned n_messages, int flags, struct timespec *timeout);
 typedef int close_fn(int fd);
 
 /* They are where threads may be cancelled, so libc's own must be called. */
@@ -65,6 +67,17 @@ static recvmsg_fn *real_recvmsg(void)
 	return function;
 }
 
+static recvmmsg_fn *real_recvmmsg(void)
+{
+	static _Atomic(recvmmsg_fn *) known;
+	recvmmsg_fn *function = atomic_load(&known);
+	if (!function) {
+		find_behind("recvmmsg", &function);
+		atomic_store(&known, function);
+	}
+	return function;
+}
+
 static close_fn *real_close(void)
 {
 	static _Atomic(close_fn *) known;
@@ -74,6 +87,14 @@ static close_fn *real_close(void)
 		atomic_store(&known, function);
 	}
 	return function;
+}
+
+/* Others may be loaded before us and call them; but a forked child must not be the first. */
+static void find_all(void)
+{
+	real_recvmsg();
+	real_recvmmsg();
+	real_close();
 }
 
 /* ---- In front of them ---- */
@@ -149,6 +170,15 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return result;
 }
 
+EXPORT int recvmmsg(
+	int fd, struct mmsghdr *messages, unsigned n_messages, int flags, struct timespec *timeout)
+{
+	const int n_received = real_recvmmsg()(fd, messages, n_messages, flags, timeout);
+	for (int i = 0; i < n_received; i++)
+		arrivals_note(&messages[i].msg_hdr);
+	return n_received;
+}
+
 EXPORT int close(int fd)
 {
 	arrivals_forget(fd);
@@ -159,6 +189,8 @@ EXPORT int close(int fd)
 
 __attribute__((constructor)) static void on_load(void)
 {
+	find_all();
+	maps_watch_forks();
 	if (!preload_is_for_this_process())
 		return;
 	stats_share(SETTING_MMAP_STATS);

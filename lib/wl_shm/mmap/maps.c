@@ -42,14 +42,42 @@ static size_t page_ceil(size_t length)
 	return (length + page - 1) / page * page;
 }
 
+/* ---- fork(2) ---- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* The guard is the parent's. What it has mapped is plain memory here, and what is mapped from now
+ * on is another guard's. */
+static void after_fork_in_child(void)
+{
+	const pthread_once_t never = PTHREAD_ONCE_INIT;
+	maps = NULL;
+	guard = NULL;
+	guard_once = never;
+	pthread_mutex_unlock(&lock);
+}
+
+void maps_watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+/* ---- Making ---- */
+
 static void make_guard(void)
 {
 	int err = guard_create(NULL, &guard);
 	if (err)
 		shm_log("files that clients pass are mapped unguarded: %s", strerror(-err));
 }
-
-/* ---- Making ---- */
 
 static void enlist(struct map *map)
 {
@@ -80,6 +108,14 @@ static int map_region(struct map *map, int fd, size_t length, off_t offset)
 	return 0;
 }
 
+/* What is handed to a system call must be there, and a child of fork(2) is to see it too. That is
+ * not worth reading a large file. */
+static void have_all_of(struct map *map, size_t length)
+{
+	if (uffd_guard_populate(map->region, 0, length) == 0)
+		madvise((void *)map->start, map->end - map->start, MADV_KEEPONFORK);
+}
+
 void *maps_create(int fd, size_t length, off_t offset)
 {
 	pthread_once(&guard_once, make_guard);
@@ -90,9 +126,8 @@ void *maps_create(int fd, size_t length, off_t offset)
 		free(map);
 		return NULL;
 	}
-	/* What is handed to a system call must be there. That is not worth reading a large file. */
 	if (length <= MOST_POPULATED)
-		uffd_guard_populate(map->region, 0, length);
+		have_all_of(map, length);
 	enlist(map);
 	stats_add(&stats()->files_mapped, 1);
 	return (void *)map->start;

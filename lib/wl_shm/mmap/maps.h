@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Once, before the first map: a child of fork(2) has what was small, as plain memory. */
+void maps_watch_forks(void);
+
 /* A guarded region in place of a mapping of @fd; NULL if it cannot be, and a plain one must do. */
 void *maps_create(int fd, size_t length, off_t offset);
 
