@@ -52,6 +52,15 @@ expect 'a preload of others stays' 'LD_PRELOAD=libm.so.6' \
 "$run" --mode lazy "$compositor" environment >"$work/out"
 expect_text 'the mode is handed on' '^UFFD_GUARD_WL_SHM_MODE=lazy$'
 
+# As execvp(3): a script of nobody in particular is the shell's, and an empty item of PATH is here.
+# shellcheck disable=SC2016 # the script's own
+printf '%s "$@"\n' "$compositor" >"$work/no-program"
+chmod +x "$work/no-program"
+expect 'a script without #!' libuffd_guard_wl_shm.so "$("$run" "$work/no-program" who 2>&1)"
+for path in "/usr/bin:" ":/usr/bin" "/usr/bin::/bin" ""; do
+  expect "here, of PATH \"$path\"" libuffd_guard_wl_shm.so "$(cd "$work" && PATH=$path "$run" no-program who 2>&1)"
+done
+
 # ---- How it ends ----
 
 for option in '' --stats; do

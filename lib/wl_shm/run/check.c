@@ -164,19 +164,22 @@ static bool is_executable(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && may(path, X_OK);
 }
 
+/* As execvp(3): an empty item is the current directory. */
 static bool find_in_path(const char *name, char path[PATH_MAX])
 {
 	const char *list = getenv("PATH");
 	if (!list)
-		list = "/usr/local/bin:/usr/bin:/bin";
-	while (*list) {
-		size_t length = strcspn(list, ":");
-		snprintf(path, PATH_MAX, "%.*s/%s", (int)length, list, name);
-		if (is_executable(path))
+		list = "/bin:/usr/bin";
+	for (;;) {
+		const size_t length = strcspn(list, ":");
+		const int n = snprintf(
+			path, PATH_MAX, "%.*s%s%s", (int)length, list, length ? "/" : "./", name);
+		if (n < PATH_MAX && is_executable(path))
 			return true;
-		list += length + (list[length] == ':');
+		if (!list[length])
+			return false;
+		list += length + 1;
 	}
-	return false;
 }
 
 /* The loader then ignores LD_PRELOAD with a path. */

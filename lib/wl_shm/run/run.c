@@ -57,9 +57,28 @@ static int prepare_stats(const struct options *options, int stats_fd)
 	return 0;
 }
 
+/* As execvp(3) does with what is no program: a script that does not say whose. */
+static void become_shell(const struct options *options, const char *path)
+{
+	size_t n = 0;
+	while (options->command[n])
+		n++;
+	const char **arguments = calloc(n + 2, sizeof(*arguments));
+	if (!arguments)
+		return;
+	arguments[0] = "sh";
+	arguments[1] = path;
+	for (size_t i = 1; i < n; i++)
+		arguments[i + 1] = options->command[i];
+	execv("/bin/sh", (char *const *)arguments);
+	free(arguments);
+}
+
 int run_become(const struct options *options, const char *path)
 {
 	execv(path, options->command);
+	if (errno == ENOEXEC)
+		become_shell(options, path);
 	const int err = errno;
 	fprintf(stderr, PROGRAM ": %s: %s\n", path, strerror(err));
 	return err == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
