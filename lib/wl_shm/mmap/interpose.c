@@ -24,14 +24,28 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define MMAP2_UNIT 4096 /* whatever a page is */
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* ---- The functions behind these ---- */
 
 /* These may be called before anything is set up, also by dlsym() itself. */
-void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
+#if defined(__s390__)
+	unsigned long all[] = { (unsigned long)address, length, (unsigned long)prot,
+		(unsigned long)flags, (unsigned long)fd, (unsigned long)offset };
+	return (void *)syscall(SYS_mmap, all);
+#elif defined(SYS_mmap2) /* 32 bits; where there is SYS_mmap too, it is an older one */
+	if (offset % MMAP2_UNIT) {
+		errno = EINVAL;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mmap2, address, length, prot, flags, fd, offset / MMAP2_UNIT);
+#else
 	return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
+#endif
 }
 
 int maps_real_munmap(void *address, size_t length)
@@ -112,7 +126,7 @@ static void *fail(void)
 	return MAP_FAILED;
 }
 
-static void *map(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+static void *map(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
 	if (is_to_be_guarded(prot, flags, fd)) {
 		void *guarded = maps_create(fd, length, offset);
@@ -129,8 +143,8 @@ EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off
 	return map(address, length, prot, flags, fd, offset);
 }
 
-#if defined(__LP64__)
-EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+#if defined(__GLIBC__)
+EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
 	return map(address, length, prot, flags, fd, offset);
 }

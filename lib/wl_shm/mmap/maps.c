@@ -88,7 +88,7 @@ static void enlist(struct map *map)
 }
 
 /* A page of zeros more: parsers look for the end of a string, and it may be missing. */
-static int map_region(struct map *map, int fd, size_t length, off_t offset)
+static int map_region(struct map *map, int fd, size_t length, off64_t offset)
 {
 	struct uffd_guard_map_options options = {
 		.size = sizeof(options),
@@ -116,7 +116,7 @@ static void have_all_of(struct map *map, size_t length)
 		madvise((void *)map->start, map->end - map->start, MADV_KEEPONFORK);
 }
 
-void *maps_create(int fd, size_t length, off_t offset)
+void *maps_create(int fd, size_t length, off64_t offset)
 {
 	pthread_once(&guard_once, make_guard);
 	struct map *map = guard && length <= PTRDIFF_MAX ? calloc(1, sizeof(*map)) : NULL;

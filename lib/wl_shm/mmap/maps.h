@@ -9,7 +9,7 @@
 void maps_watch_forks(void);
 
 /* A guarded region in place of a mapping of @fd; NULL if it cannot be, and a plain one must do. */
-void *maps_create(int fd, size_t length, off_t offset);
+void *maps_create(int fd, size_t length, off64_t offset);
 
 /* True if [address, address + length) was a guarded region, no more and no less. It is gone. */
 bool maps_unmap(void *address, size_t length);
@@ -25,6 +25,6 @@ bool maps_keeps(const void *address);
 bool maps_has(const void *address, size_t length);
 
 /* interpose.c: the kernel's own. */
-void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset);
+void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off64_t offset);
 int maps_real_munmap(void *address, size_t length);
 void *maps_real_mremap(void *address, size_t old_length, size_t length, int flags, void *to);
