@@ -84,7 +84,7 @@ static void copy_without(char *to, const char *list, const char *library)
 
 void preload_leave_environment(const char *library)
 {
-	const char *list = getenv("LD_PRELOAD");
+	const char *list = secure_getenv("LD_PRELOAD");
 	char *rest = list ? malloc(strlen(list) + 1) : NULL;
 	if (!rest)
 		return;

@@ -140,6 +140,10 @@ fi
 
 expect_status 'statistics' 0 "$run" --stats "$compositor" serve
 expect_text 'statistics have pools' 'pools: 0 lazy, 0 direct'
+# shellcheck disable=SC2016
+expect_status 'a command that cuts them' 0 "$run" --stats bash -c \
+  'truncate -s 0 "/proc/self/fd/$UFFD_GUARD_WL_SHM_STATS_FD"; exit 0'
+expect_text 'which it cannot' 'was not used'
 expect_status 'statistics of one that does not serve' 0 "$run" --stats "$compositor" exit 0
 expect_text 'which is said' 'was not used'
 expect_status 'statistics of one that crashes' 134 "$run" --stats "$compositor" crash

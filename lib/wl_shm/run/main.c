@@ -10,6 +10,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +22,10 @@
 /* Memory that the compositor counts in, and this process reads when it has ended, however. */
 static struct stats *share_stats(int *fd)
 {
-	*fd = memfd_create("uffd-guard-run stats", 0); /* the command inherits it */
-	if (*fd < 0 || ftruncate(*fd, sizeof(struct stats)) < 0)
+	const int size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	*fd = memfd_create("uffd-guard-run stats", MFD_ALLOW_SEALING); /* inherited */
+	if (*fd < 0 || ftruncate(*fd, sizeof(struct stats)) < 0 ||
+		fcntl(*fd, F_ADD_SEALS, size_seals) < 0)
 		return NULL;
 	struct stats *stats =
 		mmap(NULL, sizeof(*stats), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
