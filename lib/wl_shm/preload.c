@@ -5,7 +5,8 @@
  * LD_PRELOAD goes to every process down the line: to the compositor, perhaps through a script that
  * starts it, and from there to all programs of the session. A library takes itself out as soon as
  * it is where it belongs. That is the first process that needs libwayland-server for itself: not
- * the shell of a script, nor dbus-run-session.
+ * the shell of a script, nor dbus-run-session, nor a launcher with a window of its own. That one
+ * draws, and drivers need libwayland-server too, to share buffers.
  */
 #include "preload.h"
 
@@ -53,6 +54,24 @@ static bool needs_server(const struct link_map *map)
 	return false;
 }
 
+static bool is_driver(const char *file)
+{
+	static const char *const drivers[] = { "libgbm.so", "libEGL", "libGL", "libgallium",
+		"libnvidia-", "libvulkan" };
+	for (unsigned i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		if (has_prefix(file, drivers[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The program, or a library that it serves with, as wlroots. */
+static bool is_server(const struct link_map *map)
+{
+	const char *file = file_of(map->l_name);
+	return !has_prefix(file, OURS) && !is_driver(file) && needs_server(map);
+}
+
 bool preload_is_for_this_process(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
@@ -61,37 +80,43 @@ bool preload_is_for_this_process(void)
 	if (!self || dlinfo(self, RTLD_DI_LINKMAP, &map) < 0)
 		map = NULL;
 	for (; map && !is_found; map = map->l_next)
-		is_found = !has_prefix(file_of(map->l_name), OURS) && needs_server(map);
+		is_found = is_server(map);
 	if (self)
 		dlclose(self);
 	return is_found;
 }
 
-/* Copies @list without @library; the loader takes colons and spaces alike. */
-static void copy_without(char *to, const char *list, const char *library)
+/* Copies @list without @library, true if it was in there; the loader takes colons and spaces alike.
+ */
+static bool copy_without(char *to, const char *list, const char *library)
 {
 	char *begin = to;
+	bool is_found = false;
 	while (*list) {
 		size_t length = strcspn(list, ": "), skip = strspn(list + length, ": ");
 		char item[4096];
 		snprintf(item, sizeof(item), "%.*s", (int)length, list);
-		if (length > 0 && strcmp(file_of(item), library) != 0)
+		if (strcmp(file_of(item), library) == 0)
+			is_found = true;
+		else if (length > 0)
 			to += sprintf(to, "%s%s", to == begin ? "" : ":", item);
 		list += length + skip;
 	}
 	*to = '\0';
+	return is_found;
 }
 
-void preload_leave_environment(const char *library)
+bool preload_leave_environment(const char *library)
 {
 	const char *list = secure_getenv("LD_PRELOAD");
 	char *rest = list ? malloc(strlen(list) + 1) : NULL;
 	if (!rest)
-		return;
-	copy_without(rest, list, library);
+		return false;
+	const bool was_there = copy_without(rest, list, library);
 	if (*rest)
 		setenv("LD_PRELOAD", rest, 1);
 	else
 		unsetenv("LD_PRELOAD");
 	free(rest);
+	return was_there;
 }

@@ -6,5 +6,6 @@
 /* The process that this library was preloaded for, not a shell on the way to it. */
 bool preload_is_for_this_process(void);
 
-/* Take the library out of LD_PRELOAD, so that what the compositor starts is without it. */
-void preload_leave_environment(const char *library);
+/* Take the library out of LD_PRELOAD, so that what the compositor starts is without it. True
+ * if it was in there. */
+bool preload_leave_environment(const char *library);

@@ -42,6 +42,8 @@ expect_text() { # what, pattern
 expect 'our library is in front' libuffd_guard_wl_shm.so "$("$run" "$compositor" who)"
 expect 'also with -- before the command' libuffd_guard_wl_shm.so "$("$run" -- "$compositor" who)"
 expect 'also through a script' libuffd_guard_wl_shm.so "$("$run" sh -c "$compositor who; true")"
+expect 'also through a launcher that draws' libuffd_guard_wl_shm.so \
+  "$(LD_PRELOAD=$(dirname "$compositor")/driver/libgbm.so.1 "$run" sh -c "$compositor who; true")"
 for option in '' --stats --mmap; do
   # shellcheck disable=SC2086 # no option is no argument
   "$run" $option "$compositor" environment >"$work/out" 2>/dev/null
@@ -56,9 +58,9 @@ expect_text 'the mode is handed on' '^UFFD_GUARD_WL_SHM_MODE=lazy$'
 # shellcheck disable=SC2016 # the script's own
 printf '%s "$@"\n' "$compositor" >"$work/no-program"
 chmod +x "$work/no-program"
-expect 'a script without #!' libuffd_guard_wl_shm.so "$("$run" "$work/no-program" who 2>&1)"
+expect 'a script without #!' libuffd_guard_wl_shm.so "$("$run" "$work/no-program" who)"
 for path in "/usr/bin:" ":/usr/bin" "/usr/bin::/bin" ""; do
-  expect "here, of PATH \"$path\"" libuffd_guard_wl_shm.so "$(cd "$work" && PATH=$path "$run" no-program who 2>&1)"
+  expect "here, of PATH \"$path\"" libuffd_guard_wl_shm.so "$(cd "$work" && PATH=$path "$run" no-program who)"
 done
 
 # ---- How it ends ----
@@ -148,6 +150,10 @@ expect_status 'statistics of one that does not serve' 0 "$run" --stats "$composi
 expect_text 'which is said' 'was not used'
 expect_status 'statistics of one that crashes' 134 "$run" --stats "$compositor" crash
 expect_text 'the signal is named' 'killed by signal 6'
+expect_status 'one that does not serve, without statistics' 0 "$run" "$compositor" exit 0
+expect_text 'which is said too' 'wl_shm_compositor made no wl_shm'
+expect_status 'one that serves, without statistics' 0 "$run" "$compositor" serve
+expect 'of which nothing is said' '' "$(cat "$work/err")"
 expect_status 'JSON' 0 "$run" --json "$compositor" serve
 expect_text 'JSON has displays' '"displays":1,'
 
