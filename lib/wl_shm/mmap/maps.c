@@ -58,10 +58,9 @@ static void after_fork(void)
  * on is another guard's. */
 static void after_fork_in_child(void)
 {
-	const pthread_once_t never = PTHREAD_ONCE_INIT;
 	maps = NULL;
 	guard = NULL;
-	guard_once = never;
+	guard_once = (pthread_once_t)PTHREAD_ONCE_INIT;
 	pthread_mutex_unlock(&lock);
 }
 
