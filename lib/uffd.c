@@ -105,7 +105,8 @@ int uffd_unregister(const struct uffd *uffd, uintptr_t start, size_t length)
 void uffd_wake(struct uffd *uffd, uintptr_t start, size_t length)
 {
 	struct uffdio_range op = { .start = start, .len = length };
-	if (ioctl(uffd->fd, UFFDIO_WAKE, &op) < 0)
+	/* Without a userfaultfd, in EAGER, nobody waits. */
+	if (uffd->fd >= 0 && ioctl(uffd->fd, UFFDIO_WAKE, &op) < 0)
 		atomic_store(&uffd->failed_to_wake, true);
 }
 

@@ -411,6 +411,21 @@ START_TEST(file_that_finds_no_room_leaves_its_guard_as_it_was)
 }
 END_TEST
 
+START_TEST(unmapping_a_served_file_leaves_its_guard_as_it_was)
+{
+	struct served s;
+	if (!served_start(&s, FUSE_ANSWERS, LATER))
+		return;
+	for (int i = 0; i < 10; i++) {
+		assert_page_is(&s.f, 1, page_value(1));
+		uffd_guard_unmap(s.f.region);
+		assert_ok(map_any(s.f.guard, s.f.fd, 0, &s.f.region));
+		s.f.data = uffd_guard_region_data(s.f.region);
+	}
+	served_stop(&s);
+}
+END_TEST
+
 START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
 {
 	const size_t fds = count_fds();
@@ -550,6 +565,7 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, stalled_file_delays_its_own_region_only);
 	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
 	tcase_add_test(tcase, file_that_finds_no_room_leaves_its_guard_as_it_was);
+	tcase_add_test(tcase, unmapping_a_served_file_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, mapping_a_stalled_file_does_not_wait);
 	tcase_add_test(tcase, stalled_file_that_is_refused_is_not_waited_for);
 	tcase_add_test(tcase, file_is_closed_after_a_read_that_was_given_up);
