@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Static probes for tracers (lib/probes.h): AUTO where <sys/sdt.h> is (Debian: systemtap-sdt-dev), ON, OFF.
+# Static probes for tracers (lib/state/probes.h): AUTO where <sys/sdt.h> is (Debian: systemtap-sdt-dev), ON, OFF.
 set(UFFD_GUARD_PROBES AUTO CACHE STRING "Static probes for tracers: AUTO, ON or OFF")
 set_property(CACHE UFFD_GUARD_PROBES PROPERTY STRINGS AUTO ON OFF)
 

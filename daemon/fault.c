@@ -7,16 +7,16 @@
  * table's ranges are in its hands, inside region->fills while it works for a region. Unmap waits
  * for both, refresh for the second.
  */
-#include "fault.h"
+#include "daemon/fault.h"
 
-#include "slow.h"
-#include "window.h"
+#include "daemon/slow.h"
+#include "pages/window.h"
 
-#include "../lib/fill.h"
-#include "../lib/guard.h"
-#include "../lib/install.h"
-#include "../lib/probes.h"
-#include "../lib/region.h"
+#include "pages/fill.h"
+#include "pages/install.h"
+#include "state/guard.h"
+#include "state/probes.h"
+#include "state/region.h"
 
 #include <stdbool.h>
 

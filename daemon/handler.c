@@ -11,17 +11,17 @@
  * was filled; each region's loss is reported before. Closing the userfaultfd alone would not do:
  * after a fork() the child holds it open.
  */
-#include "handler.h"
+#include "daemon/handler.h"
 
-#include "fault.h"
-#include "loop.h"
-#include "sandbox.h"
-#include "slow.h"
+#include "daemon/fault.h"
+#include "daemon/loop.h"
+#include "daemon/sandbox.h"
+#include "daemon/slow.h"
 
-#include "../lib/clock.h"
-#include "../lib/guard.h"
-#include "../lib/probes.h"
-#include "../lib/region.h"
+#include "base/clock.h"
+#include "state/guard.h"
+#include "state/probes.h"
+#include "state/region.h"
 
 #include <errno.h>
 #include <pthread.h>

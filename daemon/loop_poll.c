@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting with poll(2), where io_uring is denied or absent. */
-#include "loop.h"
+#include "daemon/loop.h"
 
-#include "../lib/uffd.h"
+#include "kernel/uffd.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -6,11 +6,11 @@
  * is answered -EAGAIN at once, and the ring polls instead. Two requests are always in flight: that
  * one, and a poll of the wake-up descriptor; beside them those of slow.c.
  */
-#include "loop.h"
-#include "slow.h"
+#include "daemon/loop.h"
+#include "daemon/slow.h"
 
-#include "../lib/clock.h"
-#include "../lib/uffd.h"
+#include "base/clock.h"
+#include "kernel/uffd.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -12,9 +12,9 @@
  * The filter is written on the caller's thread, for libseccomp allocates; the handler only enters
  * it.
  */
-#include "sandbox.h"
+#include "daemon/sandbox.h"
 
-#include "../lib/uffd.h"
+#include "kernel/uffd.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>

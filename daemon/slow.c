@@ -14,15 +14,15 @@
  * The file's struct outlives its region while the kernel may still write to a buffer. It is closed
  * by the ring too: close(2) of such a file may ask its server.
  */
-#include "slow.h"
+#include "daemon/slow.h"
 
-#include "loop.h"
+#include "daemon/loop.h"
 
-#include "../lib/clock.h"
-#include "../lib/fill.h"
-#include "../lib/guard.h"
-#include "../lib/install.h"
-#include "../lib/region.h"
+#include "base/clock.h"
+#include "pages/fill.h"
+#include "pages/install.h"
+#include "state/guard.h"
+#include "state/region.h"
 
 #include <errno.h>
 #include <linux/futex.h>

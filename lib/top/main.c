@@ -2,9 +2,10 @@
 /*
  * uffd-guard-top: what the guards of a running process do.
  *
- * The process publishes its counters if it was started with UFFD_GUARD_STATS=1 (lib/publish.c).
- * Here it is found (search.c, process.c), read at intervals (watch.c), two readings are compared
- * (interval.c), and the outcome is shown: on a screen, as lines, or as JSON (view_*.c).
+ * The process publishes its counters if it was started with UFFD_GUARD_STATS=1
+ * (lib/state/publish.c). Here it is found (search.c, process.c), read at intervals (watch.c), two
+ * readings are compared (interval.c), and the outcome is shown: on a screen, as lines, or as JSON
+ * (view_*.c).
  */
 #include "format.h"
 #include "options.h"

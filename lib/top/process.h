@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "../publish.h"
+#include "state/publish.h"
 
 #include <stdbool.h>
 #include <stddef.h>

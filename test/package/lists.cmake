@@ -47,7 +47,8 @@ expect_links(docs/README.md docs/examples ${files})
 # ---- What is asked of the kernel ----
 
 read_text(${source}/docs/kernel.md kernel)
-file(GLOB files ${source}/lib/*.c ${source}/daemon/*.c)
+file(GLOB files ${source}/lib/base/*.c ${source}/lib/kernel/*.c ${source}/lib/file/*.c ${source}/lib/state/*.c
+  ${source}/lib/pages/*.c ${source}/lib/calls/*.c ${source}/daemon/*.c)
 set(requests)
 foreach(file ${files})
   read_text(${file} text)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Each probe of lib/probes.h is in the library, and nothing else is; docs/watching.md tells of it; and the scripts for
+# Each probe of lib/state/probes.h is in the library, and nothing else is; docs/watching.md tells of it; and the scripts for
 # bpftrace use none but those.
 cmake_minimum_required(VERSION 3.25)
 
-file(READ ${source}/lib/probes.h header)
+file(READ ${source}/lib/state/probes.h header)
 string(REGEX MATCHALL "PROBE_[0-9]\\([a-z_]+, [(a-z]*(region|err)" uses "${header}")
 list(TRANSFORM uses REPLACE "PROBE_[0-9]\\(([a-z_]+),.*" "\\1" OUTPUT_VARIABLE expected)
 list(REMOVE_ITEM expected name)
@@ -17,7 +17,7 @@ list(SORT found)
 
 message("${found}")
 if(NOT expected OR NOT found STREQUAL expected)
-  message(FATAL_ERROR "lib/probes.h has ${expected}")
+  message(FATAL_ERROR "lib/state/probes.h has ${expected}")
 endif()
 
 file(READ ${source}/docs/watching.md document)

@@ -3,9 +3,9 @@
  * uffd-guard-top as it is run, beside processes that publish something, or nothing, or nonsense.
  * What is watched is mostly the test itself.
  */
-#include "../../lib/publish.h"
 #include "../support/fixture.h"
 #include "../support/json.h"
+#include "state/publish.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,9 +6,9 @@
  * that it waits shows in the state of its thread. A slow machine can make a test weaker, never make
  * it fail.
  */
-#include "../../lib/epoch.h"
+#include "base/epoch.h"
 
-#include "../../lib/page.h"
+#include "base/page.h"
 #include "unit.h"
 
 #include <pthread.h>

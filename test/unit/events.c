@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Losses through the queue, and what happens when it is full. A guard here is a queue and no
  * handler; a region is a name. */
-#include "../../lib/events.h"
+#include "state/events.h"
 
-#include "../../lib/guard.h"
-#include "../../lib/region.h"
+#include "state/guard.h"
+#include "state/region.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Filling pages, each answer of the kernel provoked for real: the guard is nothing but its
  * userfaultfd. */
-#include "../../lib/install.h"
+#include "pages/install.h"
 
-#include "../../lib/guard.h"
-#include "../../lib/page.h"
-#include "../../lib/staging.h"
+#include "base/page.h"
+#include "kernel/staging.h"
+#include "state/guard.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Old programs with a new library, and the other way round. */
-#include "../../lib/options.h"
+#include "base/options.h"
 
 #include "unit.h"
 

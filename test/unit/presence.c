@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Two bits a page against an array that keeps one byte a page and counts one by one. */
-#include "../../lib/presence.h"
+#include "base/presence.h"
 
 #include "unit.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The skip list against a row of slots that needs no search; then with a reader on it. */
-#include "../../lib/range_table.h"
+#include "base/range_table.h"
 
-#include "../../lib/epoch.h"
+#include "base/epoch.h"
 #include "unit.h"
 
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the handler's thread may do, tried on that thread; and that nobody else is confined. */
-#include "../../daemon/sandbox.h"
+#include "daemon/sandbox.h"
 
-#include "../../daemon/handler.h"
-#include "../../daemon/loop.h"
-#include "../../lib/uffd.h"
+#include "daemon/handler.h"
+#include "daemon/loop.h"
+#include "kernel/uffd.h"
 #include "unit.h"
 
 #include <uffd_guard.h>

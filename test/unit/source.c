@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's file, and all that can be wrong with it. */
-#include "../../lib/source.h"
+#include "file/source.h"
 
-#include "../../lib/page.h"
+#include "base/page.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Spans: merged, they cover the same bytes, in order and apart; near ones are told by hand. */
-#include "../../lib/spans.h"
+#include "base/spans.h"
 
 #include "unit.h"
 

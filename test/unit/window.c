@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How far around a fault is filled: the rules one by one, what always holds, and readers that are
  * played to the end. */
-#include "../../daemon/window.h"
+#include "pages/window.h"
 
 #include "unit.h"
 

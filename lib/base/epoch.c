@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grace periods: how refresh, unmap and the like stay out of the way of fills without ever making a
+ * fill wait.
+ *
+ * A fill enters before it looks at the file and leaves when its pages are in. Someone who is about
+ * to change what fills work from turns the epoch over and waits for those inside the old one; fills
+ * that enter later see the change, and are not waited for. So a fill that read old content has
+ * installed it, and is known to presence.c, before refresh looks for pages to overwrite.
+ *
+ * All of it is one word: bit 31 is the epoch's parity, below it two counters of those inside, one
+ * for each parity. One word, because who leaves must not touch the memory again after the last
+ * count is gone: it may have been freed.
+ */
+#include "base/epoch.h"
+
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PARITY	     (1u << 31)
+#define COUNTER_BITS 15
+#define COUNTER_MASK ((1u << COUNTER_BITS) - 1)
+
+static unsigned counter_shift(uint32_t parity)
+{
+	return parity ? COUNTER_BITS : 0;
+}
+
+static uint32_t count_inside(uint32_t state, uint32_t parity)
+{
+	return (state >> counter_shift(parity)) & COUNTER_MASK;
+}
+
+uint32_t epoch_enter(struct epoch *epoch)
+{
+	uint32_t state = atomic_load(&epoch->state);
+	while (!atomic_compare_exchange_weak(
+		&epoch->state, &state, state + (1u << counter_shift(state & PARITY))))
+		;
+	return state & PARITY;
+}
+
+void epoch_leave(struct epoch *epoch, uint32_t ticket)
+{
+	uint32_t before = atomic_fetch_sub(&epoch->state, 1u << counter_shift(ticket));
+
+	/* Only an address is passed on: a futex that is gone has nobody waiting. */
+	if ((before & PARITY) != ticket && count_inside(before, ticket) == 1)
+		syscall(SYS_futex, &epoch->state, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+void epoch_synchronize(struct epoch *epoch)
+{
+	uint32_t state = atomic_fetch_xor(&epoch->state, PARITY);
+	uint32_t old = state & PARITY;
+
+	for (state = atomic_load(&epoch->state); count_inside(state, old) > 0;
+		state = atomic_load(&epoch->state))
+		syscall(SYS_futex, &epoch->state, FUTEX_WAIT_PRIVATE, state, NULL, NULL, 0);
+}

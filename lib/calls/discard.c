@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Discard: whole pages are taken away, and come back from the file when they are touched, or at
+ * once where nothing tells of a touch (EAGER). Of pages that are only partly in the range the bytes
+ * are refreshed, for the rest is to stay.
+ */
+#include "calls/refresh.h"
+#include "pages/populate.h"
+#include "pages/resident.h"
+#include "state/cut.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+static int discard_pages(struct uffd_guard_region *region, size_t first, size_t end)
+{
+	/* Of what is direct, only copies go that stores have made. */
+	const size_t n_direct = region_direct_end(region) / page_size();
+	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;
+	int err = first < split ? resident_drop_for_sure(region, first, split - first) : 0;
+	return !err && split < end ? populate_again(region, split, end - split) : err;
+}
+
+static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint64_t end)
+{
+	end = min_u64(end, atomic_load(&region->length));
+	if (offset >= end)
+		return 0;
+	const struct cut cut = cut_range(region, offset, end);
+	int err = refresh_range(region, offset, cut.first - offset);
+	if (!err && cut.first < cut.last)
+		err = discard_pages(region, cut.first / page_size(), cut.last / page_size());
+	return !err && cut.last < end ? refresh_range(region, cut.last, end - cut.last) : err;
+}
+
+int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (err || length == 0)
+		return err;
+
+	region_begin_change(region);
+	epoch_synchronize(&region->fills);
+	err = discard_range(region, offset, offset + length);
+	region_end_change(region);
+	return err;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a guard: create, destroy; what it can do, and what it has done. */
+#include "state/guard.h"
+
+#include "base/options.h"
+#include "base/page.h"
+#include "state/publish.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define FLAGS_KNOWN                                                                                \
+	(UFFD_GUARD_ALLOW_EAGER | UFFD_GUARD_USER_FAULTS_ONLY | UFFD_GUARD_REQUIRE_KERNEL_FAULTS | \
+		UFFD_GUARD_NO_IO_URING | UFFD_GUARD_NO_SANDBOX)
+#define FAULT_FLAGS (UFFD_GUARD_USER_FAULTS_ONLY | UFFD_GUARD_REQUIRE_KERNEL_FAULTS)
+
+/* ---- create ---- */
+
+static int check_options(const struct uffd_guard_options *options)
+{
+	if (options->flags & ~FLAGS_KNOWN || (options->flags & FAULT_FLAGS) == FAULT_FLAGS)
+		return -EINVAL;
+	return 0;
+}
+
+static enum uffd_want wanted_faults(uint32_t flags)
+{
+	if (flags & UFFD_GUARD_USER_FAULTS_ONLY)
+		return UFFD_WANT_USER_FAULTS_ONLY;
+	return flags & UFFD_GUARD_REQUIRE_KERNEL_FAULTS ? UFFD_WANT_KERNEL_FAULTS
+							: UFFD_WANT_KERNEL_FAULTS_OR_LESS;
+}
+
+static int mark_create(struct uffd_guard *guard)
+{
+	unsigned char *mark =
+		mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mark == MAP_FAILED)
+		return -errno;
+	if (madvise(mark, page_size(), MADV_WIPEONFORK) < 0) {
+		int err = -errno;
+		munmap(mark, page_size());
+		return err;
+	}
+	*mark = 1;
+	guard->mark = mark;
+	return 0;
+}
+
+static void mark_destroy(struct uffd_guard *guard)
+{
+	if (guard->mark)
+		munmap((void *)guard->mark, page_size());
+}
+
+static int zeros_create(struct source *zeros)
+{
+	int fd = memfd_create("uffd_guard zeros", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)page_size()) < 0) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	*zeros = (struct source){ .fd = fd };
+	return 0;
+}
+
+static void log_outcome(struct uffd_guard *guard)
+{
+	if (!guard->log)
+		return;
+	if (guard->is_eager)
+		guard->log(LOG_NOTICE,
+			"userfaultfd is denied (by a container, a seccomp filter or the kernel): "
+			"clients' data "
+			"is read at map and refresh, not when it is touched",
+			guard->log_data);
+	if (!guard->uffd.kernel_faults)
+		guard->log(LOG_INFO,
+			"userfaultfd is limited to user mode: system calls get EFAULT on pages "
+			"that "
+			"were never read, unless they are populated (see /dev/userfaultfd)",
+			guard->log_data);
+	if (handler_missed_scheduling(guard->handler))
+		guard->log(LOG_WARNING,
+			"the handler thread may not run with its creator's real-time policy (see "
+			"RLIMIT_RTPRIO): who waits for a page waits at ordinary priority",
+			guard->log_data);
+	if (guard->missed_publishing)
+		guard->log(LOG_WARNING,
+			"UFFD_GUARD_STATS is set, but no sealed memfd could be had for the "
+			"counters: "
+			"uffd-guard-top will not find this guard",
+			guard->log_data);
+}
+
+/* Denied, or not there; not merely short of something for the moment. */
+static bool is_denial(int err)
+{
+	return err != -EMFILE && err != -ENFILE && err != -ENOMEM && err != -EINTR;
+}
+
+static int open_uffd(struct uffd_guard *guard, uint32_t flags)
+{
+	int err = uffd_open(&guard->uffd, wanted_faults(flags));
+	if (!err || !(flags & UFFD_GUARD_ALLOW_EAGER) || !is_denial(err))
+		return err;
+	guard->uffd = (struct uffd){ .fd = -1, .kernel_faults = true };
+	guard->is_eager = true;
+	return 0;
+}
+
+static int start_handler(struct uffd_guard *guard, uint32_t flags)
+{
+	const struct handler_options options = {
+		.may_use_io_uring = !(flags & UFFD_GUARD_NO_IO_URING),
+		.may_use_sandbox = !(flags & UFFD_GUARD_NO_SANDBOX),
+	};
+	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
+	return handler_start(guard, &options, &guard->handler);
+}
+
+/* All but the handler; also what init has not come to. */
+static void finish(struct uffd_guard *guard)
+{
+	uffd_close(&guard->uffd);
+	events_finish(&guard->events);
+	budget_finish(&guard->budget);
+	source_close(&guard->zeros);
+	mark_destroy(guard);
+	staging_pool_finish(&guard->staging);
+	pthread_mutex_destroy(&guard->lock);
+}
+
+static int init(struct uffd_guard *guard, const struct uffd_guard_options *known)
+{
+	pthread_mutex_init(&guard->lock, NULL);
+	range_table_init(&guard->ranges);
+	staging_pool_init(&guard->staging);
+	guard->zeros.fd = guard->uffd.fd = -1;
+
+	int err = events_init(&guard->events);
+	if (!err)
+		err = mark_create(guard);
+	if (!err)
+		err = zeros_create(&guard->zeros);
+	if (!err)
+		err = budget_init(&guard->budget, known->max_resident, UINT64_MAX);
+	if (!err)
+		err = open_uffd(guard, known->flags);
+	if (!err)
+		err = start_handler(guard, known->flags);
+	if (err)
+		finish(guard);
+	return err;
+}
+
+int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard)
+{
+	if (!guard)
+		return -EINVAL;
+	struct uffd_guard_options known;
+	int err = options_read(&known, sizeof(known), options);
+	if (!err)
+		err = check_options(&known);
+	if (err)
+		return err;
+
+	struct uffd_guard *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	fresh->stats = &fresh->own_stats;
+	fresh->log = known.log;
+	fresh->log_data = known.log_data;
+	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
+	publish_begin(fresh);
+	err = init(fresh, &known);
+	if (err) {
+		publish_end(fresh);
+		free(fresh);
+		return err;
+	}
+	log_outcome(fresh);
+	*guard = fresh;
+	return 0;
+}
+
+/* ---- destroy ---- */
+
+void uffd_guard_destroy(struct uffd_guard *guard)
+{
+	if (!guard || guard_is_in_child(guard))
+		return;
+
+	handler_stop(guard->handler);
+	finish(guard);
+	publish_end(guard);
+	free(guard);
+}
+
+/* ---- What it can do, what it has done ---- */
+
+int guard_check(const struct uffd_guard *guard)
+{
+	if (guard_is_in_child(guard))
+		return -ECHILD;
+	return handler_gave_up(guard->handler) ? -EIO : 0;
+}
+
+uint32_t uffd_guard_features(const struct uffd_guard *guard)
+{
+	if (!guard)
+		return 0;
+	return (guard->is_eager ? 0 : UFFD_GUARD_FEATURE_LAZY) |
+	       (guard->uffd.kernel_faults ? UFFD_GUARD_FEATURE_KERNEL_FAULTS : 0) |
+	       (guard->uffd.features & UFFD_FEATURE_MOVE ? UFFD_GUARD_FEATURE_MOVE : 0) |
+	       (handler_uses_io_uring(guard->handler) ? UFFD_GUARD_FEATURE_IO_URING : 0) |
+	       (handler_is_sandboxed(guard->handler) ? UFFD_GUARD_FEATURE_SANDBOX : 0);
+}
+
+#define READ_COUNTER(name) .name = atomic_load_explicit(&from->name, memory_order_relaxed)
+
+int uffd_guard_get_stats(const struct uffd_guard *guard, struct uffd_guard_stats *stats)
+{
+	if (!guard || !stats)
+		return -EINVAL;
+	if (guard_is_in_child(guard))
+		return -ECHILD;
+
+	const struct stats *from = guard->stats;
+	struct uffd_guard_stats known = {
+		READ_COUNTER(regions),
+		READ_COUNTER(faults),
+		READ_COUNTER(wakeups),
+		READ_COUNTER(pages_copied),
+		READ_COUNTER(pages_moved),
+		READ_COUNTER(pages_zeroed),
+		READ_COUNTER(bytes_read),
+		READ_COUNTER(bytes_refreshed),
+		READ_COUNTER(bytes_written_back),
+		READ_COUNTER(bytes_resident),
+		READ_COUNTER(pages_evicted),
+		READ_COUNTER(events),
+		READ_COUNTER(losses),
+		READ_COUNTER(retries),
+	};
+	_Static_assert(sizeof(known.fault_ns) / sizeof(known.fault_ns[0]) == STATS_BUCKETS,
+		"the header's histogram is stats.h's");
+	for (size_t i = 0; i < STATS_BUCKETS; i++)
+		known.fault_ns[i] = atomic_load_explicit(&from->fault_ns[i], memory_order_relaxed);
+	return options_write(stats, &known, sizeof(known));
+}

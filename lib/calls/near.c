@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spans that lie near each other, like the rows of a damaged rectangle: a system call for each
+ * costs more than reading what is between them as well, into a buffer that nobody looks at.
+ */
+#include "calls/near.h"
+
+#include "base/spans.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <sys/uio.h>
+
+#define MOST_BETWEEN 4096
+#define MOST_NEAR    64
+
+size_t near_count(
+	const struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	const size_t page = page_size(), first = spans[0].offset / page;
+	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_NEAR) - 1];
+	const uint64_t end = min_u64(last->offset + last->length, atomic_load(&region->length));
+	if (n_spans < 2 || region->is_tracked || region->source.slow || spans[0].offset >= end ||
+		spans[0].offset < region_direct_end(region))
+		return 1;
+
+	size_t n_pages;
+	if (region_run(region, first, page_ceil(end) / page - first, &n_pages) != PRESENCE_HELD)
+		return 1;
+	const size_t n = spans_count_near(
+		spans, n_spans, MOST_BETWEEN, min_u64(end, (first + n_pages) * page), MOST_NEAR);
+	return max_u64(n, 1);
+}
+
+bool near_read(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	char between[MOST_BETWEEN];
+	struct iovec parts[2 * MOST_NEAR];
+	uint64_t at = spans[0].offset, length = 0;
+	int n_parts = 0;
+	for (size_t i = 0; i < n_spans; i++) {
+		const uint64_t gap = spans[i].offset - at;
+		if (gap > 0)
+			parts[n_parts++] = (struct iovec){ between, gap };
+		parts[n_parts++] = (struct iovec){ (void *)region_address(region, spans[i].offset),
+			spans[i].length };
+		at = spans[i].offset + spans[i].length;
+		length += spans[i].length;
+	}
+	if (!source_read_parts(&region->source, spans[0].offset, parts, n_parts))
+		return false;
+	stats_add(&region->guard->stats->bytes_refreshed, length);
+	return true;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bringing content up to date, on the caller's thread.
+ *
+ * Refresh overwrites filled pages in place: pread(2) puts the file's bytes where the readers look,
+ * no page is freed or made. Before that it waits for fills under way (region->fills): what they
+ * read may be older than the call. Later ones read what is new enough, so nothing is done about
+ * pages that are absent.
+ *
+ * Three things are not written in place. A page of zeros would have to get memory of its own; where
+ * bytes have come, it is replaced. Pages that the file has lost or punched give their memory back.
+ * And where the program has withdrawn write access or the page (mprotect, madvise), the kernel
+ * answers -EFAULT, and the page is replaced too.
+ */
+#include "calls/refresh.h"
+
+#include "base/spans.h"
+#include "calls/near.h"
+#include "pages/populate.h"
+#include "pages/resident.h"
+#include "state/cut.h"
+#include "state/guard.h"
+#include "state/probes.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- One range ---- */
+
+static int replace_bytes(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	size_t first = start / page_size();
+	return populate_again(region, first, page_ceil(end) / page_size() - first);
+}
+
+static int read_in_place(const struct source *source, uint64_t from,
+	struct uffd_guard_region *region, uint64_t to, uint64_t length, size_t *got)
+{
+	return source_read(source, from, (void *)region_address(region, to), length, got);
+}
+
+/* Bytes within one page, written by the kernel: a store of ours would be a signal if the page is
+ * write-protected. */
+static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	size_t got;
+	if (start >= end)
+		return 0;
+	int err = read_in_place(&region->guard->zeros, 0, region, start, end - start, &got);
+	return err == -EFAULT ? replace_bytes(region, start, end) : err;
+}
+
+/* The file has nothing for these bytes: whole pages give their memory back. */
+static int refresh_with_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const struct cut cut = cut_range(region, start, end);
+	int err = zero_in_place(region, start, cut.first);
+	if (!err && cut.first < cut.last)
+		err = replace_bytes(region, cut.first, cut.last);
+	return err ? err : zero_in_place(region, cut.last, end);
+}
+
+/* Pages of a file with holes, when they have just become zeros: their memory is given back. */
+static int drop_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const size_t page = page_size(), n_pages = page_floor(end) / page;
+	int err = 0;
+	for (size_t first = page_ceil(start) / page, n; first < n_pages && !err; first += n + 1) {
+		for (n = 0; first + n < n_pages; n++) {
+			if (!bytes_are_zero(
+				    (const char *)region_address(region, (first + n) * page), page))
+				break;
+		}
+		if (n > 0)
+			err = populate_again(region, first, n);
+	}
+	return err;
+}
+
+static int refresh_with_data(
+	struct uffd_guard_region *region, uint64_t start, uint64_t end, bool is_sparse)
+{
+	size_t got;
+	int err = read_in_place(&region->source, start, region, start, end - start, &got);
+	stats_add(&region->guard->stats->bytes_refreshed, got);
+	if (err == -EFAULT)
+		return replace_bytes(region, start + got, end);
+	if (start + got == end)
+		return is_sparse ? drop_zeros(region, start, end) : 0;
+
+	uint64_t lost = start + got;
+	region_report_failure(region, lost, end, err);
+	return refresh_with_zeros(region, lost, end);
+}
+
+/* What is written in place gets memory of its own, and counts as stored to: the kernel would be
+ * refused a page that is protected. */
+static int make_writable(struct uffd_guard_region *region, size_t page)
+{
+	if (!page_is_held(&region->presence, page)) {
+		int err = budget_make_room(region, 1, false);
+		if (err)
+			return err;
+		resident_add(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
+		budget_note(region, page, 1, false);
+	}
+	if (region->is_tracked)
+		budget_allow_stores(region, page, 1);
+	return 0;
+}
+
+/* Of one page. */
+static int refresh_part(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	int err = start < end ? make_writable(region, start / page_size()) : 0;
+	if (err == -ENOMEM) { /* EAGER, beyond the budget */
+		region_report_failure(region, start, end, err);
+		return 0;
+	}
+	return !err && start < end ? refresh_with_data(region, start, end, false) : err;
+}
+
+/* Whole pages are replaced; bytes of a page that is only partly in the range are written in place,
+ * for the rest of it is to stay. */
+static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const struct cut cut = cut_range(region, start, end);
+	int err = refresh_part(region, start, cut.first);
+	if (!err && cut.first < cut.last)
+		err = replace_bytes(region, cut.first, cut.last);
+	return err ? err : refresh_part(region, cut.last, end);
+}
+
+static int refresh_filled(
+	struct uffd_guard_region *region, uint64_t offset, uint64_t length, bool is_sparse)
+{
+	/* The range was checked before the lock was taken; the region may have been resized since.
+	 * What is direct is up to date by itself. */
+	const size_t page = page_size();
+	const uint64_t end = min_u64(offset + length, atomic_load(&region->length));
+	offset = max_u64(offset, region_direct_end(region));
+	int err = 0;
+	for (uint64_t next; offset < end && !err; offset = next) {
+		size_t first = offset / page, n_pages;
+		size_t limit = page_ceil(end) / page - first;
+		enum presence_kind kind = region_run(region, first, limit, &n_pages);
+		next = min_u64((first + n_pages) * page, end);
+		/* What is write-protected would count as stored to, if it were written in place. */
+		if (kind == PRESENCE_ZERO || (kind == PRESENCE_HELD && region->is_tracked))
+			err = refresh_by_replacing(region, offset, next);
+		else if (kind == PRESENCE_HELD)
+			err = refresh_with_data(region, offset, next, is_sparse);
+	}
+	return err;
+}
+
+int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	return refresh_filled(region, offset, length, source_is_sparse(&region->source));
+}
+
+int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	if (!page_is_present(&region->presence, offset / page_size()))
+		return 0;
+	if (region->is_tracked)
+		budget_allow_stores(region, offset / page_size(), 1);
+	return zero_in_place(region, offset, offset + length);
+}
+
+/* ---- refresh ---- */
+
+int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	const struct uffd_guard_span span = { .offset = offset, .length = length };
+	return uffd_guard_refresh_spans(region, &span, 1);
+}
+
+/* In *n_done how many spans this has dealt with. */
+static int refresh_some(struct uffd_guard_region *region, const struct uffd_guard_span *spans,
+	size_t n_spans, bool is_sparse, size_t *n_done)
+{
+	int err = 0;
+	*n_done = near_count(region, spans, n_spans);
+	const bool is_read = *n_done > 1 && near_read(region, spans, *n_done);
+	for (size_t i = 0; i < *n_done && !err; i++) {
+		const uint64_t start = spans[i].offset, length = spans[i].length;
+		if (!is_read)
+			err = refresh_filled(region, start, length, is_sparse);
+		else if (is_sparse)
+			err = drop_zeros(region, start, start + length);
+	}
+	return err;
+}
+
+static int refresh_merged(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	int err = 0;
+	region_begin_change(region);
+	epoch_synchronize(&region->fills);
+	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
+	for (size_t i = 0, n; i < n_spans && !err; i += n)
+		err = refresh_some(region, spans + i, n_spans - i, is_sparse, &n);
+	region_end_change(region);
+	return err;
+}
+
+#define SPANS_ON_STACK 64
+
+int uffd_guard_refresh_spans(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	int err = region_check_range(region, 0, 0);
+	if (!err && n_spans > 0 && !spans)
+		err = -EINVAL;
+	for (size_t i = 0; i < n_spans && !err; i++)
+		err = region_check_range(region, spans[i].offset, spans[i].length);
+	if (err)
+		return err;
+
+	struct uffd_guard_span few[SPANS_ON_STACK], *merged = few;
+	if (n_spans > SPANS_ON_STACK)
+		merged = calloc(n_spans, sizeof(*merged));
+	if (!merged)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_spans; i++)
+		merged[i] = spans[i];
+
+	const size_t n_merged = spans_merge(merged, n_spans);
+	PROBE_REFRESH_BEGIN(region, merged, n_merged);
+	err = refresh_merged(region, merged, n_merged);
+	PROBE_REFRESH_END(region, err);
+	if (merged != few)
+		free(merged);
+	return err;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a region: map, unmap.
+ *
+ * A region is one anonymous mapping (mapping.c), as long as its reserve and registered from end to
+ * end, so that resize only moves a number.
+ */
+#include "state/region.h"
+
+#include "base/options.h"
+#include "pages/direct.h"
+#include "pages/eager.h"
+#include "pages/mapping.h"
+#include "pages/resident.h"
+#include "state/guard.h"
+#include "state/probes.h"
+#include "state/publish.h"
+
+#include "daemon/slow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define FLAGS_KNOWN                                                                                \
+	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
+		UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE |                         \
+		UFFD_GUARD_MAP_POPULATE)
+
+/* ---- References ---- */
+
+void region_ref(struct uffd_guard_region *region)
+{
+	atomic_fetch_add(&region->references, 1);
+}
+
+void region_unref(struct uffd_guard_region *region)
+{
+	if (atomic_fetch_sub(&region->references, 1) > 1)
+		return;
+	pthread_mutex_destroy(&region->lock);
+	free(region);
+}
+
+/* ---- What the other rooms ask of a region ---- */
+
+int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	if (!region)
+		return -EINVAL;
+	int err = guard_check(region->guard);
+	if (err)
+		return err;
+	uint64_t all = atomic_load(&region->length);
+	return offset > all || length > all - offset ? -ERANGE : 0;
+}
+
+void region_begin_change(struct uffd_guard_region *region)
+{
+	pthread_mutex_lock(&region->lock);
+	source_begin_call(&region->source);
+	budget_hold_off(region);
+}
+
+void region_end_change(struct uffd_guard_region *region)
+{
+	budget_go_on(region);
+	source_end_call(&region->source);
+	pthread_mutex_unlock(&region->lock);
+}
+
+enum presence_kind region_run(
+	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
+{
+	enum presence_kind kind = presence_run(&region->presence, first, limit, n_pages);
+	return kind == PRESENCE_ABSENT && region->guard->is_eager ? PRESENCE_ZERO : kind;
+}
+
+void region_report_loss(
+	struct uffd_guard_region *region, uint64_t start, uint64_t end, uint32_t reasons, int error)
+{
+	end = min_u64(end, atomic_load(&region->length));
+	if (start >= end)
+		return;
+	const struct loss loss = {
+		.region = region, .start = start, .end = end, .reasons = reasons, .error = error
+	};
+	PROBE_LOSS(region, reasons, start, end - start);
+	events_post(&region->guard->events, &loss);
+}
+
+static uint32_t reason_of(int err)
+{
+	switch (err) {
+	case 0:
+		return UFFD_GUARD_LOST_TRUNCATED;
+	case -ENOMEM:
+		return UFFD_GUARD_LOST_NO_MEMORY;
+	case -ETIMEDOUT:
+		return UFFD_GUARD_LOST_TIMED_OUT;
+	default:
+		return UFFD_GUARD_LOST_IO_ERROR;
+	}
+}
+
+void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err)
+{
+	const uint32_t reason = reason_of(err);
+	region_report_loss(
+		region, start, end, reason, reason == UFFD_GUARD_LOST_IO_ERROR ? err : 0);
+}
+
+/* ---- map ---- */
+
+static int check_options(const struct uffd_guard_map_options *options, size_t length)
+{
+	if (length == 0 || options->flags & ~FLAGS_KNOWN)
+		return -EINVAL;
+	if (options->flags & UFFD_GUARD_MAP_SEAL && !(options->flags & UFFD_GUARD_MAP_DIRECT))
+		return -EINVAL;
+	if (options->reserve && options->reserve < length)
+		return -EINVAL;
+	if (page_floor(options->offset) != options->offset)
+		return -EINVAL;
+	uintptr_t addr = (uintptr_t)options->addr;
+	if (page_floor(addr) != addr || !addr != !(options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE))
+		return -EINVAL;
+
+	uint64_t reserve = max_u64(length, options->reserve);
+	if (reserve > (uint64_t)PTRDIFF_MAX - page_size() ||
+		options->offset > (uint64_t)INT64_MAX - reserve - page_size())
+		return -EOVERFLOW;
+	return 0;
+}
+
+/* Before it is registered. Afterwards no fault there is still taken for nobody's. */
+static void enlist(struct uffd_guard_region *region)
+{
+	struct uffd_guard *guard = region->guard;
+	pthread_mutex_lock(&guard->lock);
+	range_table_insert(&guard->ranges, &region->range);
+	epoch_synchronize(&guard->lookups);
+	pthread_mutex_unlock(&guard->lock);
+	stats_add(&guard->stats->regions, 1);
+}
+
+/* Those under way end; faults that wait for a file that blocks are answered, and the file is no
+ * longer ours. */
+static void end_fills(struct uffd_guard_region *region)
+{
+	struct source *source = &region->source;
+	const bool is_slow = source->slow;
+	if (is_slow)
+		slow_release(source->slow);
+	epoch_synchronize(&region->fills);
+	if (is_slow && source->is_left)
+		slow_destroy(source->slow);
+	else if (is_slow)
+		source->fd = -1;
+	source->slow = NULL;
+}
+
+/* Afterwards no fill of the region is under way, and none will begin. */
+static void delist(struct uffd_guard_region *region)
+{
+	struct uffd_guard *guard = region->guard;
+	pthread_mutex_lock(&guard->lock);
+	range_table_remove(&guard->ranges, &region->range);
+	epoch_synchronize(&guard->lookups);
+	pthread_mutex_unlock(&guard->lock);
+	end_fills(region);
+	stats_sub(&guard->stats->regions, 1);
+}
+
+static int open_source(
+	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
+{
+	struct source *source = &region->source;
+	struct uffd_guard *guard = region->guard;
+	struct slow_file *slow = NULL;
+	int foreign_error = -ENODEV;
+	if (options->flags & UFFD_GUARD_MAP_ANY_FILE) {
+		foreign_error = -EOPNOTSUPP;
+		if (guard->slow) {
+			slow = slow_create(guard->slow, guard->read_deadline_ms, region);
+			foreign_error = slow ? 0 : -ENOMEM;
+		}
+	}
+	int err = source_open(source, fd, options->offset, foreign_error);
+	if (err || !source->is_foreign) {
+		slow_destroy(slow);
+		return err;
+	}
+	/* From now on closing it is the handler's: that may wait. */
+	slow_adopt_fd(slow, source->fd);
+	source->slow = slow;
+	return 0;
+}
+
+static void close_source(struct uffd_guard_region *region)
+{
+	end_fills(region);
+	source_close(&region->source);
+}
+
+static int fill_eagerly(struct uffd_guard_region *region)
+{
+	source_begin_call(&region->source);
+	int err = eager_fill(region, 0, region_reserve(region) / page_size());
+	source_end_call(&region->source);
+	return err;
+}
+
+static int init_budget(
+	struct uffd_guard_region *region, const struct uffd_guard_map_options *options)
+{
+	int err = budget_init(&region->budget, options->max_resident, region_reserve(region));
+	region->is_tracked = !err && region->flags & UFFD_GUARD_MAP_WRITE &&
+			     budget_is_set(region) && !region->guard->is_eager;
+	return region->is_tracked ? presence_track_stores(&region->presence) : err;
+}
+
+static int map_region(
+	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
+{
+	size_t reserve = page_ceil(max_u64(region->length, options->reserve));
+
+	int err = open_source(region, fd, options);
+	if (err)
+		return err;
+	err = mapping_reserve(&region->range, options, reserve);
+	if (err)
+		goto err_source;
+	err = presence_init(&region->presence, reserve / page_size());
+	if (err)
+		goto err_range;
+	err = init_budget(region, options);
+	if (err)
+		goto err_presence;
+	publish_region(region);
+	enlist(region);
+	err = mapping_make_accessible(region, 0, reserve);
+	if (!err)
+		direct_extend(region);
+	if (!err && region->guard->is_eager)
+		err = fill_eagerly(region);
+	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
+		err = uffd_guard_populate(region, 0, region->length);
+	if (err)
+		goto err_enlisted;
+	publish_shape(region);
+	return 0;
+
+err_enlisted:
+	delist(region);
+	resident_leave(region);
+	publish_withdraw(region);
+err_presence:
+	budget_finish(&region->budget);
+	presence_finish(&region->presence);
+err_range:
+	mapping_release(region->guard, &region->range);
+err_source:
+	close_source(region);
+	return err;
+}
+
+int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
+	const struct uffd_guard_map_options *options, struct uffd_guard_region **region)
+{
+	if (!guard || !region)
+		return -EINVAL;
+	struct uffd_guard_map_options known;
+	int err = options_read(&known, sizeof(known), options);
+	if (!err)
+		err = guard_check(guard);
+	if (!err)
+		err = check_options(&known, length);
+	if (err)
+		return err;
+
+	struct uffd_guard_region *fresh = malloc(sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	*fresh = (struct uffd_guard_region){
+		.guard = guard,
+		.length = length,
+		.flags = known.flags,
+		.user_data = known.user_data,
+		.references = 1,
+	};
+	fresh->stats = &fresh->own_stats;
+	pthread_mutex_init(&fresh->lock, NULL);
+	loss_overflow_init(&fresh->overflow);
+
+	err = map_region(fresh, fd, &known);
+	if (err) {
+		events_forget_region(&guard->events, fresh);
+		region_unref(fresh);
+		return err;
+	}
+	*region = fresh;
+	return 0;
+}
+
+/* ---- unmap ---- */
+
+void uffd_guard_unmap(struct uffd_guard_region *region)
+{
+	if (!region || guard_is_in_child(region->guard))
+		return;
+
+	delist(region);
+	mapping_release(region->guard, &region->range);
+	resident_leave(region);
+	publish_withdraw(region);
+	budget_finish(&region->budget);
+	presence_finish(&region->presence);
+	source_close(&region->source);
+	events_forget_region(&region->guard->events, region);
+	region_unref(region);
+}
+
+/* ---- Getters ---- */
+
+void *uffd_guard_region_data(const struct uffd_guard_region *region)
+{
+	return region ? (void *)region->range.start : NULL;
+}
+
+size_t uffd_guard_region_length(const struct uffd_guard_region *region)
+{
+	return region ? atomic_load(&region->length) : 0;
+}
+
+enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region)
+{
+	if (region && region_direct_end(region) > 0)
+		return UFFD_GUARD_MODE_DIRECT;
+	return region && region->guard->is_eager ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
+}
+
+uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
+{
+	return region ? atomic_exchange(&region->losses, 0) : 0;
+}

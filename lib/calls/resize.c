@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resize: a number moves, within the reserve.
+ *
+ * What is behind the new length, or behind the old one, is taken away, and of the page in which the
+ * shorter of the two ends, the rest is brought up to date: the file's bytes come, or zeros. The
+ * length moves first, so that no fill that begins afterwards works with the old one. If anything
+ * fails, it moves back.
+ */
+#include "calls/refresh.h"
+#include "pages/direct.h"
+#include "pages/eager.h"
+#include "pages/resident.h"
+#include "state/guard.h"
+#include "state/publish.h"
+#include "state/region.h"
+
+#include <errno.h>
+
+/* The part of the page at the boundary that comes or goes; the pages behind it. */
+static int resize_locked(struct uffd_guard_region *region, size_t length)
+{
+	size_t before = atomic_exchange(&region->length, length);
+	epoch_synchronize(&region->fills); /* those that worked with the old length */
+	int err = direct_retract(region);
+	if (err)
+		return err;
+
+	/* Pages behind the shorter of the two hold zeros that a stray access made, or bytes that
+	 * leave. */
+	size_t shorter = min_u64(before, length), longer = max_u64(before, length);
+	uint64_t boundary = max_u64(page_ceil(shorter), region_direct_end(region)),
+		 end = page_ceil(longer);
+	if (end > boundary)
+		err = resident_drop_for_sure(
+			region, boundary / page_size(), (end - boundary) / page_size());
+	if (!err && length > before && region->guard->is_eager && end > boundary)
+		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());
+	uint64_t rest = min_u64(page_ceil(shorter), longer) - shorter;
+	if (!err && shorter >= region_direct_end(region))
+		err = length > before ? refresh_range(region, before, rest)
+				      : refresh_zeros(region, length, rest);
+	if (!err)
+		direct_extend(region);
+	return err;
+}
+
+int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
+{
+	int err = region_check_range(region, 0, 0);
+	if (err)
+		return err;
+	if (length == 0)
+		return -EINVAL;
+	if (length > region_reserve(region))
+		return -ENOSPC;
+
+	region_begin_change(region);
+	const size_t before = atomic_load(&region->length);
+	err = resize_locked(region, length);
+	if (err)
+		atomic_store(&region->length, before);
+	publish_shape(region);
+	region_end_change(region);
+	return err;
+}

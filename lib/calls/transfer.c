@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
+ * file). */
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* By the kernel: the buffer may be a bad one. */
+static int zero_buffer(struct uffd_guard *guard, char *buffer, size_t length)
+{
+	int err = 0;
+	for (size_t at = 0, got; at < length && !err; at += page_size())
+		err = source_read(
+			&guard->zeros, 0, buffer + at, min_u64(page_size(), length - at), &got);
+	return err;
+}
+
+ssize_t uffd_guard_read(
+	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (!err && length > 0 && !buffer)
+		err = -EINVAL;
+	if (err || length == 0)
+		return err;
+
+	size_t got;
+	source_begin_call(&region->source);
+	err = source_read(&region->source, offset, buffer, length, &got);
+	source_end_call(&region->source);
+	stats_add(&region->guard->stats->bytes_read, got);
+	if (err && err != -ETIMEDOUT)
+		return err;
+	if (got < length) {
+		region_report_failure(region, offset + got, offset + length, err);
+		err = zero_buffer(region->guard, (char *)buffer + got, length - got);
+		if (err)
+			return err;
+	}
+	return (ssize_t)got;
+}
+
+/* A page of zeros that nobody has stored to need not become a page of the client's file, if that
+ * reads as zeros anyway. */
+static bool is_unwritten_hole(const struct uffd_guard_region *region, enum presence_kind kind,
+	uint64_t offset, uint64_t length)
+{
+	if (kind != PRESENCE_ZERO || length != page_size() ||
+		!bytes_are_zero((const char *)region_address(region, offset), length))
+		return false;
+
+	char chunk[512];
+	for (uint64_t at = 0; at < length; at += sizeof(chunk)) {
+		size_t got;
+		if (source_read(&region->source, offset + at, chunk, sizeof(chunk), &got) ||
+			got < sizeof(chunk) || !bytes_are_zero(chunk, sizeof(chunk)))
+			return false;
+	}
+	return true;
+}
+
+/* Whole pages that are about to be saved: a store from now on is noted again. In this order: a
+ * store before the protection is in what is saved. */
+static void mark_saved(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const uint64_t first = page_ceil(start), last = page_floor(end);
+	if (!region->is_tracked || first >= last)
+		return;
+	presence_unmark_stored(
+		&region->presence, first / page_size(), (last - first) / page_size());
+	if (uffd_protect(&region->guard->uffd, region_address(region, first), last - first, true))
+		presence_mark_stored(
+			&region->presence, first / page_size(), (last - first) / page_size());
+}
+
+static int write_back_pages(struct uffd_guard_region *region, enum presence_kind kind,
+	uint64_t offset, uint64_t length, size_t *stored)
+{
+	if (kind == PRESENCE_ABSENT || is_unwritten_hole(region, kind, offset, length)) {
+		*stored = length;
+		return 0;
+	}
+	mark_saved(region, offset, offset + length);
+	int err = source_store(&region->source, offset,
+		(const void *)region_address(region, offset), length, stored);
+	if (region->is_tracked && *stored < length) /* these were not */
+		presence_mark_stored(&region->presence, (offset + *stored) / page_size(),
+			page_ceil(offset + length) / page_size() -
+				(offset + *stored) / page_size());
+	stats_add(&region->guard->stats->bytes_written_back, *stored);
+	return err;
+}
+
+static int write_back_locked(
+	struct uffd_guard_region *region, uint64_t offset, size_t length, uint64_t *end)
+{
+	/* The region may have been resized since the range was checked. The file's end next: what
+	 * was never touched counts as written only as far as the file goes. */
+	uint64_t all = max_u64(offset, atomic_load(&region->length));
+	*end = offset +
+	       min_u64(min_u64(length, all - offset), source_length_from(&region->source, offset));
+	int err = 0;
+	offset = min_u64(max_u64(offset, region_direct_end(region)),
+		*end); /* what is direct is there already */
+	for (size_t stored; offset < *end && !err; offset += stored) {
+		size_t n_pages, first = offset / page_size();
+		enum presence_kind kind =
+			region_run(region, first, page_ceil(*end) / page_size() - first, &n_pages);
+		if (kind == PRESENCE_ZERO)
+			n_pages = 1; /* each may have been stored to, or not */
+		uint64_t next = min_u64((first + n_pages) * page_size(), *end);
+		err = write_back_pages(region, kind, offset, next - offset, &stored);
+		if (stored < next - offset)
+			*end = offset + stored; /* ended meanwhile */
+	}
+	return err;
+}
+
+ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (err)
+		return err;
+	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
+		return -EACCES;
+	err = source_check_store(&region->source);
+	if (err)
+		return err;
+
+	/* A page stored to a moment ago was filled a moment before: let the handler tell presence
+	 * of it. */
+	uint64_t end;
+	region_begin_change(region);
+	epoch_synchronize(&region->fills);
+	err = write_back_locked(region, offset, length, &end);
+	region_end_change(region);
+	return err ? err : (ssize_t)(end - offset);
+}

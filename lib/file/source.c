@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client's file: which kinds we take, and reading and storing to it so that nothing the client
+ * does to it hurts.
+ *
+ * A file that is not memory of the kernel's own (tmpfs, hugetlbfs) is foreign: on a disk, a
+ * network, or a file system that the client serves. It is taken only if asked for, and read through
+ * slow.c; not even its size is asked of it.
+ *
+ * Memory is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
+ * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
+ * to us.
+ *
+ * Of memory, nothing here waits for the inode's lock, which a client may hold for ever: write(2)
+ * keeps it while it reads the writer's memory, and that may be a file that the client serves
+ * itself. pread(2), fstat(2) and reading seals do not take it; looking for holes with lseek(2) and
+ * adding a seal do (source_seal(), which the program has asked for).
+ *
+ * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
+ * at the size before it can exclude that. The bytes go there by process_vm_writev(2), for which the
+ * end is -EFAULT.
+ */
+#include "file/source.h"
+
+#include "base/page.h"
+
+#include "daemon/slow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static int check_access(int fd, int *flags)
+{
+	*flags = fcntl(fd, F_GETFL);
+	if (*flags < 0)
+		return -errno;
+	if (*flags & O_PATH)
+		return -EBADF;
+	return (*flags & O_ACCMODE) == O_WRONLY ? -EACCES : 0;
+}
+
+/* tmpfs and hugetlbfs: whatever is asked of them is answered at once. */
+static int open_memory(struct source *source, int fd)
+{
+	struct stat st;
+	struct statfs fs;
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ENODEV;
+	source->is_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
+	source->block_size = max_u64(page_size(), (uint64_t)st.st_blksize);
+	return 0;
+}
+
+/* Of other files nothing is asked that might go to a server: of the file's kind, what the kernel
+ * knows; and to read a byte only if that needs no waiting. */
+static int open_foreign(struct source *source, int fd)
+{
+	struct statx stx;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
+		return -errno;
+	if (!S_ISREG(stx.stx_mode))
+		return -ENODEV;
+
+	char byte;
+	struct iovec one = { .iov_base = &byte, .iov_len = 1 };
+	const bool is_unknown = preadv2(fd, &one, 1, 0, RWF_NOWAIT) < 0;
+	if (is_unknown && errno == EINVAL)
+		return -ENODEV; /* memfd_secret, dma-buf: nothing can be read from it */
+	source->is_foreign = true;
+	source->is_remote = is_unknown && errno == EOPNOTSUPP;
+	source->block_size = page_size();
+	return 0;
+}
+
+static bool has_holes(const struct stat *st)
+{
+	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
+}
+
+int source_open(struct source *source, int fd, uint64_t offset, int foreign_error)
+{
+	int flags;
+	int err = check_access(fd, &flags);
+	if (err)
+		return err;
+	*source = (struct source){
+		.fd = -1, .offset = offset, .writable = (flags & O_ACCMODE) == O_RDWR
+	};
+	/* Only files that are memory have seals. */
+	if (fcntl(fd, F_GET_SEALS) >= 0)
+		err = open_memory(source, fd);
+	else
+		err = errno == EINVAL ? open_foreign(source, fd) : -errno;
+	if (!err && source->is_foreign)
+		err = foreign_error;
+	if (err)
+		return err;
+	source->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return source->fd < 0 ? -errno : 0;
+}
+
+void source_close(struct source *source)
+{
+	if (source->fd >= 0)
+		close(source->fd);
+	source->fd = -1;
+}
+
+void source_begin_call(const struct source *source)
+{
+	if (source->slow)
+		slow_begin_call(source->slow);
+}
+
+void source_end_call(const struct source *source)
+{
+	if (source->slow)
+		slow_end_call(source->slow);
+}
+
+bool source_cannot_shrink(const struct source *source)
+{
+	int seals = fcntl(source->fd, F_GET_SEALS);
+	return !source->is_hugetlb && seals >= 0 && seals & F_SEAL_SHRINK;
+}
+
+void source_seal(const struct source *source)
+{
+	/* Refused by a client's F_SEAL_SEAL, or without write access. Takes the inode's lock: see
+	 * above. */
+	if (!source_cannot_shrink(source))
+		fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK);
+}
+
+/* 1: there is one. 0: the file has ended. */
+static int ask_for_byte(const struct source *source, uint64_t offset, char *buffer)
+{
+	ssize_t n = pread(source->fd, buffer, 1, (off_t)(source->offset + offset));
+	return n < 0 ? -errno : (int)n;
+}
+
+/*
+ * A short read is asked again: it is the end of the file only if nothing more comes. Asked again
+ * from the beginning of the page it stopped in, for a copy that starts at an odd byte would tear
+ * words that the client writes whole.
+ */
+int source_read(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+{
+	*got = 0;
+	if (source->slow)
+		return slow_read(source->slow, source->offset + offset, buffer, length, got);
+	for (size_t from = 0; *got < length;) {
+		ssize_t n = pread(source->fd, (char *)buffer + from, length - from,
+			(off_t)(source->offset + offset + from));
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		const size_t before = *got;
+		if (n >= 0)
+			*got = from + (size_t)n;
+		if (n >= 0 && *got <= before) {
+			/* The end, or a bad buffer from there on? */
+			const int err = ask_for_byte(source, offset + *got, (char *)buffer + *got);
+			if (err <= 0)
+				return err;
+		}
+		from = max_u64(page_floor(offset + *got), offset) - offset;
+	}
+	return 0;
+}
+
+bool source_read_parts(
+	const struct source *source, uint64_t offset, const struct iovec *parts, int n_parts)
+{
+	ssize_t length = 0;
+	for (int i = 0; i < n_parts; i++)
+		length += (ssize_t)parts[i].iov_len;
+	return preadv(source->fd, parts, n_parts, (off_t)(source->offset + offset)) == length;
+}
+
+uint64_t source_length_from(const struct source *source, uint64_t offset)
+{
+	struct stat st;
+	uint64_t at = source->offset + offset;
+	if (source->is_remote)
+		return UINT64_MAX;
+	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size > at ? (uint64_t)st.st_size - at
+									: 0;
+}
+
+bool source_is_sparse(const struct source *source)
+{
+	struct stat st;
+	return !source->is_foreign && fstat(source->fd, &st) == 0 && has_holes(&st);
+}
+
+int source_check_store(const struct source *source)
+{
+	if (!source->writable)
+		return -EBADF;
+	if (source->is_remote)
+		return -EOPNOTSUPP;
+	int seals = fcntl(source->fd, F_GET_SEALS);
+	return seals >= 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : 0;
+}
+
+/* One mapping at a time, so that a large store needs no large mapping. */
+#define STORE_CHUNK ((size_t)4 << 20)
+
+static int store_chunk(const struct source *source, uint64_t position, const void *bytes,
+	size_t length, size_t *stored)
+{
+	*stored = 0;
+	const size_t alignment = source->block_size;
+	uint64_t skip = position & (alignment - 1);
+	char *map = mmap(NULL, skip + length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		source->fd, (off_t)(position - skip));
+	if (map == MAP_FAILED)
+		return -errno;
+
+	struct iovec from = { .iov_base = (void *)bytes, .iov_len = length };
+	struct iovec to = { .iov_base = map + skip, .iov_len = length };
+	ssize_t n = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+	int err = n < 0 ? -errno : 0;
+	if (n > 0)
+		*stored = (size_t)n;
+	munmap(map, (skip + length + alignment - 1) & ~(alignment - 1));
+	return err;
+}
+
+/* A file cut at the wrong moment may have grown again by the next look; more often than this is no
+ * chance. */
+#define STORE_TRIES 1000
+
+int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
+	size_t *stored)
+{
+	*stored = 0;
+	for (unsigned n_vain = 0; *stored < length && n_vain < STORE_TRIES;) {
+		uint64_t rest = source_length_from(source, offset + *stored);
+		if (rest == 0)
+			return 0;
+
+		/* Up to the end as it is now: what a mapping has behind it must not fill up with
+		 * our bytes. */
+		size_t n = min_u64(min_u64(length - *stored, STORE_CHUNK), rest), done;
+		int err = store_chunk(source, source->offset + offset + *stored,
+			(const char *)bytes + *stored, n, &done);
+		*stored += done;
+		n_vain = done ? 0 : n_vain + 1;
+		if (err && err != -EFAULT) /* -EFAULT: the file has ended meanwhile */
+			return err;
+	}
+	return *stored < length ? -EFAULT : 0; /* it is the bytes that cannot be read */
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Buffers between a file and pages. The handler has one for life; callers borrow theirs, and a few
+ * are kept warm.
+ *
+ * A buffer is one huge page where the kernel has one to give. What is copied from it stays; what is
+ * moved leaves a gap, and the buffer is mapped anew. Only a huge page is worth moving: small ones
+ * have to be faulted in one by one, which costs more than copying from pages that stay. Whether it
+ * is one shows in how many faults it takes to touch it.
+ *
+ * fork() must not share a buffer: a shared page cannot be moved, and the child has no business with
+ * clients' bytes.
+ */
+#include "kernel/staging.h"
+
+#include "base/page.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* With small pages, how many pieces to copy before the kernel is asked for a huge page again. */
+#define PIECES_BETWEEN_TRIES 256
+
+static void advise(char *memory)
+{
+	madvise(memory, STAGING_SIZE, MADV_HUGEPAGE);
+	madvise(memory, STAGING_SIZE, MADV_DONTFORK);
+	munlock(memory, STAGING_SIZE); /* as regions are: between locked and unlocked memory nothing
+					  is moved */
+}
+
+struct staging *staging_create(void)
+{
+	struct staging *staging = malloc(sizeof(*staging));
+	if (!staging)
+		return NULL;
+	*staging = (struct staging){ .memory = map_aligned(
+					     STAGING_SIZE, STAGING_SIZE, PROT_READ | PROT_WRITE) };
+	if (!staging->memory) {
+		free(staging);
+		return NULL;
+	}
+	advise(staging->memory);
+	return staging;
+}
+
+void staging_destroy(struct staging *staging)
+{
+	if (!staging)
+		return;
+	munmap(staging->memory, STAGING_SIZE);
+	free(staging);
+}
+
+void staging_renew(struct staging *staging)
+{
+	/* Page tables go too. With those of small pages the kernel would not make a huge one here
+	 * again. If there is no mapping to be had, the old one serves, a page at a time. */
+	mmap(staging->memory, STAGING_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	advise(staging->memory);
+	staging->is_there = false;
+	staging->n_pieces = 0;
+}
+
+int staging_give_back(struct staging *staging)
+{
+	staging->is_there = false;
+	return madvise(staging->memory, STAGING_SIZE, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
+/* By the kernel: where memory is short it says so, while a store of ours might wait for memory, in
+ * a cgroup that does not kill. */
+static bool touch(char *page)
+{
+	if (madvise(page, page_size(), MADV_POPULATE_WRITE) == 0)
+		return true;
+	if (errno != EINVAL) /* before 5.14 */
+		return false;
+	*(volatile char *)page = 0;
+	return true;
+}
+
+static long count_minor_faults(void)
+{
+	struct rusage usage = { .ru_minflt = 0 };
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt;
+}
+
+bool staging_is_huge(struct staging *staging)
+{
+	if (staging->is_there && !staging->is_huge && ++staging->n_pieces >= PIECES_BETWEEN_TRIES)
+		staging_renew(staging);
+	if (staging->is_there)
+		return staging->is_huge;
+
+	if (!touch(staging->memory))
+		return false;
+	long before = count_minor_faults();
+	if (!touch(staging->memory + STAGING_SIZE - page_size()))
+		return false;
+	staging->is_huge = count_minor_faults() == before;
+	staging->is_there = true;
+	return staging->is_huge;
+}
+
+void staging_pool_init(struct staging_pool *pool)
+{
+	*pool = (struct staging_pool){ .n_spare = 0 };
+	pthread_mutex_init(&pool->lock, NULL);
+}
+
+void staging_pool_finish(struct staging_pool *pool)
+{
+	while (pool->n_spare > 0)
+		staging_destroy(pool->spare[--pool->n_spare]);
+	pthread_mutex_destroy(&pool->lock);
+}
+
+struct staging *staging_borrow(struct staging_pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	struct staging *staging = pool->n_spare > 0 ? pool->spare[--pool->n_spare] : NULL;
+	pthread_mutex_unlock(&pool->lock);
+	return staging ? staging : staging_create();
+}
+
+void staging_return(struct staging_pool *pool, struct staging *staging)
+{
+	pthread_mutex_lock(&pool->lock);
+	bool is_kept = pool->n_spare < sizeof(pool->spare) / sizeof(pool->spare[0]);
+	if (is_kept)
+		pool->spare[pool->n_spare++] = staging;
+	pthread_mutex_unlock(&pool->lock);
+	if (!is_kept)
+		staging_destroy(staging);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DIRECT: the file itself in place of a snapshot, where nothing the client does can make a load
+ * from it a signal. That is a tmpfs file or memfd sealed against shrinking, as far as it goes.
+ * Behind its end the region stays as it is otherwise, anonymous and registered: the direct part is
+ * a beginning of the region, up to direct_end.
+ *
+ * The seal cannot be taken back, so a part once direct stays so. But the file may be shorter than a
+ * length that the region gets later: it is judged again at each resize. hugetlb is excluded: its
+ * pages can run out at a load, seal or not.
+ *
+ * The mapping is shared where stores are meant for the file. Else it is private: a store is kept
+ * from the file, and the page it hits is a copy from then on, until it is discarded.
+ */
+#include "pages/direct.h"
+
+#include "pages/mapping.h"
+#include "pages/resident.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+/* Made elsewhere and moved into place, so that whatever the client has sealed or the kernel refuses
+ * leaves the region whole. Without access at first: under mlockall(MCL_FUTURE) access would
+ * allocate all holes of the client's file. */
+static int map_file_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	int sharing = region->flags & UFFD_GUARD_MAP_WRITE ? MAP_SHARED : MAP_PRIVATE;
+	size_t size = end - start;
+	void *scratch = mmap(NULL, size, PROT_NONE, sharing | MAP_NORESERVE, region->source.fd,
+		(off_t)(region->source.offset + start));
+	if (scratch == MAP_FAILED)
+		return -errno;
+	if (munlock(scratch, size) < 0 || madvise(scratch, size, MADV_DONTDUMP) < 0 ||
+		mprotect(scratch, size, PROT_READ | PROT_WRITE) < 0 ||
+		mremap(scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			(void *)region_address(region, start)) == MAP_FAILED) {
+		int err = -errno;
+		munmap(scratch, size);
+		return err;
+	}
+	return 0;
+}
+
+void direct_extend(struct uffd_guard_region *region)
+{
+	const uint64_t length = atomic_load(&region->length), begin = region_direct_end(region);
+	if (!(region->flags & UFFD_GUARD_MAP_DIRECT))
+		return;
+	if (region->flags & UFFD_GUARD_MAP_SEAL)
+		source_seal(&region->source);
+	if (!source_cannot_shrink(&region->source))
+		return;
+
+	/* A region begins to be direct only if the file has all of it. */
+	const uint64_t covered = source_length_from(&region->source, 0);
+	const uint64_t end = page_ceil(min_u64(covered, length));
+	if ((begin == 0 && covered < length) || end <= begin || map_file_over(region, begin, end))
+		return;
+
+	/* Fills under way find nothing registered there any more; what they noted as filled is
+	 * taken off. */
+	atomic_store(&region->direct_end, end);
+	epoch_synchronize(&region->fills);
+	resident_forget(region, begin / page_size(), (end - begin) / page_size());
+}
+
+int direct_retract(struct uffd_guard_region *region)
+{
+	const uint64_t end = page_ceil(atomic_load(&region->length)),
+		       before = region_direct_end(region);
+	if (end >= before)
+		return 0;
+
+	/* It is outside the region by now, but a reader may come late. What it touches before this
+	 * is registered is zeros, which resize takes away. */
+	void *address =
+		mmap((void *)region_address(region, end), before - end, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (address == MAP_FAILED)
+		return -errno;
+	atomic_store(&region->direct_end, end);
+	int err = mapping_make_accessible(region, end, before - end);
+	if (!err)
+		return 0;
+
+	/* The region keeps its length, and is to show the file there again. */
+	if (map_file_over(region, end, before) == 0)
+		atomic_store(&region->direct_end, before);
+	else
+		region_report_failure(region, end, before, err);
+	return err;
+}

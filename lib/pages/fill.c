@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making pages of a file's bytes: read, tell data from zeros, report what is lost, install. On the
+ * handler's thread for a fault, on the caller's for populate and refresh; the same for both.
+ *
+ * Only what was read counts. The file's size is never asked for, since it may be another by the
+ * time of the read. A page of zeros becomes the shared page of zeros, be it a hole or data: a hole
+ * costs no memory here, and reading one none in the client's file.
+ */
+#include "pages/fill.h"
+
+#include "pages/install.h"
+#include "pages/resident.h"
+#include "state/budget.h"
+#include "state/guard.h"
+#include "state/probes.h"
+#include "state/region.h"
+
+#include "pages/window.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_asked(const struct fill *fill, size_t first, size_t end)
+{
+	return fill->asked == FILL_ALL_ASKED || (fill->asked >= first && fill->asked < end);
+}
+
+static void note_filled(struct fill *fill, size_t first, size_t end)
+{
+	PROBE_FILL(fill->region, first * page_size(), (end - first) * page_size());
+	if (fill->asked >= first && fill->asked < end)
+		fill->asked_end = end;
+	else if (fill->asked_end == first && first > fill->asked)
+		fill->asked_end = end;
+}
+
+/* Even a page of zeros may need a page table. The handler has one thing to give up for it: the huge
+ * page of its staging. What that held is lost. */
+static bool give_staging_back(struct fill *fill)
+{
+	if (!fill->is_handler || !fill->staging || fill->is_spent)
+		return false;
+	fill->is_spent = true;
+	return staging_give_back(fill->staging) == 0;
+}
+
+static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	size_t page = page_size(), done;
+	int err = install_zeros(
+		region->guard, region_address(region, first * page), n_pages * page, &done);
+	if (err == -ENOMEM && is_asked(fill, first + done / page, first + n_pages) &&
+		give_staging_back(fill))
+		err = install_zeros(
+			region->guard, region_address(region, first * page), n_pages * page, &done);
+
+	size_t end = first + done / page;
+	presence_fill(&region->presence, first, done / page, PRESENCE_ZERO);
+	stats_add(&region->guard->stats->pages_zeroed, done / page);
+	note_filled(fill, first, end);
+	return err == -ENOENT || !is_asked(fill, end, first + n_pages) ? 0 : err;
+}
+
+/* No page could be made for data: whoever waits gets zeros, and hears of it; the others may try
+ * again later. */
+static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int err)
+{
+	if (!is_asked(fill, first, end))
+		return 0;
+	if (fill->asked != FILL_ALL_ASKED) {
+		first = fill->asked;
+		end = first + 1;
+	}
+	region_report_failure(fill->region, first * page_size(), end * page_size(), err);
+	return put_zeros(fill, first, end - first);
+}
+
+static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	struct stats *stats = region->guard->stats;
+	size_t page = page_size(), done = 0;
+	int err = budget_make_room(region, n_pages, fill->is_handler);
+	if (!err)
+		err = install_copy(region->guard, region_address(region, first * page), bytes,
+			n_pages * page, region->is_tracked, &done);
+
+	size_t end = first + done / page;
+	resident_add(region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
+	budget_note(region, first, done / page, fill->is_handler);
+	stats_add(&stats->pages_copied, done / page);
+	note_filled(fill, first, end);
+	return err && err != -ENOENT ? put_zeros_for_lost(fill, end, first + n_pages, err) : 0;
+}
+
+/* How many pages from @bytes on are all zeros, or all are not, as the first one. */
+static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
+{
+	size_t page = page_size(), n = 1;
+	*is_zero = bytes_are_zero(bytes, page);
+	while (n < n_pages && bytes_are_zero(bytes + n * page, page) == *is_zero)
+		n++;
+	return n;
+}
+
+static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+{
+	int err = 0;
+	while (n_pages > 0 && !err && !fill->is_spent) {
+		bool is_zero;
+		size_t n = count_alike(bytes, n_pages, &is_zero);
+		err = is_zero ? put_zeros(fill, first, n) : put_copies(fill, first, bytes, n);
+		bytes += n * page_size();
+		first += n;
+		n_pages -= n;
+	}
+	return err;
+}
+
+/* A piece as large as a huge page, where one fits in, and staging that is one. */
+static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
+{
+	const struct uffd_guard_region *region = fill->region;
+	return n_pages * page_size() == STAGING_SIZE && !region->is_tracked &&
+	       region_address(region, first * page_size()) % STAGING_SIZE == 0 &&
+	       atomic_load_explicit(&region->guard->can_move, memory_order_relaxed) &&
+	       staging_is_huge(fill->staging);
+}
+
+/* Not one with pages of zeros: they may be a hole, which is to cost no memory. */
+static bool is_data(const struct fill *fill, size_t n_pages)
+{
+	bool is_zero;
+	return count_alike(fill->staging->memory, n_pages, &is_zero) == n_pages && !is_zero;
+}
+
+/* All of the staging, which is one huge page: moved, and what does not move is copied. */
+static int put_huge(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const uintptr_t address = region_address(region, first * page_size());
+	budget_make_room(
+		region, n_pages, fill->is_handler); /* and if there is none, as for copies */
+	const size_t done = install_huge(region->guard, address, fill->staging->memory),
+		     n = done / page_size();
+
+	resident_add(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
+	budget_note(region, first, n, fill->is_handler);
+	stats_add(&region->guard->stats->pages_moved, n);
+	note_filled(fill, first, first + n);
+	int err = n < n_pages
+			  ? put_bytes(fill, first + n, fill->staging->memory + done, n_pages - n)
+			  : 0;
+	if (n > 0)
+		staging_renew(fill->staging);
+	return err;
+}
+
+/* Behind the file's end zeros are cheap, and more are filled than was read: absent pages behind
+ * @end. */
+static size_t count_more_zeros(const struct fill *fill, size_t end, size_t n_read)
+{
+	const struct uffd_guard_region *region = fill->region;
+	size_t n_pages = page_ceil(atomic_load(&region->length)) / page_size();
+	if (fill->asked == FILL_ALL_ASKED || end >= n_pages)
+		return 0;
+	return presence_count_absent(
+		&region->presence, end, min_u64(window_of_zeros(n_read) - n_read, n_pages - end));
+}
+
+/* The file ended (or failed) at byte @at of the region, before the end of the pages. */
+static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
+{
+	size_t first = page_ceil(at) / page_size();
+	if (!err)
+		end += count_more_zeros(fill, end, end - at / page_size());
+	region_report_failure(fill->region, at, end * page_size(), err);
+	return first < end ? put_zeros(fill, first, end - first) : 0;
+}
+
+/* Pages from @first on that may be read in one go: what staging holds and the budget bears, and not
+ * across the border of a huge page. */
+static size_t count_in_piece(const struct uffd_guard_region *region, size_t first)
+{
+	uintptr_t address = region_address(region, first * page_size());
+	return budget_limit(region, (STAGING_SIZE - address % STAGING_SIZE) / page_size());
+}
+
+int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t wanted,
+	size_t got, int err)
+{
+	const size_t page = page_size();
+	const uint64_t start = first * page;
+	const bool is_lossy = got < wanted;
+
+	stats_add(&fill->region->guard->stats->bytes_read, got);
+	/* What an earlier fill left in the buffer is another client's. */
+	if (got % page)
+		memset(bytes + got, 0, page_ceil(got) - got);
+
+	const size_t n_whole = got / page; /* pages before the first lost byte */
+	if (is_lossy && !is_asked(fill, first + n_whole, first + n_pages))
+		return put_bytes(fill, first, bytes, n_whole);
+
+	/* Report before anybody can read the zeros. */
+	const size_t n_data = page_ceil(got) / page;
+	if (is_lossy) {
+		int lost_err = put_lost(fill, start + got, first + n_pages, err);
+		int data_err = put_bytes(fill, first, bytes, n_data);
+		return lost_err ? lost_err : data_err;
+	}
+	if (fill->is_movable && n_data == n_pages && is_data(fill, n_data))
+		return put_huge(fill, first, n_data);
+	err = put_bytes(fill, first, bytes, n_data);
+	return err || n_data == n_pages ? err : put_zeros(fill, first + n_data, n_pages - n_data);
+}
+
+/* Where the file fails, only that page is lost; the next may be readable. Not so if it is late. */
+static size_t count_failed(size_t got, int err, size_t n_pages)
+{
+	return err && err != -ETIMEDOUT ? min_u64(got / page_size() + 1, n_pages) : n_pages;
+}
+
+/* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with. */
+static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	const uint64_t start = first * page_size();
+	const uint64_t length = max_u64(atomic_load(&region->length), start);
+	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
+
+	size_t got;
+	fill->is_spent = false;
+	fill->is_movable = may_move(fill, first, *n_pages);
+	const size_t wanted = end - start;
+	int err = source_read(&region->source, start, fill->staging->memory, wanted, &got);
+	if (err == -EFAULT)
+		err = -ENOMEM; /* it is the staging that the kernel has no page for */
+	fill->has_failed = err != 0;
+	*n_pages = count_failed(got, err, *n_pages);
+	return fill_with(fill, first, *n_pages, fill->staging->memory, wanted, got, err);
+}
+
+int fill_pages(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct uffd_guard_region *region = fill->region;
+	fill->asked_end = 0;
+
+	int err = 0;
+	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
+		n = 1;
+		if (first != fill->asked) {
+			if (presence_run(&region->presence, first, end - first, &n) !=
+				PRESENCE_ABSENT)
+				continue;
+		} else if (first + 1 < end) {
+			n += presence_count_absent(&region->presence, first + 1, end - first - 1);
+		}
+		n = min_u64(n, count_in_piece(region, first));
+		err = fill_run(fill, first, &n);
+		if (fill->has_failed && !is_asked(fill, first + n, end))
+			break; /* nothing is read ahead of need then */
+	}
+	return err;
+}

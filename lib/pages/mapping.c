@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A region's address space: reserved, registered, accessible, given back.
+ *
+ * Accessible comes last: a page touched (or locked in, by mlockall) before it is registered would
+ * read as zeros for ever.
+ */
+#include "pages/mapping.h"
+
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+static int reserve_fixed(struct range *range, void *address, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	void *got = mmap(address, size, PROT_NONE, flags, -1, 0);
+	if (got == MAP_FAILED)
+		return -errno;
+	if (got != address) { /* kernels before 4.17 take it for a hint */
+		munmap(got, size);
+		return -EEXIST;
+	}
+	*range = (struct range){ .start = (uintptr_t)got, .end = (uintptr_t)got + size };
+	return 0;
+}
+
+int mapping_reserve(struct range *range, const struct uffd_guard_map_options *options, size_t size)
+{
+	if (options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE)
+		return reserve_fixed(range, options->addr, size);
+
+	void *address =
+		map_aligned(size, size >= STAGING_SIZE ? STAGING_SIZE : page_size(), PROT_NONE);
+	if (!address)
+		return -ENOMEM;
+	*range = (struct range){ .start = (uintptr_t)address, .end = (uintptr_t)address + size };
+	return 0;
+}
+
+/* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
+ * needs locked. */
+int mapping_drop(uintptr_t start, size_t length)
+{
+	void *address = (void *)start;
+	if (madvise(address, length, MADV_DONTNEED) == 0)
+		return 0;
+	if (errno == EINVAL && munlock(address, length) == 0 &&
+		madvise(address, length, MADV_DONTNEED) == 0)
+		return 0;
+	return -errno;
+}
+
+void mapping_release(const struct uffd_guard *guard, const struct range *range)
+{
+	void *address = (void *)range->start;
+	size_t size = range->end - range->start;
+
+	/* Neighbouring regions may be one mapping to the kernel, and at vm.max_map_count it splits
+	 * none. Then the addresses are lost, but the memory is not. */
+	if (munmap(address, size) == 0)
+		return;
+	uffd_unregister(&guard->uffd, range->start, size);
+	mapping_drop(range->start, size);
+}
+
+static int register_memory(struct uffd_guard_region *region, uintptr_t start, size_t size)
+{
+	const struct uffd *uffd = &region->guard->uffd;
+	int err = uffd_register(uffd, start, size, region->is_tracked);
+	if (err != -EINVAL || !region->is_tracked)
+		return err;
+	region->is_tracked = false;
+	region->is_spared = true;
+	return uffd_register(uffd, start, size, false);
+}
+
+int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
+{
+	void *address = (void *)region_address(region, offset);
+
+	int err = region->guard->is_eager ? 0 : register_memory(region, (uintptr_t)address, size);
+	if (err)
+		return handler_gave_up(region->guard->handler) ? -EIO : err;
+	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
+	 * in. */
+	if (munlock(address, size) < 0 || madvise(address, size, MADV_WIPEONFORK) < 0 ||
+		madvise(address, size, MADV_DONTDUMP) < 0 ||
+		mprotect(address, size, PROT_READ | PROT_WRITE) < 0)
+		return -errno;
+	/* So that a load which faults leaves the place for a huge page free. A store would have the
+	 * kernel make one, clear it and throw it away. */
+	if (region->guard->is_eager)
+		madvise(address, size, MADV_NOHUGEPAGE); /* one page of data is to cost one page */
+	else if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
+		madvise(address, size, MADV_HUGEPAGE);
+	/* A handler that gave up before the region was in its table has not seen it. */
+	return guard_check(region->guard);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which pages hold memory: what presence knows and the counters say of it, told together.
+ *
+ * Pages are noted as absent before they are taken away, and as filled after they are installed. One
+ * that is noted and gone is harmless: the fault comes, and is answered. One that is there and not
+ * noted would be passed over by refresh, which therefore waits for fills, and holds off eviction,
+ * before it looks.
+ */
+#include "pages/resident.h"
+
+#include "pages/mapping.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+void resident_add(struct uffd_guard_region *region, size_t n_pages)
+{
+	atomic_fetch_add(&region->stats->bytes_resident, n_pages * page_size());
+	stats_add(&region->guard->stats->bytes_resident, n_pages * page_size());
+}
+
+void resident_forget(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
+	atomic_fetch_sub(&region->stats->bytes_resident, held);
+	stats_sub(&region->guard->stats->bytes_resident, held);
+}
+
+int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	/* Presence first: a page that is filled in between counts as present, which is the harmless
+	 * mistake. */
+	resident_forget(region, first, n_pages);
+	int err = mapping_drop(region_address(region, first * page_size()), n_pages * page_size());
+	/* Or else refresh would leave them as they are. */
+	if (err)
+		resident_add(
+			region, presence_fill(&region->presence, first, n_pages, PRESENCE_HELD));
+	return err;
+}
+
+/* A page that was filled between the two steps above is gone, but noted. Whoever populated pages
+ * relies on the notes. So again, until no fill has come in between; unless readers keep at it. */
+#define DROP_TRIES 4
+
+int resident_drop_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	int err = 0;
+	size_t n_absent = 0;
+	for (int i = 0; i < DROP_TRIES && n_absent < n_pages && !err; i++) {
+		err = resident_drop(region, first, n_pages);
+		epoch_synchronize(&region->fills);
+		n_absent = presence_count_absent(&region->presence, first, n_pages);
+	}
+	return err;
+}
+
+void resident_leave(struct uffd_guard_region *region)
+{
+	stats_sub(
+		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
+}

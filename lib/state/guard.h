@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+#include "base/epoch.h"
+#include "base/range_table.h"
+#include "base/stats.h"
+#include "daemon/handler.h"
+#include "file/source.h"
+#include "kernel/staging.h"
+#include "kernel/uffd.h"
+#include "state/budget.h"
+#include "state/events.h"
+
+struct uffd_guard {
+	struct uffd uffd;
+	bool is_eager; /* there is none: uffd.fd is -1, and what is read is read beforehand */
+	struct handler *handler;
+	struct slow *slow; /* reads files that may block; NULL: not possible here */
+	uint32_t read_deadline_ms;
+	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
+	const volatile unsigned char
+		*mark; /* a page that fork() wipes: reads 0 in a child, else 1 */
+
+	pthread_mutex_t lock; /* writers of ranges. Never held while guarded memory is touched */
+	struct range_table ranges; /* read by the handler without lock, inside lookups */
+	struct epoch lookups;	   /* inside while one may be on a range without having entered its
+				      region:      the handler, and who evicts */
+
+	struct events events;
+	struct staging_pool staging;
+	struct stats *stats, own_stats;
+	struct published *published; /* where stats are, for others to see; NULL: not asked for */
+	int published_fd;
+	bool missed_publishing; /* asked for, but it could not be done */
+	struct budget budget;	/* of all regions together */
+	struct source zeros;	/* a file of one page that is all hole: zeros for refresh.c */
+
+	void (*log)(int level, const char *message, void *data); /* callers' threads only */
+	void *log_data;
+};
+
+/* In a forked child: memory of the guard is a copy, its thread does not exist. */
+static inline bool guard_is_in_child(const struct uffd_guard *guard)
+{
+	return *guard->mark == 0;
+}
+
+/* 0, or why nothing works any more: -ECHILD, -EIO. */
+int guard_check(const struct uffd_guard *guard);

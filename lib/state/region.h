@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <uffd_guard.h>
+
+#include "base/epoch.h"
+#include "base/page.h"
+#include "base/presence.h"
+#include "base/range_table.h"
+#include "base/stats.h"
+#include "file/source.h"
+#include "state/budget.h"
+#include "state/events.h"
+
+struct uffd_guard_region {
+	struct uffd_guard *guard;
+	struct range range; /* all of the reserve */
+	struct source source;
+	_Atomic size_t length; /* within the reserve; written under lock */
+	/* Bytes from the beginning that are the file itself, in whole pages (direct.c); written
+	 * under lock. What this file and its like say of fills, presence and refresh is about the
+	 * rest. */
+	_Atomic uint64_t direct_end;
+	uint32_t flags;
+	void *user_data;
+
+	/* One refresh, discard or resize at a time. Held while the region's own memory is written
+	 * to, which may fault: the handler takes no lock. Order: before the guard's. */
+	pthread_mutex_t lock;
+	struct epoch fills; /* a fill is inside from before it reads the file until presence knows
+			       its pages */
+	struct presence presence;
+	struct region_stats *stats, own_stats;
+	struct published_region *published; /* where stats are, for others to see, or NULL */
+	struct budget budget;		    /* its own */
+	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
+	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */
+	bool is_tracked, is_spared;
+	_Atomic uintptr_t evictor; /* the only thread that may evict for the moment; 0: any */
+
+	atomic_uint references; /* the program's one, and one for each queued loss */
+	atomic_bool is_unmapped;
+	_Atomic uint32_t losses; /* reasons since take_losses */
+	struct loss_overflow overflow;
+};
+
+static inline struct uffd_guard_region *region_of_range(struct range *range)
+{
+	return (struct uffd_guard_region *)((char *)range -
+					    offsetof(struct uffd_guard_region, range));
+}
+
+static inline uintptr_t region_address(const struct uffd_guard_region *region, uint64_t offset)
+{
+	return region->range.start + offset;
+}
+
+static inline uint64_t region_direct_end(const struct uffd_guard_region *region)
+{
+	return atomic_load(&region->direct_end);
+}
+
+static inline size_t region_reserve(const struct uffd_guard_region *region)
+{
+	return region->range.end - region->range.start;
+}
+
+/* As presence_run(). In EAGER, pages that were not filled are holes, which may have been stored to.
+ */
+enum presence_kind region_run(
+	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages);
+
+/* The check that every call with a range makes: 0, or -EINVAL, -ECHILD, -EIO, -ERANGE. */
+int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+
+/* Around refresh, discard, resize and write_back: one at a time, one deadline for all that is read
+ * of a file that may block, and nobody else evicts from the region. Not nested. */
+void region_begin_change(struct uffd_guard_region *region);
+void region_end_change(struct uffd_guard_region *region);
+
+void region_ref(struct uffd_guard_region *region);
+void region_unref(struct uffd_guard_region *region);
+
+/* Bytes of [start, end) read as zero and should not. Before they are filled. */
+void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64_t end,
+	uint32_t reasons, int error);
+
+/* The same, by what reading the file has answered: 0 where it ended, or a negative errno. */
+void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err);
