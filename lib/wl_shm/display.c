@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A display: its guard, its formats, and where losses and requests come in.
+ * The record of a wl_display.
  *
- * The guard is made on the thread that calls wl_display_init_shm(), and lives until the last pool
- * is gone, which may be after the display: a compositor may hold on to pools as long as it likes.
+ * The guard lives until the last pool is gone, which may be after the display: a compositor may
+ * hold on to pools as long as it likes.
  */
 #include "display.h"
 
-#include "descriptors.h"
-#include "global.h"
-#include "guard.h"
-#include "log.h"
-#include "losses.h"
-#include "requests.h"
 #include "stats.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <syslog.h>
 
 /* ---- Life ---- */
 
@@ -32,7 +23,7 @@ void display_unref(struct shm_display *display)
 	free(display);
 }
 
-static void on_destroy(struct wl_listener *listener, void *data)
+static void display_on_destroy(struct wl_listener *listener, void *data)
 {
 	struct shm_display *display = wl_container_of(listener, display, destroy);
 	(void)data;
@@ -48,7 +39,8 @@ static void on_destroy(struct wl_listener *listener, void *data)
 
 struct shm_display *display_of(struct wl_display *wl_display)
 {
-	struct wl_listener *listener = wl_display_get_destroy_listener(wl_display, on_destroy);
+	struct wl_listener *listener =
+		wl_display_get_destroy_listener(wl_display, display_on_destroy);
 	struct shm_display *display;
 	if (listener)
 		return wl_container_of(listener, display, destroy);
@@ -58,7 +50,7 @@ struct shm_display *display_of(struct wl_display *wl_display)
 		return NULL;
 	*display = (struct shm_display){
 		.wl_display = wl_display,
-		.destroy = { .notify = on_destroy },
+		.destroy = { .notify = display_on_destroy },
 		.references = 1,
 	};
 	atomic_init(&display->thread, pthread_self());
@@ -83,80 +75,6 @@ void display_update_stats(const struct shm_display *display)
 	atomic_store(&stats()->losses, counted.losses);
 }
 
-/* ---- Guard ---- */
-
-static void log_of_guard(int level, const char *message, void *data)
-{
-	(void)data;
-	if (level <= LOG_WARNING)
-		shm_log("%s", message);
-}
-
-static int start_guard(struct shm_display *display)
-{
-	int err = guard_create(log_of_guard, &display->guard);
-	if (err)
-		shm_log("NO CLIENT CAN BE SHOWN: no guard can be made (%s). userfaultfd must be "
-			"allowed; `uffd-guard-run --check` says what is missing. To run without "
-			"protection, take libuffd_guard_wl_shm.so out of LD_PRELOAD.",
-			strerror(-err));
-	return err;
-}
-
-static int listen_to_losses(struct shm_display *display)
-{
-	struct wl_event_loop *loop = wl_display_get_event_loop(display->wl_display);
-	int fd = uffd_guard_get_fd(display->guard);
-	if (fd < 0)
-		return fd;
-	display->loss_source =
-		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, losses_on_readable, display);
-	return display->loss_source ? 0 : -ENOMEM;
-}
-
-static int follow_requests(struct shm_display *display)
-{
-	display->logger =
-		wl_display_add_protocol_logger(display->wl_display, requests_on_message, display);
-	return display->logger ? 0 : -ENOMEM;
-}
-
-static int start(struct shm_display *display)
-{
-	if (display->guard)
-		return 0;
-	descriptors_raise_limit();
-	int err = start_guard(display);
-	if (err)
-		return err;
-	err = listen_to_losses(display);
-	if (err)
-		goto err_guard;
-	err = follow_requests(display);
-	if (err)
-		goto err_source;
-	stats_add(&stats()->displays, 1);
-	return 0;
-
-err_source:
-	wl_event_source_remove(display->loss_source);
-	display->loss_source = NULL;
-err_guard:
-	uffd_guard_destroy(display->guard);
-	display->guard = NULL;
-	return err;
-}
-
-WL_EXPORT int wl_display_init_shm(struct wl_display *wl_display)
-{
-	struct shm_display *display = display_of(wl_display);
-	if (!display || start(display))
-		return -1;
-	return global_create(display);
-}
-
-/* ---- Formats ---- */
-
 bool display_has_format(const struct shm_display *display, uint32_t code)
 {
 	if (code == WL_SHM_FORMAT_ARGB8888 || code == WL_SHM_FORMAT_XRGB8888)
@@ -167,13 +85,4 @@ bool display_has_format(const struct shm_display *display, uint32_t code)
 			return true;
 	}
 	return false;
-}
-
-WL_EXPORT uint32_t *wl_display_add_shm_format(struct wl_display *wl_display, uint32_t format)
-{
-	struct shm_display *display = display_of(wl_display);
-	uint32_t *code = display ? wl_array_add(&display->formats, sizeof(*code)) : NULL;
-	if (code)
-		*code = format;
-	return code;
 }
