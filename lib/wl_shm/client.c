@@ -2,8 +2,6 @@
 /* What is kept of each client: its pools, its allowance, its offences. */
 #include "client.h"
 
-#include "postponed.h"
-
 #include <stdlib.h>
 #include <time.h>
 
@@ -31,7 +29,9 @@ static void on_destroy(struct wl_listener *listener, void *data)
 	if (client->farewell)
 		wl_event_source_remove(client->farewell);
 	client->farewell = NULL;
-	postponed_stop(client);
+	if (client->timer)
+		wl_event_source_remove(client->timer);
+	client->timer = NULL;
 	client->wl_client = NULL;
 	display_update_stats(client->display);
 	client_unref(client);

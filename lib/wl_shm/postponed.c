@@ -57,10 +57,3 @@ void postponed_leave(struct wl_shm_buffer *buffer)
 		access_make_up_now(buffer);
 	forget(buffer);
 }
-
-void postponed_stop(struct shm_client *client)
-{
-	if (client->timer)
-		wl_event_source_remove(client->timer);
-	client->timer = NULL;
-}

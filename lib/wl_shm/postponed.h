@@ -8,6 +8,3 @@ void postponed_add(struct wl_shm_buffer *buffer);
 
 /* @buffer goes: what somebody may read of it even then is brought up to date now. */
 void postponed_leave(struct wl_shm_buffer *buffer);
-
-/* @client goes. */
-void postponed_stop(struct shm_client *client);
