@@ -9,8 +9,8 @@
  *   - in get_data, and from then on at each commit, since with the pointer a compositor may read
  *     without a word. At commits that much is bounded for each client (client_may_spend), or one
  *     that sends a hundred at once would have each of them copied; what is postponed is done by the
- *     next of these, or by a timer (postponed.c). What is committed during an access is brought
- *     over when that ends.
+ *     next of these, or by a timer (surface.c, postponed.c). What is committed during an access is
+ * brought over when that ends.
  *
  * A buffer that no surface has shown is brought up to date at each access.
  *
@@ -24,7 +24,6 @@
 
 #include "losses.h"
 #include "memory.h"
-#include "postponed.h"
 #include "settings.h"
 
 #include <unistd.h>
@@ -174,7 +173,7 @@ void access_make_up_now(struct wl_shm_buffer *buffer)
 
 /* ---- Commits ---- */
 
-void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed)
+bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	memory_make_room(buffer);
@@ -187,8 +186,7 @@ void access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 	const bool is_done = !buffer->is_pointer_out || bring_up_to_date_if_affordable(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_blame_now(pool);
-	if (!is_done)
-		postponed_add(buffer);
+	return is_done;
 }
 
 /* ---- Accesses ---- */

@@ -16,6 +16,7 @@
 #include "surface.h"
 
 #include "access.h"
+#include "postponed.h"
 #include "viewport.h"
 
 #include <stdlib.h>
@@ -157,8 +158,8 @@ static void settle(struct surface *surface, struct wl_shm_buffer *buffer)
 	damage_clear(&buffer->owed);
 	if (is_silent || !was_here)
 		damage_add_all(&due);
-	if (!damage_is_empty(&due))
-		access_take_commit(buffer, &due);
+	if (!damage_is_empty(&due) && !access_take_commit(buffer, &due))
+		postponed_add(buffer);
 }
 
 void surface_commit(struct surface *surface)
