@@ -13,6 +13,7 @@
 #include "../stats.h"
 #include "arrivals.h"
 #include "maps.h"
+#include "real.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,42 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#define MMAP2_UNIT 4096 /* whatever a page is */
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* ---- The functions behind these ---- */
-
-/* These may be called before anything is set up, also by dlsym() itself. */
-void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
-{
-#if defined(__s390__)
-	unsigned long all[] = { (unsigned long)address, length, (unsigned long)prot,
-		(unsigned long)flags, (unsigned long)fd, (unsigned long)offset };
-	return (void *)syscall(SYS_mmap, all);
-#elif defined(SYS_mmap2) /* 32 bits; where there is SYS_mmap too, it is an older one */
-	if (offset % MMAP2_UNIT) {
-		errno = EINVAL;
-		return MAP_FAILED;
-	}
-	return (void *)syscall(SYS_mmap2, address, length, prot, flags, fd, offset / MMAP2_UNIT);
-#else
-	return (void *)syscall(SYS_mmap, address, length, prot, flags, fd, offset);
-#endif
-}
-
-int maps_real_munmap(void *address, size_t length)
-{
-	return (int)syscall(SYS_munmap, address, length);
-}
-
-void *maps_real_mremap(void *address, size_t old_length, size_t length, int flags, void *to)
-{
-	return (void *)syscall(SYS_mremap, address, old_length, length, flags, to);
-}
 
 typedef ssize_t recvmsg_fn(int fd, struct msghdr *message, int flags);
 typedef int recvmmsg_fn(
@@ -135,7 +105,7 @@ static void *map(void *address, size_t length, int prot, int flags, int fd, off6
 	}
 	if (flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE) && !maps_let_go(address, length))
 		return fail();
-	return maps_real_mmap(address, length, prot, flags, fd, offset);
+	return real_mmap(address, length, prot, flags, fd, offset);
 }
 
 EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
@@ -158,7 +128,7 @@ EXPORT int munmap(void *address, size_t length)
 		errno = ENOMEM;
 		return -1;
 	}
-	return maps_real_munmap(address, length);
+	return real_munmap(address, length);
 }
 
 /* Moved, it would be a mapping of zeros. */
@@ -173,7 +143,7 @@ EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, 
 	}
 	if (maps_has(address, old_length) || (flags & MREMAP_FIXED && !maps_let_go(to, length)))
 		return fail();
-	return maps_real_mremap(address, old_length, length, flags, to);
+	return real_mremap(address, old_length, length, flags, to);
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)

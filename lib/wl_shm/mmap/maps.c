@@ -13,6 +13,7 @@
 #include "../guard.h"
 #include "../log.h"
 #include "../stats.h"
+#include "real.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -214,7 +215,7 @@ bool maps_keeps(const void *address)
 static void *copy_of(const struct map *map)
 {
 	const size_t length = map->end - map->start;
-	void *copy = maps_real_mmap(NULL, length, PROT_READ | PROT_WRITE,
+	void *copy = real_mmap(NULL, length, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (copy == MAP_FAILED)
 		return NULL;
@@ -231,16 +232,16 @@ static bool replace_by_copy(struct map *map)
 	void *copy = copy_of(map);
 	if (!copy)
 		return false;
-	if (maps_real_mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
-		    (void *)map->start) == MAP_FAILED) {
-		maps_real_munmap(copy, length);
+	if (real_mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)map->start) ==
+		MAP_FAILED) {
+		real_munmap(copy, length);
 		return false;
 	}
 	void *zeros = (void *)map->end;
 	kept_start = map->start;
 	destroy(map);
 	kept_start = 0;
-	maps_real_munmap(zeros, page_ceil(1));
+	real_munmap(zeros, page_ceil(1));
 	return true;
 }
 

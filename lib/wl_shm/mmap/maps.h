@@ -23,8 +23,3 @@ bool maps_let_go(void *address, size_t length);
 bool maps_keeps(const void *address);
 
 bool maps_has(const void *address, size_t length);
-
-/* interpose.c: the kernel's own. */
-void *maps_real_mmap(void *address, size_t length, int prot, int flags, int fd, off64_t offset);
-int maps_real_munmap(void *address, size_t length);
-void *maps_real_mremap(void *address, size_t old_length, size_t length, int flags, void *to);
