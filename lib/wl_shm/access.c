@@ -24,9 +24,8 @@
 
 #include "losses.h"
 #include "memory.h"
+#include "pages.h"
 #include "settings.h"
-
-#include <unistd.h>
 
 #define SPANS 128 /* rows that are refreshed by one call of the library */
 
@@ -95,8 +94,7 @@ static void look_for_end(const struct wl_shm_buffer *buffer)
 {
 	char byte;
 	const uint64_t last = (uint64_t)buffer->layout.offset + buffer->length - 1;
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uffd_guard_read(buffer->pool->region, last / page * page, &byte, 1);
+	uffd_guard_read(buffer->pool->region, page_floor(last), &byte, 1);
 }
 
 static bool is_up_to_date(const struct wl_shm_buffer *buffer)

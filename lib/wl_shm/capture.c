@@ -9,18 +9,13 @@
  */
 #include "capture.h"
 
+#include "pages.h"
 #include "settings.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LANES 4 /* sums that do not wait for each other */
-
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
 
 static uint64_t mix(uint64_t sum, uint64_t word)
 {
@@ -47,7 +42,7 @@ static uint64_t sum_of(const unsigned char *bytes, size_t length)
 /* Bytes of the region: those of the range in its page number @page. */
 static struct uffd_guard_span bytes_of_page(const struct capture *capture, size_t page)
 {
-	const uint64_t size = page_size(), first = capture->offset / size * size + page * size;
+	const uint64_t size = page_size(), first = page_floor(capture->offset) + page * size;
 	const uint64_t start = first > capture->offset ? first : capture->offset;
 	const uint64_t end = first + size < capture->offset + capture->length
 				     ? first + size
@@ -65,8 +60,7 @@ static uint64_t sum_of_page(
 
 static size_t count_pages(uint64_t offset, uint64_t length)
 {
-	const uint64_t size = page_size();
-	return (size_t)((offset + length + size - 1) / size - offset / size);
+	return (page_ceil(offset + length) - page_floor(offset)) / page_size();
 }
 
 void capture_begin(struct capture *capture, const struct uffd_guard_region *region, uint64_t offset,

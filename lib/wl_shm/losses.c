@@ -14,20 +14,9 @@
 
 #include "buffer.h"
 #include "log.h"
+#include "pages.h"
 
 #include <string.h>
-#include <unistd.h>
-
-static uint64_t page_floor(uint64_t offset)
-{
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	return offset / page * page;
-}
-
-static uint64_t page_ceil(uint64_t offset)
-{
-	return page_floor(offset + (uint64_t)sysconf(_SC_PAGESIZE) - 1);
-}
 
 /* On any page: one that is lost is lost to all who have bytes there. */
 static bool overlaps(const struct wl_shm_buffer *buffer, uint64_t start, uint64_t end)

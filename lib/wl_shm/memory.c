@@ -13,25 +13,15 @@
  */
 #include "memory.h"
 
+#include "pages.h"
 #include "settings.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Bytes of a region, in whole pages. */
 struct range {
 	uint64_t start, end;
 };
-
-static uint64_t page_floor(uint64_t offset)
-{
-	return offset & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
-}
-
-static uint64_t page_ceil(uint64_t offset)
-{
-	return page_floor(offset + (uint64_t)sysconf(_SC_PAGESIZE) - 1);
-}
 
 static struct range pages_of(const struct wl_shm_buffer *buffer)
 {

@@ -12,6 +12,7 @@
 
 #include "../guard.h"
 #include "../log.h"
+#include "../pages.h"
 #include "../stats.h"
 #include "real.h"
 
@@ -21,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define MOST_POPULATED ((size_t)4 << 20)
 
@@ -36,12 +36,6 @@ static struct map *maps; /* lock */
 
 static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
 static struct uffd_guard *guard; /* NULL: there cannot be one */
-
-static size_t page_ceil(size_t length)
-{
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	return (length + page - 1) / page * page;
-}
 
 /* ---- fork(2) ---- */
 
@@ -94,7 +88,7 @@ static int map_region(struct map *map, int fd, size_t length, off64_t offset)
 		.size = sizeof(options),
 		.flags = UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_ANY_FILE,
 		.offset = (uint64_t)offset,
-		.reserve = page_ceil(length) + page_ceil(1),
+		.reserve = page_ceil(length) + page_size(),
 	};
 	int err = uffd_guard_map(guard, fd, length, &options, &map->region);
 	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
@@ -140,7 +134,7 @@ void *maps_create(int fd, size_t length, off64_t offset)
 static struct map **find(uintptr_t start, uintptr_t end)
 {
 	for (struct map **link = &maps; *link; link = &(*link)->next) {
-		if ((*link)->start < end && start < (*link)->end + page_ceil(1))
+		if ((*link)->start < end && start < (*link)->end + page_size())
 			return link;
 	}
 	return NULL;
@@ -163,13 +157,13 @@ static struct map *take_off_list(uintptr_t start, uintptr_t end)
 static bool is_range(uintptr_t start, size_t length)
 {
 	const size_t all = page_ceil(length);
-	return start % page_ceil(1) == 0 && all >= length && all > 0 && all <= PTRDIFF_MAX &&
+	return start % page_size() == 0 && all >= length && all > 0 && all <= PTRDIFF_MAX &&
 	       start + all > start;
 }
 
 bool maps_has(const void *address, size_t length)
 {
-	const uintptr_t start = (uintptr_t)address & ~(page_ceil(1) - 1);
+	const uintptr_t start = page_floor((uintptr_t)address);
 	const uintptr_t end = (uintptr_t)address + (length ? length : 1);
 	pthread_mutex_lock(&lock);
 	bool has = find(start, end < start ? UINTPTR_MAX : end);
@@ -241,7 +235,7 @@ static bool replace_by_copy(struct map *map)
 	kept_start = map->start;
 	destroy(map);
 	kept_start = 0;
-	real_munmap(zeros, page_ceil(1));
+	real_munmap(zeros, page_size());
 	return true;
 }
 
