@@ -56,7 +56,7 @@ struct handler {
 	uint64_t vain_since;
 
 	uint64_t stop_limit_ns;
-	atomic_bool shall_stop, gave_up;
+	atomic_bool shall_stop;
 
 	/* Between the thread's end and who stops it. */
 	sem_t has_ended, may_free;
@@ -154,7 +154,7 @@ static int serve_until_stopped(struct handler *handler)
 static void give_up(struct handler *handler)
 {
 	struct uffd_guard *guard = handler->guard;
-	atomic_store(&handler->gave_up, true);
+	atomic_store(&guard->gave_up, true);
 
 	uint32_t lookup = epoch_enter(&guard->lookups);
 	range_table_for_each (range, &guard->ranges) {
@@ -385,11 +385,6 @@ void handler_stop(struct handler *handler)
 	}
 	pthread_join(handler->thread, NULL);
 	free_handler(handler);
-}
-
-bool handler_gave_up(const struct handler *handler)
-{
-	return atomic_load(&handler->gave_up);
 }
 
 bool handler_uses_io_uring(const struct handler *handler)

@@ -14,7 +14,6 @@ int handler_start(
 	struct uffd_guard *guard, const struct handler_options *options, struct handler **handler);
 void handler_stop(struct handler *handler);
 
-bool handler_gave_up(const struct handler *handler); /* for good; pages not filled read as zeros */
 bool handler_uses_io_uring(const struct handler *handler);
 bool handler_is_sandboxed(const struct handler *handler); /* and its ring, if it uses one */
 bool handler_missed_scheduling(

@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "base/page.h"
+#include "daemon/handler.h"
 #include "state/publish.h"
 #include "state/region.h"
 
@@ -205,13 +206,6 @@ void uffd_guard_destroy(struct uffd_guard *guard)
 }
 
 /* ---- What it can do, what it has done ---- */
-
-int guard_check(const struct uffd_guard *guard)
-{
-	if (guard_is_in_child(guard))
-		return -ECHILD;
-	return handler_gave_up(guard->handler) ? -EIO : 0;
-}
 
 uint32_t uffd_guard_features(const struct uffd_guard *guard)
 {

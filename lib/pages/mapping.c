@@ -87,7 +87,7 @@ int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, s
 
 	int err = region->guard->is_eager ? 0 : register_memory(region, (uintptr_t)address, size);
 	if (err)
-		return handler_gave_up(region->guard->handler) ? -EIO : err;
+		return atomic_load(&region->guard->gave_up) ? -EIO : err;
 	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
 	 * in. */
 	if (munlock(address, size) < 0 || madvise(address, size, MADV_WIPEONFORK) < 0 ||

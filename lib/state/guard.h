@@ -3,20 +3,26 @@
 
 #include <uffd_guard.h>
 
+#include <errno.h>
+
 #include "base/epoch.h"
 #include "base/range_table.h"
 #include "base/stats.h"
-#include "daemon/handler.h"
 #include "file/source.h"
 #include "kernel/staging.h"
 #include "kernel/uffd.h"
 #include "state/budget.h"
 #include "state/events.h"
 
+struct handler;
+struct slow;
+
 struct uffd_guard {
 	struct uffd uffd;
 	bool is_eager; /* there is none: uffd.fd is -1, and what is read is read beforehand */
 	struct handler *handler;
+	atomic_bool
+		gave_up;   /* the handler has, for good: pages that are not filled read as zeros */
 	struct slow *slow; /* reads files that may block; NULL: not possible here */
 	uint32_t read_deadline_ms;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
@@ -48,4 +54,9 @@ static inline bool guard_is_in_child(const struct uffd_guard *guard)
 }
 
 /* 0, or why nothing works any more: -ECHILD, -EIO. */
-int guard_check(const struct uffd_guard *guard);
+static inline int guard_check(const struct uffd_guard *guard)
+{
+	if (guard_is_in_child(guard))
+		return -ECHILD;
+	return atomic_load(&guard->gave_up) ? -EIO : 0;
+}
