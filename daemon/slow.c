@@ -19,18 +19,18 @@
 #include "daemon/loop.h"
 
 #include "base/clock.h"
+#include "base/futex.h"
+#include "kernel/copy.h"
 #include "pages/fill.h"
 #include "pages/install.h"
 #include "state/guard.h"
 #include "state/region.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
+#include <unistd.h>
 
 #define N_FAULT_READS 3
 #define FAULT_BYTES   ((size_t)64 << 10)
@@ -100,7 +100,7 @@ static void finish_call(struct slow_read *read)
 {
 	uint32_t asked = CALL_ASKED;
 	if (atomic_compare_exchange_strong(&read->call, &asked, CALL_DONE))
-		syscall(SYS_futex, &read->call, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+		futex_wake(&read->call);
 	else
 		atomic_store(&read->call, CALL_IDLE);
 }
@@ -195,14 +195,9 @@ void slow_end_call(struct slow_file *file)
 /* False: the deadline has come first. */
 static bool wait_for_call(struct slow_read *read, uint64_t deadline)
 {
-	const struct timespec until = { .tv_sec = (time_t)(deadline / NS_PER_S),
-		.tv_nsec = (long)(deadline % NS_PER_S) };
-	while (atomic_load(&read->call) == CALL_ASKED) {
-		if (syscall(SYS_futex, &read->call, FUTEX_WAIT_BITSET_PRIVATE, CALL_ASKED, &until,
-			    NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&
-			errno == ETIMEDOUT)
-			break;
-	}
+	while (atomic_load(&read->call) == CALL_ASKED &&
+		futex_wait_until(&read->call, CALL_ASKED, deadline))
+		;
 	uint32_t asked = CALL_ASKED;
 	return !atomic_compare_exchange_strong(&read->call, &asked, CALL_LEFT);
 }
@@ -210,13 +205,10 @@ static bool wait_for_call(struct slow_read *read, uint64_t deadline)
 /* By the kernel, which minds what the program has done to the memory. */
 static int copy_out(void *to, const char *from, size_t length)
 {
-	struct iovec local = { .iov_base = (void *)from, .iov_len = length };
-	struct iovec remote = { .iov_base = to, .iov_len = length };
-	ssize_t n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
-	if (n == (ssize_t)length)
-		return 0;
-	if (n >= 0 || (errno != EPERM && errno != ENOSYS))
-		return -EFAULT;
+	size_t done;
+	int err = copy_checked(to, from, length, &done);
+	if (!err || (err != -EPERM && err != -ENOSYS))
+		return err;
 	memcpy(to, from, length); /* the system call is denied */
 	return 0;
 }

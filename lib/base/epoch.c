@@ -14,10 +14,7 @@
  */
 #include "base/epoch.h"
 
-#include <linux/futex.h>
-#include <stddef.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "base/futex.h"
 
 #define PARITY	     (1u << 31)
 #define COUNTER_BITS 15
@@ -46,9 +43,8 @@ void epoch_leave(struct epoch *epoch, uint32_t ticket)
 {
 	uint32_t before = atomic_fetch_sub(&epoch->state, 1u << counter_shift(ticket));
 
-	/* Only an address is passed on: a futex that is gone has nobody waiting. */
 	if ((before & PARITY) != ticket && count_inside(before, ticket) == 1)
-		syscall(SYS_futex, &epoch->state, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+		futex_wake(&epoch->state);
 }
 
 void epoch_synchronize(struct epoch *epoch)
@@ -58,5 +54,5 @@ void epoch_synchronize(struct epoch *epoch)
 
 	for (state = atomic_load(&epoch->state); count_inside(state, old) > 0;
 		state = atomic_load(&epoch->state))
-		syscall(SYS_futex, &epoch->state, FUTEX_WAIT_PRIVATE, state, NULL, NULL, 0);
+		futex_wait(&epoch->state, state);
 }

@@ -23,6 +23,7 @@
 #include "file/source.h"
 
 #include "base/page.h"
+#include "kernel/copy.h"
 
 #include "daemon/slow.h"
 
@@ -218,20 +219,15 @@ int source_check_store(const struct source *source)
 static int store_chunk(const struct source *source, uint64_t position, const void *bytes,
 	size_t length, size_t *stored)
 {
-	*stored = 0;
 	const size_t alignment = source->block_size;
-	uint64_t skip = position & (alignment - 1);
+	const uint64_t skip = position & (alignment - 1);
+	*stored = 0;
 	char *map = mmap(NULL, skip + length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
 		source->fd, (off_t)(position - skip));
 	if (map == MAP_FAILED)
 		return -errno;
 
-	struct iovec from = { .iov_base = (void *)bytes, .iov_len = length };
-	struct iovec to = { .iov_base = map + skip, .iov_len = length };
-	ssize_t n = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
-	int err = n < 0 ? -errno : 0;
-	if (n > 0)
-		*stored = (size_t)n;
+	int err = copy_checked(map + skip, bytes, length, stored);
 	munmap(map, (skip + length + alignment - 1) & ~(alignment - 1));
 	return err;
 }

@@ -9,6 +9,7 @@
 #include "pages/eager.h"
 
 #include "file/extents.h"
+#include "kernel/copy.h"
 #include "pages/mapping.h"
 #include "pages/populate.h"
 #include "state/guard.h"
@@ -17,7 +18,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* ---- Installing ---- */
@@ -45,13 +45,10 @@ static int put_in_place(uintptr_t start, const void *source, size_t length, int 
 
 int eager_copy(uintptr_t start, const void *source, size_t length, size_t *done)
 {
-	struct iovec from = { .iov_base = (void *)source, .iov_len = length };
-	struct iovec to = { .iov_base = (void *)start, .iov_len = length };
-	ssize_t n = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
-	int err = 0;
-	if (n < 0 || (size_t)n < length)
-		err = put_in_place(start, source, length,
-			n >= 0 || errno == EFAULT ? PROT_READ : PROT_READ | PROT_WRITE);
+	int err = copy_checked((void *)start, source, length, done);
+	if (err)
+		err = put_in_place(
+			start, source, length, err == -EFAULT ? PROT_READ : PROT_READ | PROT_WRITE);
 	*done = err ? 0 : length;
 	return err;
 }
