@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One fault. Each return has answered it, by pages, by a wake, or slow.c has taken it over: one
- * left unanswered parks a thread of the compositor for ever.
+ * One fault. Each return has answered it, by pages, by a wake, or blocking_reads.c has taken it
+ * over: one left unanswered parks a thread of the compositor for ever.
  *
  * The handler holds no lock, so it says where it is instead: inside guard->lookups while the
  * table's ranges are in its hands, inside region->fills while it works for a region. Unmap waits
@@ -9,7 +9,7 @@
  */
 #include "daemon/fault.h"
 
-#include "daemon/slow.h"
+#include "daemon/blocking_reads.h"
 #include "pages/window.h"
 
 #include "pages/fill.h"
@@ -62,9 +62,9 @@ static struct window window_for(const struct uffd_guard_region *region, size_t p
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
 }
 
-int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t address,
-	struct answer *answer, struct ahead *ahead)
+int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
+	struct uffd_guard *guard = serving->guard;
 	uint32_t ticket;
 	*answer = (struct answer){ .start = 0, .end = 0 };
 	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
@@ -76,13 +76,14 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
 	window.n_pages = budget_limit(region, window.n_pages);
-	if (region->source.slow) {
+	if (region->source.blocking) {
 		answer->is_later = true;
-		slow_answer_later(guard->slow, region, page, window.n_pages, ticket);
+		blocking_reads_answer_later(
+			serving->blocking_reads, region, page, window.n_pages, ticket);
 		return 0;
 	}
 	struct fill fill = {
-		.region = region, .staging = staging, .asked = page, .is_handler = true
+		.region = region, .staging = serving->staging, .asked = page, .is_handler = true
 	};
 	int err = fill_pages(&fill, window.first, window.n_pages);
 
@@ -90,14 +91,15 @@ int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t ad
 	answer->end = region_address(region, fill.asked_end * page_size());
 	if (window_ahead(window.n_pages) > 0 && !budget_is_set(region) && fill.asked_end > page &&
 		fill.asked_end * page_size() < atomic_load(&region->length))
-		*ahead = (struct ahead){ .address = answer->end,
+		serving->ahead = (struct ahead){ .address = answer->end,
 			.n_pages = window_ahead(window.n_pages) };
 	epoch_leave(&region->fills, ticket);
 	return err;
 }
 
-void fault_note_store(struct uffd_guard *guard, uintptr_t address)
+void fault_note_store(struct serving *serving, uintptr_t address)
 {
+	struct uffd_guard *guard = serving->guard;
 	uint32_t ticket;
 	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
 	if (!region)
@@ -108,10 +110,11 @@ void fault_note_store(struct uffd_guard *guard, uintptr_t address)
 	epoch_leave(&region->fills, ticket);
 }
 
-void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct ahead *ahead)
+void fault_fill_ahead(struct serving *serving)
 {
+	struct ahead *ahead = &serving->ahead;
 	uint32_t ticket;
-	struct uffd_guard_region *region = enter_region(guard, ahead->address, &ticket);
+	struct uffd_guard_region *region = enter_region(serving->guard, ahead->address, &ticket);
 	if (!region) {
 		ahead->n_pages = 0;
 		return;
@@ -120,13 +123,14 @@ void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct 
 	size_t page = (ahead->address - region->range.start) / page_size();
 	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
 	/* Another region may be there by now. */
-	const bool is_ordinary = !region->source.slow && !budget_is_set(region);
+	const bool is_ordinary = !region->source.blocking && !budget_is_set(region);
 	size_t n_pages = is_ordinary && page < n_all
 				 ? min_u64(count_to_border(ahead->address), n_all - page)
 				 : 0;
-	struct fill fill = {
-		.region = region, .staging = staging, .asked = FILL_NONE_ASKED, .is_handler = true
-	};
+	struct fill fill = { .region = region,
+		.staging = serving->staging,
+		.asked = FILL_NONE_ASKED,
+		.is_handler = true };
 	int err = fill_pages(&fill, page, n_pages);
 
 	/* Stop where the region or the file does. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* One fault, from its address to filled pages. Handler thread only. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct blocking_reads;
 struct staging;
 struct uffd_guard;
 
@@ -21,14 +23,20 @@ struct ahead {
 	size_t n_pages; /* 0: nothing */
 };
 
-/* Handler thread only. 0, or an error because of which this fault cannot be answered, nor any
- * other. Leaves *ahead as it is unless the reader is one that goes on. */
-int fault_answer(struct uffd_guard *guard, struct staging *staging, uintptr_t address,
-	struct answer *answer, struct ahead *ahead);
+/* What the handler works with. */
+struct serving {
+	struct uffd_guard *guard;
+	struct staging *staging;
+	struct blocking_reads *blocking_reads;
+	struct ahead ahead;
+};
 
-/* Handler thread only. A thread waits to store to a page that is write-protected: note it, and let
- * it. */
-void fault_note_store(struct uffd_guard *guard, uintptr_t address);
+/* 0, or an error because of which this fault cannot be answered, nor any other. Leaves ahead as it
+ * is unless the reader goes on from filled pages. */
+int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer);
 
-/* Handler thread only. Fill a piece of *ahead, and take it off. */
-void fault_fill_ahead(struct uffd_guard *guard, struct staging *staging, struct ahead *ahead);
+/* Note that a thread waits to store to a write-protected page, and let it. */
+void fault_note_store(struct serving *serving, uintptr_t address);
+
+/* Fill a piece of ahead, and take it off. */
+void fault_fill_ahead(struct serving *serving);

@@ -28,13 +28,14 @@ struct loop {
 	uint64_t wake_at; /* when to stop waiting all the same, in ns of CLOCK_MONOTONIC; 0: never.
 			     The ring's only */
 	int wake_fd;	  /* eventfd */
-	bool shall_restrict; /* whoever controls this thread is to get no more out of the ring than
-				faults */
+	bool shall_restrict; /* restrict the ring to the operations used here */
 	bool is_restricted;  /* set by start */
 
 	/* loop_uring.c */
 	struct io_uring ring;
-	struct slow *slow;			 /* is told of what it has asked for */
+	/* Told of what was asked for with a tag. */
+	void (*on_answer)(void *data, uint64_t tag, int result);
+	void *on_answer_data;
 	struct uffd_msg incoming[LOOP_MESSAGES]; /* where a read of the ring puts them */
 	int polls; /* the kernel cannot read a userfaultfd by ring: poll it there, and read it
 		      ourselves */
@@ -42,8 +43,8 @@ struct loop {
 
 extern const struct loop_ops loop_uring, loop_poll;
 
-/* For slow.c, which is told of the result with @tag: an address. The requests are made before the
- * loop waits the next time. */
+/* Requests whose result goes to on_answer, with @tag: an address. They are made before the loop
+ * waits the next time. */
 bool loop_uring_can_read_files(const struct loop *loop);
 void loop_uring_read(
 	struct loop *loop, int fd, void *buffer, size_t length, uint64_t position, uint64_t tag);

@@ -4,10 +4,9 @@
  *
  * A ring can read a userfaultfd from Linux 6.10 on, and could on 6.1; on releases between, the read
  * is answered -EAGAIN at once, and the ring polls instead. Two requests are always in flight: that
- * one, and a poll of the wake-up descriptor; beside them those of slow.c.
+ * one, and a poll of the wake-up descriptor; beside them those of blocking_reads.c.
  */
 #include "daemon/loop.h"
-#include "daemon/slow.h"
 
 #include "base/clock.h"
 #include "kernel/uffd.h"
@@ -35,7 +34,7 @@ static struct io_uring_sqe *get_sqe(struct loop *loop)
 	return sqe;
 }
 
-static void ask(struct loop *loop, enum request request)
+static void queue_request(struct loop *loop, enum request request)
 {
 	struct io_uring_sqe *sqe = get_sqe(loop);
 	if (request == REQUEST_READ)
@@ -48,7 +47,7 @@ static void ask(struct loop *loop, enum request request)
 
 static void ask_for_faults(struct loop *loop)
 {
-	ask(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
+	queue_request(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
 }
 
 /* liburing 2.3 declares functions for what we ask for here, but does not export them. */
@@ -103,7 +102,7 @@ static int start(struct loop *loop)
 	}
 	io_uring_register_ring_fd(
 		&loop->ring); /* 5.18: saves a look-up each time; elsewhere no matter */
-	ask(loop, REQUEST_WAKE);
+	queue_request(loop, REQUEST_WAKE);
 	if (loop->uffd->fd >= 0)
 		ask_for_faults(loop);
 	return 0;
@@ -139,11 +138,12 @@ static int take_wake(struct loop *loop)
 {
 	eventfd_t count;
 	eventfd_read(loop->wake_fd, &count);
-	ask(loop, REQUEST_WAKE);
+	queue_request(loop, REQUEST_WAKE);
 	return 0;
 }
 
-static int take(struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_msg *messages)
+static int handle_completion(
+	struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_msg *messages)
 {
 	switch (cqe->user_data) {
 	case REQUEST_READ:
@@ -153,7 +153,7 @@ static int take(struct loop *loop, const struct io_uring_cqe *cqe, struct uffd_m
 	case REQUEST_WAKE:
 		return take_wake(loop);
 	}
-	slow_complete(loop->slow, cqe->user_data, cqe->res);
+	loop->on_answer(loop->on_answer_data, cqe->user_data, cqe->res);
 	return 0;
 }
 
@@ -191,7 +191,7 @@ static int wait_for_faults(
 	struct io_uring_cqe *cqe;
 	while (io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
 		is_vain = false;
-		int n = take(loop, cqe, messages + n_messages);
+		int n = handle_completion(loop, cqe, messages + n_messages);
 		io_uring_cqe_seen(&loop->ring, cqe);
 		if (n < 0)
 			return n;

@@ -16,7 +16,7 @@
 #include "state/probes.h"
 #include "state/publish.h"
 
-#include "daemon/slow.h"
+#include "file/blocking_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -132,7 +132,7 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 	return 0;
 }
 
-/* Before it is registered. Afterwards no fault there is still taken for nobody's. */
+/* Call before uffd_register(): a fault that arrives after this finds the region. */
 static void enlist(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
@@ -143,20 +143,19 @@ static void enlist(struct uffd_guard_region *region)
 	stats_add(&guard->stats->regions, 1);
 }
 
-/* Those under way end; faults that wait for a file that blocks are answered, and the file is no
- * longer ours. */
+/* Wait for running fills, answer faults that wait for a blocking file, and hand the file over. */
 static void end_fills(struct uffd_guard_region *region)
 {
 	struct source *source = &region->source;
-	const bool is_slow = source->slow;
-	if (is_slow)
-		slow_release(source->slow);
+	const bool may_block = source->blocking;
+	if (may_block)
+		blocking_file_release(source->blocking);
 	epoch_synchronize(&region->fills);
-	if (is_slow && source->is_left)
-		slow_destroy(source->slow);
-	else if (is_slow)
+	if (may_block && source->caller_closes)
+		blocking_file_destroy(source->blocking);
+	else if (may_block)
 		source->fd = -1;
-	source->slow = NULL;
+	source->blocking = NULL;
 }
 
 /* Afterwards no fill of the region is under way, and none will begin. */
@@ -176,23 +175,24 @@ static int open_source(
 {
 	struct source *source = &region->source;
 	struct uffd_guard *guard = region->guard;
-	struct slow_file *slow = NULL;
+	struct blocking_file *file = NULL;
 	int foreign_error = -ENODEV;
 	if (options->flags & UFFD_GUARD_MAP_ANY_FILE) {
 		foreign_error = -EOPNOTSUPP;
-		if (guard->slow) {
-			slow = slow_create(guard->slow, guard->read_deadline_ms, region);
-			foreign_error = slow ? 0 : -ENOMEM;
+		if (guard->blocking_inbox) {
+			file = blocking_file_create(guard->blocking_inbox, guard->read_deadline_ms,
+				region, &region->fills);
+			foreign_error = file ? 0 : -ENOMEM;
 		}
 	}
 	int err = source_open(source, fd, options->offset, foreign_error);
 	if (err || !source->is_foreign) {
-		slow_destroy(slow);
+		blocking_file_destroy(file);
 		return err;
 	}
 	/* From now on closing it is the handler's: that may wait. */
-	slow_adopt_fd(slow, source->fd);
-	source->slow = slow;
+	blocking_file_adopt_fd(file, source->fd);
+	source->blocking = file;
 	return 0;
 }
 

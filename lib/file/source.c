@@ -5,7 +5,7 @@
  *
  * A file that is not memory of the kernel's own (tmpfs, hugetlbfs) is foreign: on a disk, a
  * network, or a file system that the client serves. It is taken only if asked for, and read through
- * slow.c; not even its size is asked of it.
+ * blocking_file.c; not even its size is asked of it.
  *
  * Memory is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
  * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
@@ -25,7 +25,7 @@
 #include "base/page.h"
 #include "kernel/copy.h"
 
-#include "daemon/slow.h"
+#include "file/blocking_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,14 +117,14 @@ void source_close(struct source *source)
 
 void source_begin_call(const struct source *source)
 {
-	if (source->slow)
-		slow_begin_call(source->slow);
+	if (source->blocking)
+		blocking_file_begin_call(source->blocking);
 }
 
 void source_end_call(const struct source *source)
 {
-	if (source->slow)
-		slow_end_call(source->slow);
+	if (source->blocking)
+		blocking_file_end_call(source->blocking);
 }
 
 bool source_cannot_shrink(const struct source *source)
@@ -157,8 +157,9 @@ int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
 {
 	*got = 0;
-	if (source->slow)
-		return slow_read(source->slow, source->offset + offset, buffer, length, got);
+	if (source->blocking)
+		return blocking_file_read(
+			source->blocking, source->offset + offset, buffer, length, got);
 	for (size_t from = 0; *got < length;) {
 		ssize_t n = pread(source->fd, (char *)buffer + from, length - from,
 			(off_t)(source->offset + offset + from));

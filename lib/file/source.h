@@ -5,16 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct slow_file;
+struct blocking_file;
 
 struct source {
 	int fd; /* ours */
 	bool writable;
 	bool is_hugetlb;
-	bool is_foreign;	/* no memory of the kernel's own: it may block */
-	bool is_remote;		/* and cannot even say whether it would */
-	struct slow_file *slow; /* through which a foreign one is read */
-	bool is_left;		/* slow.c gives both the file and fd back */
+	bool is_foreign;		/* not tmpfs or hugetlbfs: reads may block */
+	bool is_remote;			/* RWF_NOWAIT is not supported */
+	struct blocking_file *blocking; /* through which a foreign one is read */
+	bool caller_closes;		/* the caller, not the ring, closes fd and frees blocking */
 	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
 			    */
 	uint64_t offset;   /* into the file: where the region begins. All other offsets here are the

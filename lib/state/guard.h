@@ -15,15 +15,16 @@
 #include "state/events.h"
 
 struct handler;
-struct slow;
+struct blocking_inbox;
 
 struct uffd_guard {
 	struct uffd uffd;
 	bool is_eager; /* there is none: uffd.fd is -1, and what is read is read beforehand */
 	struct handler *handler;
 	atomic_bool
-		gave_up;   /* the handler has, for good: pages that are not filled read as zeros */
-	struct slow *slow; /* reads files that may block; NULL: not possible here */
+		gave_up; /* the handler has, for good: pages that are not filled read as zeros */
+	struct blocking_inbox
+		*blocking_inbox; /* of the handler; NULL: it cannot read files that may block */
 	uint32_t read_deadline_ms;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
 	const volatile unsigned char

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handler at work: messages in, pages out; and when nothing waits, reading ahead.
+ *
+ * It gives up when a fault cannot be answered or the userfaultfd cannot be read. Then it
+ * unregisters every region, which wakes all waiters and leaves plain memory, zeros where nothing
+ * was filled; each region's loss is reported before. Closing the userfaultfd alone would not do:
+ * after a fork() the child holds it open.
+ */
+#include "daemon/serve.h"
+
+#include "base/clock.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+
+/* ---- Serving ---- */
+
+static bool is_answered(const struct answer *answers, int n_answers, uintptr_t address)
+{
+	for (int i = 0; i < n_answers; i++) {
+		if (address >= answers[i].start && address < answers[i].end)
+			return true;
+	}
+	return false;
+}
+
+/* Messages of one read: what one answer has filled, the next message need not ask for again. */
+static int serve_messages(struct server *server, const struct uffd_msg *messages, int n_messages)
+{
+	struct serving *serving = &server->serving;
+	struct answer answers[LOOP_MESSAGES];
+	uint64_t start = now_ns();
+	int err = 0;
+
+	for (int i = 0; i < n_messages && !err; i++) {
+		uintptr_t address = page_floor(messages[i].arg.pagefault.address);
+		answers[i] = (struct answer){ .start = 0 };
+		if (messages[i].event != UFFD_EVENT_PAGEFAULT)
+			continue; /* no other event is enabled */
+		if (messages[i].arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
+			fault_note_store(serving, address);
+		else if (!is_answered(answers, i, address))
+			err = fault_answer(serving, address, &answers[i]);
+		if (!answers[i].is_later)
+			stats_count_fault(serving->guard->stats, now_ns() - start);
+	}
+	return err;
+}
+
+/* What is not a fault: requests of callers, files that are late, reading ahead. */
+static int serve_others(struct server *server, bool has_time)
+{
+	struct blocking_reads *reads = &server->blocking_reads;
+	blocking_reads_take_requests(reads);
+	if (server->loop.wake_at)
+		blocking_reads_expire(reads, now_ns());
+	if (has_time && server->serving.ahead.n_pages > 0)
+		fault_fill_ahead(&server->serving);
+	server->loop.wake_at = blocking_reads_next_deadline(reads);
+	return reads->error;
+}
+
+/* Memory may be short for a moment, and a fault be gone before it is read. But for ever, that is a
+ * hang. */
+#define RETRY_LIMIT    1000
+#define RETRY_LIMIT_NS NS_PER_S
+
+static int wait_for_faults(struct server *server, struct uffd_msg *messages)
+{
+	struct loop *loop = &server->loop;
+	int n = loop->ops->wait(loop, messages, server->serving.ahead.n_pages == 0);
+	if (n != -EAGAIN) {
+		server->n_retries = 0;
+		return n;
+	}
+	if (server->n_retries++ == 0)
+		server->retrying_since = now_ns();
+	const bool is_hopeless = server->n_retries > RETRY_LIMIT &&
+				 now_ns() - server->retrying_since > RETRY_LIMIT_NS;
+	return is_hopeless ? n : 0;
+}
+
+int serve_until_stopped(struct server *server)
+{
+	struct uffd_guard *guard = server->serving.guard;
+	struct uffd_msg messages[LOOP_MESSAGES];
+	int n = 0, err = 0;
+
+	while (!err && !atomic_load(&server->shall_stop)) {
+		n = wait_for_faults(server, messages);
+		stats_add(&guard->stats->wakeups, 1);
+		err = n > 0 ? serve_messages(server, messages, n) : n;
+		if (!err)
+			err = serve_others(server, n == 0);
+		if (!err && atomic_load(&guard->uffd.failed_to_wake))
+			err = -EIO;
+	}
+	return err;
+}
+
+/* ---- Giving up ---- */
+
+/* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
+void serve_give_up(struct server *server)
+{
+	struct uffd_guard *guard = server->serving.guard;
+	atomic_store(&guard->gave_up, true);
+
+	uint32_t lookup = epoch_enter(&guard->lookups);
+	range_table_for_each (range, &guard->ranges) {
+		struct uffd_guard_region *region = region_of_range(range);
+		region_report_loss(region, region_direct_end(region), atomic_load(&region->length),
+			UFFD_GUARD_LOST_HANDLER, 0);
+	}
+	range_table_for_each (range, &guard->ranges) {
+		uintptr_t start = region_address(
+			region_of_range(range), region_direct_end(region_of_range(range)));
+		if (start < range->end)
+			uffd_unregister(&guard->uffd, start, range->end - start);
+	}
+	epoch_leave(&guard->lookups, lookup);
+	blocking_reads_abandon(&server->blocking_reads);
+	uffd_abandon(&guard->uffd, server->loop.wake_fd);
+}

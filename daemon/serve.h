@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The handler at work: answer faults until told to stop, or give up. Handler thread only, but for
+ * shall_stop. */
+#pragma once
+
+#include "daemon/blocking_reads.h"
+#include "daemon/fault.h"
+#include "daemon/loop.h"
+
+struct server {
+	struct serving serving;
+	struct loop loop;
+	struct blocking_reads blocking_reads;
+	unsigned n_retries; /* times in a row that the kernel said: ask again */
+	uint64_t retrying_since;
+	atomic_bool shall_stop; /* any thread; then write to loop.wake_fd */
+};
+
+/* 0 when told to stop, or the error because of which no fault can be answered any more. */
+int serve_until_stopped(struct server *server);
+
+/* Tell the loss of all regions and unregister them: all waiters wake, what is not filled reads as
+ * zeros. */
+void serve_give_up(struct server *server);

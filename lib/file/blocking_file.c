@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that may block: on a disk, a network, or a file system that the client serves itself.
+ *
+ * All their reads go through the handler's ring, also those of callers, because a thread that has
+ * asked the kernel for a page of such a file cannot leave before it comes, not even to exit. The
+ * kernel's own workers wait instead. A caller leaves a request in the inbox, sleeps on a futex, and
+ * goes on without the answer when its deadline has passed. The read stays in flight then, with a
+ * buffer that lives until the kernel has answered.
+ */
+#include "file/blocking_file.h"
+
+#include "base/clock.h"
+#include "base/epoch.h"
+#include "base/futex.h"
+#include "base/page.h"
+#include "kernel/copy.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CALL_BYTES ((size_t)256 << 10)
+
+static void free_file(struct blocking_file *file)
+{
+	munmap(file, file->size);
+}
+
+void blocking_call_finish(struct blocking_read *read)
+{
+	uint32_t asked = WAIT_ASKED;
+	if (atomic_compare_exchange_strong(&read->wait_state, &asked, WAIT_DONE))
+		futex_wake(&read->wait_state);
+	else
+		atomic_store(&read->wait_state, WAIT_IDLE);
+}
+
+/* The handler is gone. What the kernel may still write to stays. */
+static void refuse_requests(struct blocking_inbox *inbox)
+{
+	struct blocking_request *request = atomic_exchange(&inbox->latest, NULL), *next;
+	for (; request; request = next) {
+		next = request->next;
+		if (request->kind == REQUEST_READ) {
+			struct blocking_read *read = (struct blocking_read *)request;
+			read->error = -EIO;
+			blocking_call_finish(read);
+			continue;
+		}
+		struct blocking_file *file = (struct blocking_file *)request;
+		file->region = NULL;
+		epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
+		close(file->fd);
+		if (file->n_in_flight == 0)
+			free_file(file);
+	}
+}
+
+static void post_request(
+	struct blocking_inbox *inbox, struct blocking_request *request, enum request_kind kind)
+{
+	request->kind = kind;
+	request->next = atomic_load(&inbox->latest);
+	while (!atomic_compare_exchange_weak(&inbox->latest, &request->next, request))
+		;
+	if (atomic_load(&inbox->is_closed))
+		refuse_requests(inbox);
+	else
+		eventfd_write(inbox->wake_fd, 1);
+}
+
+struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigned deadline_ms,
+	struct uffd_guard_region *region, struct epoch *fills)
+{
+	const size_t head = page_ceil(sizeof(struct blocking_file));
+	const size_t size = head + CALL_BYTES + N_FAULT_READS * FAULT_BYTES;
+	struct blocking_file *file =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (file == MAP_FAILED)
+		return NULL;
+	madvise(file, size, MADV_DONTFORK);
+
+	char *buffer = (char *)file + head;
+	file->inbox = inbox;
+	file->fd = -1;
+	file->deadline_ns = deadline_ms * NS_PER_MS;
+	file->region = region;
+	file->fills = fills;
+	file->size = size;
+	pthread_mutex_init(&file->lock, NULL);
+	file->call = (struct blocking_read){ .file = file, .buffer = buffer };
+	for (size_t i = 0; i < N_FAULT_READS; i++)
+		file->faults[i] = (struct blocking_read){ .file = file,
+			.buffer = buffer + CALL_BYTES + i * FAULT_BYTES };
+	return file;
+}
+
+void blocking_file_adopt_fd(struct blocking_file *file, int fd)
+{
+	file->fd = fd;
+}
+
+void blocking_file_destroy(struct blocking_file *file)
+{
+	if (file)
+		free_file(file);
+}
+
+void blocking_file_release(struct blocking_file *file)
+{
+	file->ticket = epoch_enter(file->fills);
+	post_request(file->inbox, &file->release, REQUEST_RELEASE);
+}
+
+void blocking_file_begin_call(struct blocking_file *file)
+{
+	pthread_mutex_lock(&file->lock);
+	file->call_deadline = now_ns() + file->deadline_ns;
+}
+
+void blocking_file_end_call(struct blocking_file *file)
+{
+	pthread_mutex_unlock(&file->lock);
+}
+
+/* False: the deadline has come first. */
+static bool wait_for_call(struct blocking_read *read, uint64_t deadline)
+{
+	while (atomic_load(&read->wait_state) == WAIT_ASKED &&
+		futex_wait_until(&read->wait_state, WAIT_ASKED, deadline))
+		;
+	uint32_t asked = WAIT_ASKED;
+	return !atomic_compare_exchange_strong(&read->wait_state, &asked, WAIT_LEFT);
+}
+
+/* By the kernel, which minds what the program has done to the memory. */
+static int copy_out(void *to, const char *from, size_t length)
+{
+	size_t done;
+	int err = copy_checked(to, from, length, &done);
+	if (!err || (err != -EPERM && err != -ENOSYS))
+		return err;
+	memcpy(to, from, length); /* the system call is denied */
+	return 0;
+}
+
+static int read_piece(
+	struct blocking_file *file, uint64_t position, void *buffer, size_t length, size_t *got)
+{
+	struct blocking_read *read = &file->call;
+	*got = 0;
+	if (atomic_load(&read->wait_state) != WAIT_IDLE || now_ns() >= file->call_deadline)
+		return -ETIMEDOUT;
+	read->position = position;
+	read->length = length;
+	read->got = read->from = 0;
+	atomic_store(&read->wait_state, WAIT_ASKED);
+	post_request(file->inbox, &read->request, REQUEST_READ);
+	if (!wait_for_call(read, file->call_deadline))
+		return -ETIMEDOUT;
+
+	int err = copy_out(buffer, read->buffer, read->got);
+	*got = err ? 0 : read->got;
+	err = err ? err : read->error;
+	atomic_store(&read->wait_state, WAIT_IDLE);
+	return err;
+}
+
+int blocking_file_read(
+	struct blocking_file *file, uint64_t position, void *buffer, size_t length, size_t *got)
+{
+	int err = 0;
+	*got = 0;
+	for (size_t n, done; *got < length && !err; *got += done) {
+		n = min_u64(length - *got, CALL_BYTES);
+		err = read_piece(file, position + *got, (char *)buffer + *got, n, &done);
+		if (done < n) {
+			*got += done;
+			break;
+		}
+	}
+	return err;
+}
+
+/* ---- For the handler ---- */
+
+struct blocking_request *blocking_inbox_take(struct blocking_inbox *inbox)
+{
+	if (!atomic_load_explicit(&inbox->latest, memory_order_relaxed))
+		return NULL;
+	struct blocking_request *latest = atomic_exchange(&inbox->latest, NULL), *first = NULL;
+	while (latest) {
+		struct blocking_request *before = latest->next;
+		latest->next = first;
+		first = latest;
+		latest = before;
+	}
+	return first;
+}
+
+void blocking_inbox_close(struct blocking_inbox *inbox)
+{
+	atomic_store(&inbox->is_closed, true);
+	refuse_requests(inbox);
+}
