@@ -104,7 +104,7 @@ static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 
 static void fill(struct wl_shm_buffer *buffer)
 {
-	memory_take(buffer);
+	memory_count_buffer(buffer);
 	buffer->is_filled = uffd_guard_populate(buffer->pool->region,
 				    (uint64_t)buffer->layout.offset, buffer->length) == 0;
 }

@@ -47,7 +47,3 @@ struct buffer_use {
 
 void buffer_expect_stores(struct wl_shm_buffer *buffer);
 void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer);
-
-/* Posts an error where it cannot. */
-void buffer_create(struct wl_client *wl_client, struct wl_shm_pool *pool, uint32_t id,
-	const struct buffer_layout *layout);

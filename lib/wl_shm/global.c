@@ -2,7 +2,7 @@
 /* The global wl_shm: its formats, and the way to a pool. */
 #include "global.h"
 
-#include "pool.h"
+#include "pool_requests.h"
 
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ static void create_pool(struct wl_client *wl_client, struct wl_resource *resourc
 		wl_resource_post_error(
 			resource, WL_SHM_ERROR_INVALID_STRIDE, "invalid size (%d)", size);
 	else
-		pool_create(wl_client, resource, id, fd, size);
+		pool_requests_create(wl_client, resource, id, fd, size);
 	close(fd);
 }
 

@@ -31,24 +31,13 @@ static struct range pages_of(const struct wl_shm_buffer *buffer)
 
 /* ---- Counting ---- */
 
-static void count(struct wl_shm_pool *pool, uint64_t filled)
-{
-	atomic_fetch_add(&pool->client->filled, filled - pool->filled);
-	pool->filled = filled;
-}
-
-void memory_take(struct wl_shm_buffer *buffer)
+void memory_count_buffer(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	const struct range pages = pages_of(buffer);
 	const uint64_t filled = pool->filled + pages.end - pages.start,
 		       most = page_ceil((uint64_t)pool->size);
-	count(pool, filled < most ? filled : most);
-}
-
-void memory_leave(struct wl_shm_pool *pool)
-{
-	count(pool, 0);
+	pool_count_filled(pool, filled < most ? filled : most);
 }
 
 /* ---- Giving back; pool->lock is held ---- */
@@ -123,7 +112,7 @@ static void give_back_all_but_what_is_in_use(struct wl_shm_pool *pool)
 		ranges[n++] =
 			(struct range){ page_floor(pool->kept_start), page_ceil(pool->kept_end) };
 	qsort(ranges, n, sizeof(*ranges), compare_starts);
-	count(pool, discard_between(pool, ranges, n));
+	pool_count_filled(pool, discard_between(pool, ranges, n));
 	expect_nothing(pool);
 	free(ranges);
 }
@@ -137,6 +126,22 @@ void memory_give_back(struct wl_shm_pool *pool)
 	if (pool->filled > 0)
 		give_back_all_but_what_is_in_use(pool);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+/* A pool that has lost its resource or its client is unmapped soon, all of it. */
+static bool may_be_read_again(const struct wl_shm_pool *pool)
+{
+	return pool->resource && pool->client->wl_client;
+}
+
+/* Not with each buffer: whether another one lies on its pages is a question to all of them, and a
+ * client may have a hundred thousand. A compositor with a reference may still read what it had
+ * read. */
+void memory_drop_if_idle(struct wl_shm_pool *pool)
+{
+	if (wl_list_empty(&pool->buffers) && pool->compositor_references == 0 &&
+		may_be_read_again(pool))
+		memory_give_back(pool);
 }
 
 /* ---- The bound ---- */

@@ -22,10 +22,10 @@ struct wl_shm_pool {
 		kept_end; /* bytes of the buffers that the compositor has a reference for */
 };
 
-/* Posts an error where it cannot. Does not take @fd. */
-void pool_create(
-	struct wl_client *wl_client, struct wl_resource *shm, uint32_t id, int fd, int32_t size);
+/* With one reference, without resource and region; NULL without memory. */
+struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size);
 void pool_unref(struct wl_shm_pool *pool);
 
-/* A buffer is gone: with the last one goes the memory of all that were. */
-void pool_take_leave(struct wl_shm_pool *pool);
+/* Under the lock, or with the last reference: @filled bytes of it are copies, for the client too.
+ */
+void pool_count_filled(struct wl_shm_pool *pool, uint64_t filled);

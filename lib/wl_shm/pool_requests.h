@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <wayland-server.h>
+
+/* wl_shm.create_pool. Posts an error where it cannot. Does not take @fd. */
+void pool_requests_create(
+	struct wl_client *wl_client, struct wl_resource *shm, uint32_t id, int fd, int32_t size);
