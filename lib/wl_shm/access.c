@@ -3,13 +3,13 @@
  * The content of buffers: when it is brought up to date.
  *
  * Of a buffer that is shown on a surface, content changes with commits and not between them. A
- * commit says what is stale (surface.c); it is brought up to date before anybody can read it:
+ * commit says what is stale (commit.c); it is brought up to date before anybody can read it:
  *
  *   - in begin_access, always;
  *   - in get_data, and from then on at each commit, since with the pointer a compositor may read
  *     without a word. At commits that much is bounded for each client (client_may_spend), or one
  *     that sends a hundred at once would have each of them copied; what is postponed is done by the
- *     next of these, or by a timer (surface.c, postponed.c). What is committed during an access is
+ *     next of these, or by a timer (commit.c, postponed.c). What is committed during an access is
  * brought over when that ends.
  *
  * A buffer that no surface has shown is brought up to date at each access.

@@ -10,8 +10,8 @@
  */
 #include "requests.h"
 
+#include "commit.h"
 #include "display.h"
-#include "surface.h"
 #include "viewport.h"
 
 #include <string.h>
@@ -72,7 +72,7 @@ static void on_surface_request(
 		pending->mapping.scale = message->arguments[0].i;
 		break;
 	case SURFACE_COMMIT:
-		surface_commit(surface);
+		commit_surface(surface);
 		break;
 	default:
 		break;

@@ -32,5 +32,10 @@ struct surface {
 struct surface *surface_of(struct wl_resource *resource);
 
 void surface_attach(struct surface *surface, struct wl_shm_buffer *buffer);
-void surface_commit(struct surface *surface);
+
+/* Make @buffer the first of those that are known here; false if its home was elsewhere, or nowhere.
+ */
+bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer);
+
 void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer);
+void surface_forget_all_but(struct surface *surface, const struct wl_shm_buffer *buffer);

@@ -58,10 +58,3 @@ struct surface *viewport_surface(struct wl_resource *viewport)
 	struct surface *surface = NULL;
 	return listener ? wl_container_of(listener, surface, viewport) : NULL;
 }
-
-void viewport_leave(struct surface *surface)
-{
-	detach(surface);
-	if (surface->client->awaits_viewport == surface)
-		surface->client->awaits_viewport = NULL;
-}

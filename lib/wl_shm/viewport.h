@@ -8,6 +8,3 @@ void viewport_expect(struct surface *surface, uint32_t id);
 
 /* Whose viewport it is; NULL if that is gone. */
 struct surface *viewport_surface(struct wl_resource *viewport);
-
-/* @surface goes. */
-void viewport_leave(struct surface *surface);
