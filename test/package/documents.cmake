@@ -39,7 +39,7 @@ endif()
 
 # Build options and variables of the environment have the prefix of the header's constants.
 set(others)
-file(GLOB files ${source}/CMakeLists.txt ${source}/cmake/*.cmake ${source}/lib/*/*.c ${source}/lib/wl_shm/*.h)
+file(GLOB files ${source}/CMakeLists.txt ${source}/cmake/*.cmake ${source}/lib/*/*.c ${source}/lib/wl_shm/*/*.h)
 foreach(file ${files})
   read_text(${file} text)
   string(APPEND others "${text}")

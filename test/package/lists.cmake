@@ -28,11 +28,11 @@ function(expect_links documents base)
   set(failures ${failures} PARENT_SCOPE)
 endfunction()
 
-foreach(directory lib daemon lib/wl_shm)
+foreach(directory lib daemon lib/wl_shm/base lib/wl_shm/record lib/wl_shm/content lib/wl_shm/protocol)
   file(GLOB files ${source}/${directory}/*.c)
   expect_links("docs/wl_shm.md;docs/architecture.md" ${directory} ${files})
 endforeach()
-file(GLOB files ${source}/lib/wl_shm/*/*.c)
+file(GLOB files ${source}/lib/wl_shm/mmap/*.c ${source}/lib/wl_shm/run/*.c)
 expect_links(docs/wl_shm.md lib/wl_shm ${files})
 
 file(GLOB files ${source}/test/*/*.c ${source}/test/*/*.sh)

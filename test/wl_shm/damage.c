@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "damage.h"
+#include "base/damage.h"
 
 #include "../support/runner.h"
 

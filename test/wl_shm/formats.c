@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats.h"
+#include "base/formats.h"
 
 #include "../support/runner.h"
 

@@ -7,7 +7,7 @@
  * is another by now did not come over a socket. A copy that is made with dup(2) is not followed:
  * nobody makes one to map it.
  */
-#include "arrivals.h"
+#include "mmap/arrivals.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>

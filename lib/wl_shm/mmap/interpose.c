@@ -8,12 +8,12 @@
  * All else goes its way. The library's own mappings come through here too, and are none of that
  * kind.
  */
-#include "../preload.h"
-#include "../settings.h"
-#include "../stats.h"
-#include "arrivals.h"
-#include "maps.h"
-#include "real.h"
+#include "base/preload.h"
+#include "base/settings.h"
+#include "base/shm_stats.h"
+#include "mmap/arrivals.h"
+#include "mmap/maps.h"
+#include "mmap/real.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -8,13 +8,13 @@
  * A region goes as a whole. Where the program unmaps a part of it, or maps something else over it,
  * what it had becomes plain memory first, and the kernel does the rest.
  */
-#include "maps.h"
+#include "mmap/maps.h"
 
-#include "../guard.h"
-#include "../log.h"
-#include "../pages.h"
-#include "../stats.h"
-#include "real.h"
+#include "base/log.h"
+#include "base/make_guard.h"
+#include "base/pages.h"
+#include "base/shm_stats.h"
+#include "mmap/real.h"
 
 #include <errno.h>
 #include <pthread.h>

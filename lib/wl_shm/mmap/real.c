@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "real.h"
+#include "mmap/real.h"
 
 #include <errno.h>
 #include <sys/mman.h>

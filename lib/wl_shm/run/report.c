@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What happened, for people (on standard error, where the compositor's log is) and for programs (on
  * standard output). */
-#include "report.h"
+#include "run/report.h"
 
-#include "options.h"
+#include "run/run_options.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,10 +3,10 @@
  * Starting the compositor: with the libraries in front, and, where somebody has to be there at the
  * end, as a child whose signals and whose end are passed through.
  */
-#include "run.h"
+#include "run/run.h"
 
-#include "../settings.h"
-#include "check.h"
+#include "base/settings.h"
+#include "run/run_check.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stores: screenshots that a compositor draws into a client's buffer.
+ *
+ * The region is a copy, so stores must be brought to the file, but nothing else: what the client
+ * has written there meanwhile is its own. A sum of each page before the access and after it tells
+ * which were stored to. That reads the buffer twice, works on any kernel, and is done only for
+ * buffers that were handed to something that may store (requests.c); the others pay nothing.
+ */
+#include "base/capture.h"
+
+#include "base/pages.h"
+#include "base/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LANES 4 /* sums that do not wait for each other */
+
+static uint64_t mix(uint64_t sum, uint64_t word)
+{
+	sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum ^ sum >> 29;
+}
+
+/* A change of any one word changes the sum; two changes hide each other once in 2^64. */
+static uint64_t sum_of(const unsigned char *bytes, size_t length)
+{
+	uint64_t lanes[LANES] = { 1, 2, 3, 4 }, words[LANES], sum = length;
+	for (; length >= sizeof(words); bytes += sizeof(words), length -= sizeof(words)) {
+		memcpy(words, bytes, sizeof(words));
+		for (unsigned i = 0; i < LANES; i++)
+			lanes[i] = mix(lanes[i], words[i]);
+	}
+	for (; length > 0; bytes++, length--)
+		lanes[0] = mix(lanes[0], *bytes);
+	for (unsigned i = 0; i < LANES; i++)
+		sum = mix(sum, lanes[i]);
+	return sum;
+}
+
+/* Bytes of the region: those of the range in its page number @page. */
+static struct uffd_guard_span bytes_of_page(const struct capture *capture, size_t page)
+{
+	const uint64_t size = page_size(), first = page_floor(capture->offset) + page * size;
+	const uint64_t start = first > capture->offset ? first : capture->offset;
+	const uint64_t end = first + size < capture->offset + capture->length
+				     ? first + size
+				     : capture->offset + capture->length;
+	return (struct uffd_guard_span){ .offset = start, .length = end - start };
+}
+
+static uint64_t sum_of_page(
+	const struct capture *capture, const struct uffd_guard_region *region, size_t page)
+{
+	const struct uffd_guard_span span = bytes_of_page(capture, page);
+	const unsigned char *data = uffd_guard_region_data(region);
+	return sum_of(data + span.offset, span.length);
+}
+
+static size_t count_pages(uint64_t offset, uint64_t length)
+{
+	return (page_ceil(offset + length) - page_floor(offset)) / page_size();
+}
+
+void capture_begin(struct capture *capture, const struct uffd_guard_region *region, uint64_t offset,
+	uint64_t length)
+{
+	const size_t n_pages = count_pages(offset, length);
+	if (n_pages != capture->n_pages) {
+		free(capture->sums);
+		capture->sums = calloc(n_pages, sizeof(*capture->sums));
+	}
+	*capture = (struct capture){
+		.is_open = true,
+		.offset = offset,
+		.length = length,
+		.sums = capture->sums,
+		.n_pages = n_pages,
+	};
+	for (size_t i = 0; capture->sums && i < n_pages; i++)
+		capture->sums[i] = sum_of_page(capture, region, i);
+}
+
+/* Without sums, all of it counts as stored to. */
+static bool is_stored_to(
+	const struct capture *capture, const struct uffd_guard_region *region, size_t page)
+{
+	return !capture->sums || sum_of_page(capture, region, page) != capture->sums[page];
+}
+
+void capture_end(struct capture *capture, struct uffd_guard_region *region)
+{
+	if (!capture->is_open)
+		return;
+	capture->is_open = false;
+	if (settings()->is_store_broken)
+		return;
+	/* Where the client has cut or sealed its file meanwhile, it gets no picture. */
+	for (size_t page = 0, n; page < capture->n_pages; page += n + 1) {
+		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, region, page + n);)
+			n++;
+		if (n == 0)
+			continue;
+		const struct uffd_guard_span first = bytes_of_page(capture, page),
+					     last = bytes_of_page(capture, page + n - 1);
+		uffd_guard_write_back(
+			region, first.offset, (size_t)(last.offset + last.length - first.offset));
+	}
+}
+
+void capture_finish(struct capture *capture)
+{
+	free(capture->sums);
+	*capture = (struct capture){ 0 };
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void shm_log(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	flockfile(stderr);
+	fputs("uffd_guard_wl_shm: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	funlockfile(stderr);
+	va_end(args);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* What the environment and the machine say once and for all. */
+#include "base/settings.h"
+
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uffd_guard.h>
+
+static struct settings values;
+
+/* Stores are meant everywhere: nobody knows at first which buffer will be a screenshot's. */
+static uint32_t map_flags_of(const char *mode)
+{
+	const uint32_t lazy = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_ANY_FILE;
+	if (!mode || strcmp(mode, "auto") == 0)
+		return lazy | UFFD_GUARD_MAP_DIRECT;
+	if (strcmp(mode, "lazy") == 0)
+		return lazy;
+	if (strcmp(mode, "direct") == 0)
+		return lazy | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL;
+	shm_log(SETTING_MODE "=%s: it is auto, lazy or direct; taking auto", mode);
+	return map_flags_of(NULL);
+}
+
+#define DEFAULT_MIB 256 /* three buffers of 8K are 400, one of which is in use */
+
+static uint64_t bytes_a_client(const char *mib)
+{
+	char *end;
+	if (!mib)
+		return (uint64_t)DEFAULT_MIB << 20;
+	const unsigned long n = strtoul(mib, &end, 10);
+	if (end != mib && !*end && n <= UINT32_MAX)
+		return (uint64_t)n << 20;
+	shm_log(SETTING_MEMORY "=%s: it is a number of MiB; taking %d", mib, DEFAULT_MIB);
+	return bytes_a_client(NULL);
+}
+
+/* vm.overcommit_memory=2: the kernel counts what is mapped, MAP_NORESERVE or not. */
+static bool is_overcommit_denied(void)
+{
+	int mode = 0;
+	FILE *f = fopen("/proc/sys/vm/overcommit_memory", "re");
+	if (f && fscanf(f, "%d", &mode) != 1)
+		mode = 0;
+	if (f)
+		fclose(f);
+	return mode == 2;
+}
+
+static void read_settings(void)
+{
+	const char *broken = secure_getenv(SETTING_BREAK);
+	values = (struct settings){
+		.map_flags = map_flags_of(secure_getenv(SETTING_MODE)),
+		.is_refresh_broken = broken && strstr(broken, "refresh"),
+		.is_store_broken = broken && strstr(broken, "write-back"),
+		.is_memory_counted = is_overcommit_denied(),
+		.bytes_a_client = bytes_a_client(secure_getenv(SETTING_MEMORY)),
+	};
+	if (values.is_refresh_broken || values.is_store_broken)
+		shm_log(SETTING_BREAK "=%s: what clients see and show is wrong on purpose", broken);
+}
+
+const struct settings *settings(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, read_settings);
+	return &values;
+}

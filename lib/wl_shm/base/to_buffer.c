@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a place on a surface to the pixels of its buffer: through the viewport, the scale, and the
+ * transform, in this order. Always outwards: a pixel that is touched is in.
+ */
+#include "base/to_buffer.h"
+
+#include <string.h>
+
+#define FIXED 256.0 /* units of wl_fixed_t in a pixel */
+
+/* In pixels; those of a surface need not be whole pixels of a buffer. */
+struct area {
+	double x1, y1, x2, y2;
+};
+
+struct turn {
+	bool swaps, mirrors_x, mirrors_y; /* mirrors first */
+};
+
+/* By enum wl_output_transform: from the surface back to the buffer. */
+static const struct turn turns[] = {
+	{ false, false, false }, /* normal */
+	{ true, true, false },	 /* 90 */
+	{ false, true, true },	 /* 180 */
+	{ true, false, true },	 /* 270 */
+	{ false, true, false },	 /* flipped */
+	{ true, false, false },	 /* flipped 90 */
+	{ false, false, true },	 /* flipped 180 */
+	{ true, true, true },	 /* flipped 270 */
+};
+#define N_TURNS ((int32_t)(sizeof(turns) / sizeof(turns[0])))
+
+bool mapping_is_same(const struct mapping *a, const struct mapping *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0; /* ints only, no padding */
+}
+
+/* Both: with one alone a compositor makes it an error, but that is later. */
+static bool has_source(const struct mapping *mapping)
+{
+	return mapping->source_width > 0 && mapping->source_height > 0;
+}
+
+static bool has_size(const struct mapping *mapping)
+{
+	return mapping->shown_width > 0 && mapping->shown_height > 0;
+}
+
+static bool has_viewport(const struct mapping *mapping)
+{
+	return has_source(mapping) || has_size(mapping);
+}
+
+static struct area through_viewport(
+	const struct mapping *mapping, struct rect rect, double width, double height)
+{
+	double x = 0, y = 0;
+	if (has_source(mapping)) {
+		x = mapping->source_x / FIXED;
+		y = mapping->source_y / FIXED;
+		width = mapping->source_width / FIXED;
+		height = mapping->source_height / FIXED;
+	}
+	double by_x = 1, by_y = 1;
+	if (has_size(mapping)) {
+		by_x = width / mapping->shown_width;
+		by_y = height / mapping->shown_height;
+	}
+	/* Clients round as they like: a pixel more. */
+	return (struct area){
+		x + (rect.x1 - 1.0) * by_x,
+		y + (rect.y1 - 1.0) * by_y,
+		x + (rect.x2 + 1.0) * by_x,
+		y + (rect.y2 + 1.0) * by_y,
+	};
+}
+
+static struct area turned(struct area area, const struct turn *turn, double width, double height)
+{
+	if (turn->mirrors_x)
+		area = (struct area){ width - area.x2, area.y1, width - area.x1, area.y2 };
+	if (turn->mirrors_y)
+		area = (struct area){ area.x1, height - area.y2, area.x2, height - area.y1 };
+	if (turn->swaps)
+		area = (struct area){ area.y1, area.x1, area.y2, area.x2 };
+	return area;
+}
+
+static int32_t clamp(double value, int32_t most)
+{
+	return value <= 0 ? 0 : value >= most ? most : (int32_t)value;
+}
+
+static struct rect outwards(struct area area, int32_t width, int32_t height)
+{
+	struct rect rect = {
+		clamp(area.x1, width),
+		clamp(area.y1, height),
+		clamp(area.x2, width),
+		clamp(area.y2, height),
+	};
+	rect.x2 += rect.x2 < area.x2 && rect.x2 < width;
+	rect.y2 += rect.y2 < area.y2 && rect.y2 < height;
+	return rect;
+}
+
+struct rect mapping_to_buffer(const struct mapping *mapping, struct rect rect)
+{
+	const int32_t width = mapping->width, height = mapping->height;
+	if (rect_is_empty(rect))
+		return rect;
+	if (mapping->transform < 0 || mapping->transform >= N_TURNS)
+		return (struct rect){ 0, 0, width, height };
+
+	const struct turn *turn = &turns[mapping->transform];
+	const double scale = mapping->scale > 0 ? mapping->scale : 1;
+	const double turned_width = turn->swaps ? height : width,
+		     turned_height = turn->swaps ? width : height;
+	struct area area = { rect.x1, rect.y1, rect.x2, rect.y2 };
+	if (has_viewport(mapping))
+		area = through_viewport(mapping, rect, turned_width / scale, turned_height / scale);
+	area = (struct area){ area.x1 * scale, area.y1 * scale, area.x2 * scale, area.y2 * scale };
+	return outwards(turned(area, turn, turned_width, turned_height), width, height);
+}

@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#pragma once
-
-#include "surface.h"
-
-/* wl_surface.commit: what is pending becomes current. */
-void commit_surface(struct surface *surface);

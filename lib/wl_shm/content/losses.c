@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From lost bytes to protocol errors.
+ *
+ * A loss is found on the handler's thread, or on whichever brought content up to date. The client
+ * hears of it on the display's thread: at once, where that is the one, and else through the event
+ * loop. It gets what it would have got from libwayland, wl_shm.error.invalid_fd on the buffer that
+ * was touched, and is then disconnected.
+ *
+ * What counts is what would have been a SIGBUS: a page of which the file has not even the first
+ * byte. A file that ends within the last page of a buffer is no offence, and reads as zeros.
+ */
+#include "content/losses.h"
+
+#include "base/log.h"
+#include "base/pages.h"
+#include "record/buffer.h"
+
+#include <string.h>
+
+/* On any page: one that is lost is lost to all who have bytes there. */
+static bool overlaps(const struct wl_shm_buffer *buffer, uint64_t start, uint64_t end)
+{
+	const uint64_t offset = (uint64_t)buffer->layout.offset;
+	return page_floor(offset) < end && start < page_ceil(offset + buffer->length);
+}
+
+static struct wl_shm_buffer *find_buffer(
+	const struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+{
+	struct wl_shm_buffer *buffer;
+	wl_list_for_each (buffer, &pool->buffers, link) {
+		if (buffer->resource && overlaps(buffer, start, end))
+			return buffer;
+	}
+	return NULL; /* destroyed: what becomes of its memory is the client's business */
+}
+
+static void offend(const struct wl_shm_pool *pool, const struct wl_shm_buffer *buffer,
+	const struct uffd_guard_event *event, const char *reason)
+{
+	client_count_loss(pool->client, event->length);
+	wl_resource_post_error(buffer->resource, WL_SHM_ERROR_INVALID_FD,
+		"error accessing SHM buffer: %s", reason);
+	client_disconnect_soon(pool->client);
+}
+
+static void make_stale(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+{
+	struct wl_shm_buffer *buffer;
+	pthread_mutex_lock(&pool->lock);
+	wl_list_for_each (buffer, &pool->buffers, link) {
+		if (overlaps(buffer, start, end))
+			damage_add_all(&buffer->stale);
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void blame(struct wl_shm_pool *pool, const struct uffd_guard_event *event)
+{
+	const uint64_t end = event->offset + event->length, start = page_ceil(event->offset);
+	struct wl_shm_buffer *buffer = start < end ? find_buffer(pool, start, end) : NULL;
+	if (!buffer || !pool->client->wl_client)
+		return;
+	if (event->reasons & UFFD_GUARD_LOST_TRUNCATED)
+		offend(pool, buffer, event, "its file ends before");
+	else if (event->reasons & UFFD_GUARD_LOST_IO_ERROR)
+		offend(pool, buffer, event, strerror(-event->error));
+	/* A disk may be slow once, and the next access tries again. Who lets the compositor wait
+	 * all the time, has to go. */
+	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && client_is_too_slow(pool->client))
+		offend(pool, buffer, event, "its file does not answer");
+	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)
+		make_stale(pool, start, end);
+}
+
+static void on_event(const struct uffd_guard_event *event, void *data)
+{
+	(void)data;
+	if (event->reasons & UFFD_GUARD_LOST_HANDLER)
+		shm_log("THE GUARD HAS GIVEN UP: clients that come now cannot be shown; restart "
+			"the compositor when you can");
+	if (event->reasons & UFFD_GUARD_LOST_NO_MEMORY)
+		shm_log("no memory for a client's picture: parts of it are black");
+	blame(event->user_data, event);
+}
+
+static void deliver(struct shm_display *display)
+{
+	uffd_guard_dispatch(display->guard, on_event, NULL);
+	display_update_stats(display);
+}
+
+int losses_on_readable(int fd, uint32_t mask, void *data)
+{
+	(void)fd, (void)mask;
+	deliver(data);
+	return 0;
+}
+
+void losses_blame_now(struct wl_shm_pool *pool)
+{
+	struct shm_display *display = pool->client->display;
+	if (uffd_guard_region_take_losses(pool->region) && display->wl_display &&
+		display_is_on_this_thread(display))
+		deliver(display);
+}

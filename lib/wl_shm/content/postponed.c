@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commits that their client could not afford: made up for in the periods that follow, one after the
+ * other, by a timer of the event loop. Who reads by the pointer says no word that would be a better
+ * occasion, and the client may have no further commit to make.
+ */
+#include "content/postponed.h"
+
+#include "content/access.h"
+
+static int on_timer(void *data);
+
+static void wait_for_next_period(struct shm_client *client)
+{
+	if (!client->timer)
+		client->timer = wl_event_loop_add_timer(
+			wl_display_get_event_loop(client->display->wl_display), on_timer, client);
+	if (client->timer)
+		wl_event_source_timer_update(client->timer, CLIENT_PERIOD);
+}
+
+static void forget(struct wl_shm_buffer *buffer)
+{
+	wl_list_remove(&buffer->postponed);
+	wl_list_init(&buffer->postponed);
+}
+
+static int on_timer(void *data)
+{
+	struct shm_client *client = data;
+	struct wl_shm_buffer *buffer, *next;
+	wl_list_for_each_safe (buffer, next, &client->postponed, postponed) {
+		if (!access_make_up(buffer)) {
+			wait_for_next_period(client);
+			break;
+		}
+		forget(buffer);
+	}
+	return 0;
+}
+
+void postponed_add(struct wl_shm_buffer *buffer)
+{
+	struct shm_client *client = buffer->pool->client;
+	if (!client->wl_client || !wl_list_empty(&buffer->postponed))
+		return;
+	if (wl_list_empty(&client->postponed))
+		wait_for_next_period(client);
+	wl_list_insert(client->postponed.prev, &buffer->postponed);
+}
+
+void postponed_leave(struct wl_shm_buffer *buffer)
+{
+	if (wl_list_empty(&buffer->postponed))
+		return;
+	if (buffer->pool->compositor_references > 0)
+		access_make_up_now(buffer);
+	forget(buffer);
+}

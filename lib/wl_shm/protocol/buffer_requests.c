@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* A buffer: what a client may ask for, how long it lives, and what a compositor may ask of it. */
+#include "protocol/buffer_requests.h"
+
+#include "base/shm_stats.h"
+#include "content/memory.h"
+#include "content/postponed.h"
+#include "record/surface.h"
+
+#include <stdlib.h>
+
+/* ---- Life ---- */
+
+static void buffer_destroy(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	postponed_leave(buffer);
+	wl_list_remove(&buffer->link);
+	capture_finish(&buffer->stores);
+	memory_drop_if_idle(pool);
+	free(buffer);
+	pool_unref(pool);
+}
+
+static void buffer_unref(struct wl_shm_buffer *buffer)
+{
+	if (--buffer->references == 0)
+		buffer_destroy(buffer);
+}
+
+static void on_resource_destroy(struct wl_resource *resource)
+{
+	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
+	struct buffer_use *use, *next;
+	wl_list_for_each_safe (use, next, &buffer->uses, link)
+		buffer_use_set(use, NULL);
+	if (buffer->home)
+		surface_forget_buffer(buffer->home, buffer);
+	buffer->resource = NULL;
+	buffer_unref(buffer);
+}
+
+static void request_destroy(struct wl_client *wl_client, struct wl_resource *resource)
+{
+	(void)wl_client;
+	wl_resource_destroy(resource);
+}
+
+static const struct wl_buffer_interface implementation = { .destroy = request_destroy };
+
+/* ---- Creation ---- */
+
+static bool has_room_for_rows(const struct buffer_layout *layout, const struct format *format)
+{
+	/* A byte for each pixel is all that libwayland asks for. */
+	const int64_t pixel_bytes = format ? format->pixel_bytes : 1;
+	return layout->stride >= layout->width * pixel_bytes;
+}
+
+/* libwayland asks for the first plane to lie in the pool, and compositors read all of them. What
+ * there is behind the pool is zeros, but where addresses are scarce that is not much. Three whole
+ * planes are the most that any format has; half a row may come on top. */
+static bool can_be_read(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
+{
+	const struct format *format = format_find(layout->format);
+	const uint64_t stride = (uint64_t)layout->stride, bytes = stride * (uint64_t)layout->height;
+	if (format_has_rows_of_pixels(format))
+		return true;
+	const uint64_t planes = bytes * (format ? format->plane_eighths : 3 * 8) / 8 + stride;
+	return (uint64_t)layout->offset + planes <= pool->reserve;
+}
+
+static bool is_sound(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
+{
+	if (layout->offset < 0 || layout->width <= 0 || layout->height <= 0)
+		return false;
+	if (!has_room_for_rows(layout, format_find(layout->format)))
+		return false;
+	const int64_t bytes = (int64_t)layout->stride * layout->height;
+	return bytes <= INT32_MAX && layout->offset <= pool->size - bytes &&
+	       can_be_read(layout, pool);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* To the last byte that the client must have written. Rows of padding behind it are none. Nobody
+ * knows how many planes an unknown format has: three, as far as the pool goes. */
+static uint64_t length_of(
+	const struct buffer_layout *layout, const struct format *format, int32_t pool_size)
+{
+	const uint64_t stride = (uint64_t)layout->stride, bytes = stride * (uint64_t)layout->height;
+	if (format_has_rows_of_pixels(format))
+		return bytes - stride + least(format_bytes_of_row(format, layout->width), stride);
+	const uint64_t planes = (bytes * (format ? format->plane_eighths : 3 * 8) + 7) / 8;
+	return least(planes, (uint64_t)(pool_size - layout->offset));
+}
+
+static struct wl_shm_buffer *buffer_allocate(
+	struct wl_shm_pool *pool, const struct buffer_layout *layout)
+{
+	struct wl_shm_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return NULL;
+	const struct format *format = format_find(layout->format);
+	*buffer = (struct wl_shm_buffer){
+		.pool = pool,
+		.layout = *layout,
+		.format = format,
+		.length = length_of(layout, format, pool->size),
+		.references = 1,
+	};
+	wl_list_init(&buffer->uses);
+	wl_list_init(&buffer->postponed);
+	return buffer;
+}
+
+void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *pool, uint32_t id,
+	const struct buffer_layout *layout)
+{
+	if (!display_has_format(pool->client->display, layout->format)) {
+		wl_resource_post_error(pool->resource, WL_SHM_ERROR_INVALID_FORMAT,
+			"invalid format 0x%x", layout->format);
+		return;
+	}
+	if (!is_sound(layout, pool)) {
+		wl_resource_post_error(pool->resource, WL_SHM_ERROR_INVALID_STRIDE,
+			"invalid width, height or stride (%dx%d, %d)", layout->width,
+			layout->height, layout->stride);
+		return;
+	}
+
+	struct wl_shm_buffer *buffer = buffer_allocate(pool, layout);
+	struct wl_resource *resource =
+		buffer ? wl_resource_create(wl_client, &wl_buffer_interface, 1, id) : NULL;
+	if (!resource) {
+		free(buffer);
+		wl_client_post_no_memory(wl_client);
+		return;
+	}
+	buffer->resource = resource;
+	pool->references++;
+	wl_list_insert(&pool->buffers, &buffer->link);
+	wl_resource_set_implementation(resource, &implementation, buffer, on_resource_destroy);
+	stats_add(&stats()->buffers, 1);
+}
+
+/* ---- What a compositor asks ---- */
+
+WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_get(struct wl_resource *resource)
+{
+	if (resource && wl_resource_instance_of(resource, &wl_buffer_interface, &implementation))
+		return wl_resource_get_user_data(resource);
+	return NULL;
+}
+
+WL_EXPORT int32_t wl_shm_buffer_get_stride(struct wl_shm_buffer *buffer)
+{
+	return buffer->layout.stride;
+}
+
+WL_EXPORT uint32_t wl_shm_buffer_get_format(struct wl_shm_buffer *buffer)
+{
+	return buffer->layout.format;
+}
+
+WL_EXPORT int32_t wl_shm_buffer_get_width(struct wl_shm_buffer *buffer)
+{
+	return buffer->layout.width;
+}
+
+WL_EXPORT int32_t wl_shm_buffer_get_height(struct wl_shm_buffer *buffer)
+{
+	return buffer->layout.height;
+}
+
+/* Deprecated, and in libwayland too it does nothing. */
+WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_create(struct wl_client *wl_client, uint32_t id,
+	int32_t width, int32_t height, int32_t stride, uint32_t format)
+{
+	(void)wl_client, (void)id, (void)width, (void)height, (void)stride, (void)format;
+	return NULL;
+}
+
+#ifdef HAVE_WL_SHM_BUFFER_REF /* later than libwayland 1.21 */
+WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_ref(struct wl_shm_buffer *buffer)
+{
+	buffer->references++;
+	return buffer;
+}
+
+WL_EXPORT void wl_shm_buffer_unref(struct wl_shm_buffer *buffer)
+{
+	buffer_unref(buffer);
+}
+#endif

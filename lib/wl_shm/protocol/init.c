@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two calls by which a compositor sets wl_shm up.
+ *
+ * The guard is made on the thread that calls wl_display_init_shm(). With it start the two ways by
+ * which anything comes in: the event source for losses, and the protocol logger for requests.
+ */
+#include "base/log.h"
+#include "base/make_guard.h"
+#include "base/shm_stats.h"
+#include "content/losses.h"
+#include "protocol/global.h"
+#include "protocol/requests.h"
+#include "record/descriptors.h"
+#include "record/display.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+static void log_of_guard(int level, const char *message, void *data)
+{
+	(void)data;
+	if (level <= LOG_WARNING)
+		shm_log("%s", message);
+}
+
+static int start_guard(struct shm_display *display)
+{
+	int err = guard_create(log_of_guard, &display->guard);
+	if (err)
+		shm_log("NO CLIENT CAN BE SHOWN: no guard can be made (%s). userfaultfd must be "
+			"allowed; `uffd-guard-run --check` says what is missing. To run without "
+			"protection, take libuffd_guard_wl_shm.so out of LD_PRELOAD.",
+			strerror(-err));
+	return err;
+}
+
+static int listen_to_losses(struct shm_display *display)
+{
+	struct wl_event_loop *loop = wl_display_get_event_loop(display->wl_display);
+	int fd = uffd_guard_get_fd(display->guard);
+	if (fd < 0)
+		return fd;
+	display->loss_source =
+		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, losses_on_readable, display);
+	return display->loss_source ? 0 : -ENOMEM;
+}
+
+static int follow_requests(struct shm_display *display)
+{
+	display->logger =
+		wl_display_add_protocol_logger(display->wl_display, requests_on_message, display);
+	return display->logger ? 0 : -ENOMEM;
+}
+
+static int display_start(struct shm_display *display)
+{
+	if (display->guard)
+		return 0;
+	descriptors_raise_limit();
+	int err = start_guard(display);
+	if (err)
+		return err;
+	err = listen_to_losses(display);
+	if (err)
+		goto err_guard;
+	err = follow_requests(display);
+	if (err)
+		goto err_source;
+	stats_add(&stats()->displays, 1);
+	return 0;
+
+err_source:
+	wl_event_source_remove(display->loss_source);
+	display->loss_source = NULL;
+err_guard:
+	uffd_guard_destroy(display->guard);
+	display->guard = NULL;
+	return err;
+}
+
+WL_EXPORT int wl_display_init_shm(struct wl_display *wl_display)
+{
+	struct shm_display *display = display_of(wl_display);
+	if (!display || display_start(display))
+		return -1;
+	return global_create(display);
+}
+
+WL_EXPORT uint32_t *wl_display_add_shm_format(struct wl_display *wl_display, uint32_t format)
+{
+	struct shm_display *display = display_of(wl_display);
+	uint32_t *code = display ? wl_array_add(&display->formats, sizeof(*code)) : NULL;
+	if (code)
+		*code = format;
+	return code;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens when the library comes into a process, and when it has come into the wrong one: a
+ * launcher that looks like a compositor, or a compositor that does not use libwayland's wl_shm.
+ * Somebody believes that it is guarded, and has to be told.
+ */
+#include "base/log.h"
+#include "base/preload.h"
+#include "base/settings.h"
+#include "base/shm_stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static pid_t to_be_told; /* the process, if nobody else will tell */
+
+__attribute__((constructor)) static void on_load(void)
+{
+	if (!preload_is_for_this_process())
+		return; /* on the way to it, everything stays as it is */
+	const bool has_reporter = getenv(SETTING_STATS);
+	stats_share(SETTING_STATS);
+	unsetenv(SETTING_STATS);
+	if (preload_leave_environment("libuffd_guard_wl_shm.so") && !has_reporter)
+		to_be_told = getpid();
+}
+
+__attribute__((destructor)) static void on_exit_without_use(void)
+{
+	if (to_be_told == getpid() && atomic_load(&stats()->displays) == 0)
+		shm_log("%s made no wl_shm of libwayland-server: nothing was guarded",
+			program_invocation_short_name);
+}

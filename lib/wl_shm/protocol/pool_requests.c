@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a client asks of a pool: to map a file, to make a buffer in it, to resize it.
+ *
+ * A pool has one region of the guard for its whole life. So much address space is reserved that no
+ * resize moves the data, and that reads behind the end (of planes that libwayland does not count)
+ * find zeros.
+ */
+#include "protocol/pool_requests.h"
+
+#include "base/log.h"
+#include "base/settings.h"
+#include "base/shm_stats.h"
+#include "content/losses.h"
+#include "content/memory.h"
+#include "protocol/buffer_requests.h"
+#include "record/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* The most that a pool can be made is INT32_MAX, and the planes of a buffer that ends there go on
+ * for half of that, or twice: buffer_requests.c refuses what goes beyond. Of 128 TiB. */
+#if UINTPTR_MAX > UINT32_MAX
+#define RESERVE ((size_t)4 << 30)
+#else
+#define RESERVE ((size_t)64 << 20)
+#endif
+#define LEAST_BEHIND ((size_t)64 << 10)
+#define HUGE_PAGE    ((int32_t)2 << 20)
+
+/* The library gives no huge pages to regions that are stored to, for a store to a page never read
+ * would cost one each time. Here everything is read first (access.c). */
+static void allow_huge_pages(const struct wl_shm_pool *pool)
+{
+	if (pool->size >= HUGE_PAGE && uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_LAZY)
+		madvise(uffd_guard_region_data(pool->region), (size_t)pool->size, MADV_HUGEPAGE);
+}
+
+static void on_resource_destroy(struct wl_resource *resource)
+{
+	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
+	pool->resource = NULL;
+	pool_unref(pool);
+}
+
+/* ---- Requests ---- */
+
+static void request_create_buffer(struct wl_client *wl_client, struct wl_resource *resource,
+	uint32_t id, int32_t offset, int32_t width, int32_t height, int32_t stride, uint32_t format)
+{
+	const struct buffer_layout layout = { offset, width, height, stride, format };
+	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
+	buffer_requests_create(wl_client, pool, id, &layout);
+}
+
+static void request_destroy(struct wl_client *wl_client, struct wl_resource *resource)
+{
+	(void)wl_client;
+	wl_resource_destroy(resource);
+}
+
+static void request_resize(struct wl_client *wl_client, struct wl_resource *resource, int32_t size)
+{
+	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
+	(void)wl_client;
+	if (size < pool->size) {
+		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD, "shrinking pool invalid");
+		return;
+	}
+	if (size == pool->size)
+		return;
+
+	/* The guard judges again whether the file is safe; what lies behind its end is not. */
+	pthread_mutex_lock(&pool->lock);
+	int err = uffd_guard_resize(pool->region, (size_t)size);
+	if (!err) {
+		pool->size = size;
+		pool->is_direct = false;
+		allow_huge_pages(pool);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	losses_blame_now(pool); /* as in open_pool() */
+	if (err)
+		wl_resource_post_error(
+			resource, WL_SHM_ERROR_INVALID_FD, "failed resize: %s", strerror(-err));
+}
+
+static const struct wl_shm_pool_interface implementation = {
+	.create_buffer = request_create_buffer,
+	.destroy = request_destroy,
+	.resize = request_resize,
+};
+
+/* ---- Mapping ---- */
+
+/* What libwayland finds out by mapping it shared and writable. */
+static int check_writable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL), seals = fcntl(fd, F_GET_SEALS);
+	if (flags < 0)
+		return -errno;
+	if ((flags & O_ACCMODE) != O_RDWR)
+		return -EACCES;
+	return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
+}
+
+static int map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
+{
+	struct uffd_guard_map_options options = {
+		.size = sizeof(options),
+		.flags = settings()->map_flags,
+		.reserve = reserve,
+		.user_data = pool,
+	};
+	struct uffd_guard *guard = pool->client->display->guard;
+	const size_t length = (size_t)pool->size;
+	pool->reserve = reserve;
+	int err = uffd_guard_map(guard, fd, length, &options, &pool->region);
+	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
+		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE;
+		err = uffd_guard_map(guard, fd, length, &options, &pool->region);
+	}
+	return err;
+}
+
+/* Where addresses are scarce (RLIMIT_AS, 32 bits) or count as memory, a pool has less room to grow:
+ * a resize beyond it is an error, as it is in libwayland when the kernel has no room. Three times
+ * its size has any planes of any buffer. */
+static int map(struct wl_shm_pool *pool, int fd)
+{
+	const size_t size = (size_t)pool->size, least = size + LEAST_BEHIND;
+	const size_t reserves[] = { RESERVE, least + 2 * size, least + size, least };
+	const bool is_counted = settings()->is_memory_counted;
+	int err = -ENOMEM;
+	for (unsigned i = is_counted ? 2 : 0; i < 4 && err == -ENOMEM; i++) {
+		if (reserves[i] >= least)
+			err = map_reserving(pool, fd, reserves[i]);
+	}
+	return err;
+}
+
+static int open_pool(struct wl_shm_pool *pool, int fd)
+{
+	int err = check_writable(fd);
+	if (!err)
+		err = map(pool, fd);
+	if (err)
+		return err;
+
+	enum uffd_guard_mode mode = uffd_guard_region_mode(pool->region);
+	pool->is_direct = mode == UFFD_GUARD_MODE_DIRECT;
+	allow_huge_pages(pool);
+	stats_add(&stats()->pools[mode], 1);
+	/* In mode EAGER what the file lacks is reported by now; but no buffer is there yet, and
+	 * until one is, the file may grow. */
+	losses_blame_now(pool);
+	return 0;
+}
+
+/* ---- Creation ---- */
+
+static void refuse(struct wl_resource *shm, int fd, int err)
+{
+	if (err == -EMFILE || err == -ENFILE)
+		wl_resource_post_no_memory(shm);
+	else
+		wl_resource_post_error(
+			shm, WL_SHM_ERROR_INVALID_FD, "failed mmap fd %d: %s", fd, strerror(-err));
+	if (err == -EIO)
+		shm_log("a client's pool is refused: the guard has given up");
+}
+
+void pool_requests_create(
+	struct wl_client *wl_client, struct wl_resource *shm, uint32_t id, int fd, int32_t size)
+{
+	struct shm_client *client = client_of(wl_client);
+	struct wl_shm_pool *pool =
+		client && descriptors_may_take(client) ? pool_create(client, size) : NULL;
+	if (!pool) {
+		wl_client_post_no_memory(wl_client);
+		return;
+	}
+	int err = open_pool(pool, fd);
+	if (err) {
+		refuse(shm, fd, err);
+		pool_unref(pool);
+		return;
+	}
+	pool->resource = wl_resource_create(
+		wl_client, &wl_shm_pool_interface, wl_resource_get_version(shm), id);
+	if (!pool->resource) {
+		wl_client_post_no_memory(wl_client);
+		pool_unref(pool);
+		return;
+	}
+	wl_resource_set_implementation(pool->resource, &implementation, pool, on_resource_destroy);
+}
+
+/* ---- The compositor's references ---- */
+
+static void keep(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+{
+	const bool is_first = pool->compositor_references == 0;
+	pthread_mutex_lock(&pool->lock);
+	if (is_first || start < pool->kept_start)
+		pool->kept_start = start;
+	if (is_first || end > pool->kept_end)
+		pool->kept_end = end;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	const uint64_t offset = (uint64_t)buffer->layout.offset;
+	keep(pool, offset, offset + buffer->length);
+	pool->references++;
+	pool->compositor_references++;
+	return pool;
+}
+
+WL_EXPORT void wl_shm_pool_unref(struct wl_shm_pool *pool)
+{
+	if (--pool->compositor_references == 0)
+		keep(pool, 0, 0);
+	memory_drop_if_idle(pool);
+	pool_unref(pool);
+}

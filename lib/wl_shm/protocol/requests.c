@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients ask of others, seen on the way there: a protocol logger gets each request before the
+ * compositor does, on the thread that serves clients. Three things matter here: what happens to
+ * surfaces, what viewports make of them, and whether a buffer is handed to anything but a surface.
+ * Only such a one can be meant to be drawn to.
+ *
+ * Requests are known by their interfaces' names and their numbers, which the protocols fix for
+ * ever.
+ */
+#include "protocol/requests.h"
+
+#include "protocol/commit.h"
+#include "protocol/viewport.h"
+#include "record/display.h"
+
+#include <string.h>
+
+enum surface_request {
+	SURFACE_DESTROY,
+	SURFACE_ATTACH,
+	SURFACE_DAMAGE,
+	SURFACE_FRAME,
+	SURFACE_SET_OPAQUE_REGION,
+	SURFACE_SET_INPUT_REGION,
+	SURFACE_COMMIT,
+	SURFACE_SET_BUFFER_TRANSFORM,
+	SURFACE_SET_BUFFER_SCALE,
+	SURFACE_DAMAGE_BUFFER,
+};
+
+enum viewporter_request { VIEWPORTER_DESTROY, VIEWPORTER_GET_VIEWPORT };
+enum viewport_request { VIEWPORT_DESTROY, VIEWPORT_SET_SOURCE, VIEWPORT_SET_DESTINATION };
+
+static bool is_of(const struct wl_protocol_logger_message *message, const char *interface)
+{
+	return strcmp(wl_resource_get_class(message->resource), interface) == 0;
+}
+
+/* An argument of a request is the resource itself: libwayland has looked it up by then. */
+static struct wl_resource *resource_in(const struct wl_protocol_logger_message *message, int i)
+{
+	return (struct wl_resource *)message->arguments[i].o;
+}
+
+static struct rect rect_in(const struct wl_protocol_logger_message *message)
+{
+	const union wl_argument *a = message->arguments;
+	return rect_of_size(a[0].i, a[1].i, a[2].i, a[3].i);
+}
+
+/* ---- wl_surface ---- */
+
+static void on_surface_request(
+	struct surface *surface, const struct wl_protocol_logger_message *message)
+{
+	struct surface_pending *pending = &surface->pending;
+	switch (message->message_opcode) {
+	case SURFACE_ATTACH:
+		surface_attach(surface, wl_shm_buffer_get(resource_in(message, 0)));
+		break;
+	case SURFACE_DAMAGE:
+		damage_add(&pending->on_surface, rect_in(message));
+		break;
+	case SURFACE_DAMAGE_BUFFER:
+		damage_add(&pending->in_buffer, rect_in(message));
+		break;
+	case SURFACE_SET_BUFFER_TRANSFORM:
+		pending->mapping.transform = message->arguments[0].i;
+		break;
+	case SURFACE_SET_BUFFER_SCALE:
+		pending->mapping.scale = message->arguments[0].i;
+		break;
+	case SURFACE_COMMIT:
+		commit_surface(surface);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- wp_viewport ---- */
+
+static void forget_viewport(struct surface *surface)
+{
+	struct mapping *mapping = &surface->pending.mapping;
+	mapping->source_x = mapping->source_y = 0;
+	mapping->source_width = mapping->source_height = -1;
+	mapping->shown_width = mapping->shown_height = -1;
+}
+
+static void on_viewporter_request(const struct wl_protocol_logger_message *message)
+{
+	if (message->message_opcode != VIEWPORTER_GET_VIEWPORT)
+		return;
+	struct surface *surface = surface_of(resource_in(message, 1));
+	if (surface)
+		viewport_expect(surface, message->arguments[0].n);
+}
+
+static void on_viewport_request(
+	struct surface *surface, const struct wl_protocol_logger_message *message)
+{
+	const union wl_argument *a = message->arguments;
+	struct mapping *mapping = &surface->pending.mapping;
+	switch (message->message_opcode) {
+	case VIEWPORT_SET_SOURCE:
+		mapping->source_x = a[0].f;
+		mapping->source_y = a[1].f;
+		mapping->source_width = a[2].f;
+		mapping->source_height = a[3].f;
+		break;
+	case VIEWPORT_SET_DESTINATION:
+		mapping->shown_width = a[0].i;
+		mapping->shown_height = a[1].i;
+		break;
+	case VIEWPORT_DESTROY:
+		forget_viewport(surface);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- Everything else ---- */
+
+/* Screenshots and the like: whoever gets the buffer may draw to it. */
+static void on_other_request(const struct wl_protocol_logger_message *message)
+{
+	int i = 0;
+	for (const char *type = message->message->signature; *type; type++) {
+		if (!strchr("iufsonah", *type))
+			continue; /* a version, or that the argument may be null */
+		struct wl_shm_buffer *buffer =
+			*type == 'o' ? wl_shm_buffer_get(resource_in(message, i)) : NULL;
+		if (buffer)
+			buffer_expect_stores(buffer);
+		i++;
+	}
+}
+
+void requests_on_message(void *data, enum wl_protocol_logger_type type,
+	const struct wl_protocol_logger_message *message)
+{
+	struct shm_display *display = data;
+	if (type != WL_PROTOCOL_LOGGER_REQUEST)
+		return;
+	atomic_store(&display->thread, pthread_self());
+
+	struct surface *surface;
+	if (is_of(message, "wl_surface")) {
+		surface = surface_of(message->resource);
+		if (surface)
+			on_surface_request(surface, message);
+		else
+			wl_resource_post_no_memory(message->resource);
+	} else if (is_of(message, "wp_viewporter")) {
+		on_viewporter_request(message);
+	} else if (is_of(message, "wp_viewport")) {
+		surface = viewport_surface(message->resource);
+		if (surface)
+			on_viewport_request(surface, message);
+	} else {
+		on_other_request(message);
+	}
+}

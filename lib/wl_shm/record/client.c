@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept of each client: its pools, its allowance, its offences. */
+#include "record/client.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- Life ---- */
+
+struct shm_client *client_ref(struct shm_client *client)
+{
+	client->references++;
+	return client;
+}
+
+void client_unref(struct shm_client *client)
+{
+	if (--client->references > 0)
+		return;
+	display_unref(client->display);
+	pthread_mutex_destroy(&client->allowance_lock);
+	free(client);
+}
+
+static void on_destroy(struct wl_listener *listener, void *data)
+{
+	struct shm_client *client = wl_container_of(listener, client, destroy);
+	(void)data;
+	if (client->farewell)
+		wl_event_source_remove(client->farewell);
+	client->farewell = NULL;
+	if (client->timer)
+		wl_event_source_remove(client->timer);
+	client->timer = NULL;
+	client->wl_client = NULL;
+	display_update_stats(client->display);
+	client_unref(client);
+}
+
+struct shm_client *client_of(struct wl_client *wl_client)
+{
+	struct wl_listener *listener = wl_client_get_destroy_listener(wl_client, on_destroy);
+	struct shm_client *client;
+	if (listener)
+		return wl_container_of(listener, client, destroy);
+
+	struct shm_display *display = display_of(wl_client_get_display(wl_client));
+	client = display ? calloc(1, sizeof(*client)) : NULL;
+	if (!client)
+		return NULL;
+	*client = (struct shm_client){
+		.wl_client = wl_client,
+		.display = display,
+		.destroy = { .notify = on_destroy },
+		.references = 1,
+	};
+	display->references++;
+	wl_client_get_credentials(wl_client, &client->pid, NULL, NULL);
+	wl_list_init(&client->pools);
+	wl_list_init(&client->postponed);
+	pthread_mutex_init(&client->allowance_lock, NULL);
+	wl_client_add_destroy_listener(wl_client, &client->destroy);
+	return client;
+}
+
+/* ---- Allowance ---- */
+
+/* Enough for what well-behaved clients show in the time of a frame, and little enough that one
+ * which floods the compositor with commits leaves most of its time to the others. */
+#define ALLOWANCE_BYTES (UINT64_C(32) << 20)
+
+static int64_t milliseconds_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+int64_t client_period(void)
+{
+	return milliseconds_now() / CLIENT_PERIOD;
+}
+
+bool client_may_spend(struct shm_client *client, uint64_t bytes)
+{
+	const int64_t period = client_period();
+	pthread_mutex_lock(&client->allowance_lock);
+	if (client->allowance_period != period) {
+		client->allowance_period = period;
+		client->allowance_spent = 0;
+	}
+	/* The first of a period may be as large as it likes: it may be all the client shows. */
+	const bool may =
+		client->allowance_spent == 0 || client->allowance_spent + bytes <= ALLOWANCE_BYTES;
+	if (may)
+		client->allowance_spent += bytes;
+	pthread_mutex_unlock(&client->allowance_lock);
+	if (!may)
+		stats_add(&stats()->postponed, 1);
+	return may;
+}
+
+/* ---- Offences ---- */
+
+/* The library waits a tenth of a second for a file that can block, and asks it nothing more until
+ * it has answered that: what fails meanwhile fails at once, however much it is, and has cost nobody
+ * any time. So a client can stop the compositor for a tenth of the time, and no longer. */
+#define TIMEOUT		  100 /* milliseconds */
+#define TIMEOUTS_FORGIVEN 10
+#define TIMEOUTS_PERIOD	  10000 /* milliseconds */
+
+bool client_is_too_slow(struct shm_client *client)
+{
+	const int64_t now = milliseconds_now();
+	if (client->n_timeouts > 0 && now - client->last_timeout < TIMEOUT / 2)
+		return false;
+	if (client->n_timeouts == 0 || now - client->timeouts_since > TIMEOUTS_PERIOD) {
+		client->timeouts_since = now;
+		client->n_timeouts = 0;
+	}
+	client->last_timeout = now;
+	return ++client->n_timeouts > TIMEOUTS_FORGIVEN;
+}
+
+static void on_farewell(void *data)
+{
+	struct shm_client *client = data;
+	client->farewell = NULL; /* an idle source is gone after its call */
+	wl_client_destroy(client->wl_client);
+}
+
+void client_disconnect_soon(struct shm_client *client)
+{
+	if (!client->wl_client || client->farewell)
+		return;
+	struct wl_event_loop *loop = wl_display_get_event_loop(client->display->wl_display);
+	client->farewell = wl_event_loop_add_idle(loop, on_farewell, client);
+	if (client->stats)
+		atomic_store(&client->stats->is_disconnected, true);
+}
+
+void client_count_loss(struct shm_client *client, uint64_t bytes)
+{
+	if (!client->stats)
+		client->stats = stats_add_client(client->pid);
+	stats_add(&client->stats->losses, 1);
+	stats_add(&client->stats->bytes_lost, bytes);
+}

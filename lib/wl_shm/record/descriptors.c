@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each pool keeps a descriptor, which libwayland's do not, and Xwayland, one client, has a pool for
+ * each pixmap. So the soft limit is raised to the hard one; programs that the compositor starts get
+ * it as it was, since some can count to 1024 only.
+ *
+ * A client may have as many pools as it leaves free to all others. One gets half of the
+ * descriptors, two a third each, and however many there are, something is left for the next.
+ */
+#include "record/descriptors.h"
+
+#include "base/log.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+
+#define LEAST_POOLS 64
+#define MOST_POOLS  16384 /* each takes mappings too, of which a process has 65530 */
+
+static struct rlimit before, raised;
+
+static void on_fork_in_child(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == raised.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &before);
+}
+
+static void raise_limit(void)
+{
+	if (getrlimit(RLIMIT_NOFILE, &before) < 0 || before.rlim_cur == before.rlim_max)
+		return;
+	raised = before;
+	raised.rlim_cur = before.rlim_max;
+	if (pthread_atfork(NULL, NULL, on_fork_in_child) == 0)
+		setrlimit(RLIMIT_NOFILE, &raised);
+}
+
+void descriptors_raise_limit(void)
+{
+	static pthread_once_t raised_once = PTHREAD_ONCE_INIT;
+	pthread_once(&raised_once, raise_limit);
+}
+
+static unsigned most_pools(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return LEAST_POOLS;
+	return limit.rlim_cur < MOST_POOLS ? (unsigned)limit.rlim_cur : MOST_POOLS;
+}
+
+bool descriptors_may_take(struct shm_client *client)
+{
+	const unsigned most = most_pools(), taken = client->display->n_pools,
+		       left = taken < most ? most - taken : 0;
+	if (client->n_pools < LEAST_POOLS || client->n_pools < left)
+		return true;
+	shm_log("a client (pid %d) has %u pools and gets no more: each takes a descriptor, of "
+		"which %u are left to all others. Where that is too few, raise the "
+		"compositor's hard limit (ulimit -Hn, LimitNOFILE=)",
+		(int)client->pid, client->n_pools, left);
+	return false;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What can go wrong, found out before a compositor is started in the belief that it is guarded: a
+ * library that is not there or cannot be loaded, of which the loader only warns and goes on; a
+ * kernel or container that denies userfaultfd; a program for which the loader ignores LD_PRELOAD.
+ */
+#include "run/run_check.h"
+
+#include "base/make_guard.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* ---- Libraries ---- */
+
+/* With the rights that the loader and execve(2) will have: access(2) leaves capabilities out. */
+static bool may(const char *path, int what)
+{
+	return faccessat(AT_FDCWD, path, what, AT_EACCESS) == 0;
+}
+
+static bool is_in(const char *directory, const char *file)
+{
+	char path[2 * PATH_MAX];
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	return may(path, R_OK);
+}
+
+static int own_directory(char directory[PATH_MAX])
+{
+	ssize_t length = readlink("/proc/self/exe", directory, PATH_MAX - 1);
+	if (length < 0) {
+		fprintf(stderr, PROGRAM ": cannot find itself: %s (is /proc mounted?)\n",
+			strerror(errno));
+		return -ENOENT;
+	}
+	directory[length] = '\0';
+	*strrchr(directory, '/') = '\0';
+	return 0;
+}
+
+static int check_name(const char *directory)
+{
+	if (!strpbrk(directory, ": "))
+		return 0;
+	fprintf(stderr,
+		PROGRAM ": the libraries must not lie in \"%s\": the loader takes no names with "
+			"spaces or colons\n",
+		directory);
+	return -ENOENT;
+}
+
+static int find_libraries(char directory[PATH_MAX])
+{
+	char here[PATH_MAX], there[PATH_MAX + sizeof(FROM_BIN_TO_LIB)];
+	if (own_directory(here))
+		return -ENOENT;
+	const bool is_absolute = *FROM_BIN_TO_LIB == '/';
+	snprintf(there, sizeof(there), "%s/%s", is_absolute ? "" : here, FROM_BIN_TO_LIB);
+
+	if (is_in(here, LIBRARY)) {
+		strcpy(directory, here);
+	} else if (!is_in(there, LIBRARY) || !realpath(there, directory)) {
+		fprintf(stderr, PROGRAM ": %s is neither in %s nor in %s\n", LIBRARY, here, there);
+		return -ENOENT;
+	}
+	return check_name(directory);
+}
+
+/* As the loader will do it. Here it does nothing, for this program needs no libwayland. */
+static int load(const char *directory, const char *file, const char *otherwise)
+{
+	char path[2 * PATH_MAX];
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!library) {
+		fprintf(stderr,
+			PROGRAM ": cannot be put in front: %s\nInstall uffd_guard again%s.\n",
+			dlerror(), otherwise);
+		return -ELIBACC;
+	}
+	dlclose(library);
+	return 0;
+}
+
+int check_libraries(bool with_mmap, char directory[PATH_MAX])
+{
+	int err = find_libraries(directory);
+	if (!err)
+		err = load(directory, LIBRARY, "");
+	if (!err && with_mmap)
+		err = load(directory, LIBRARY_MMAP,
+			", or leave out --mmap: keymaps are not guarded then");
+	return err;
+}
+
+/* ---- Machine ---- */
+
+static void explain(int err)
+{
+	fprintf(stderr, PROGRAM ": memory cannot be guarded here: %s\n", strerror(-err));
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		fputs("The system call userfaultfd is denied. In a container, allow it in the "
+		      "seccomp profile\n(docker run --security-opt seccomp=...); under SELinux, "
+		      "allow the class anon_inode.\n",
+			stderr);
+		break;
+	case -ENOSYS:
+		fputs("This kernel has no userfaultfd: it needs CONFIG_USERFAULTFD.\n", stderr);
+		break;
+	case -EINVAL:
+		fputs("Without privileges, userfaultfd needs Linux 5.11.\n", stderr);
+		break;
+	case -EMFILE:
+	case -ENFILE:
+		fputs("Too many files are open: raise the limit (ulimit -n).\n", stderr);
+		break;
+	default:
+		break;
+	}
+}
+
+static void describe(const struct uffd_guard *guard)
+{
+	const uint32_t features = uffd_guard_features(guard);
+	printf("memory can be guarded: %s\n",
+		features & UFFD_GUARD_FEATURE_LAZY ? "yes" : "by copying all of it each time");
+	printf("system calls may touch it before it was read: %s\n",
+		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
+	printf("huge pages are moved, not copied: %s\n",
+		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
+}
+
+int check_machine(bool is_verbose)
+{
+	struct uffd_guard *guard;
+	int err = guard_create(NULL, &guard);
+	if (err) {
+		explain(err);
+		return err;
+	}
+	if (is_verbose)
+		describe(guard);
+	uffd_guard_destroy(guard);
+	return 0;
+}
+
+/* ---- Command ---- */
+
+static bool is_executable(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && may(path, X_OK);
+}
+
+/* As execvp(3): an empty item is the current directory. */
+static bool find_in_path(const char *name, char path[PATH_MAX])
+{
+	const char *list = getenv("PATH");
+	if (!list)
+		list = "/bin:/usr/bin";
+	for (;;) {
+		const size_t length = strcspn(list, ":");
+		const int n = snprintf(
+			path, PATH_MAX, "%.*s%s%s", (int)length, list, length ? "/" : "./", name);
+		if (n < PATH_MAX && is_executable(path))
+			return true;
+		if (!list[length])
+			return false;
+		list += length + 1;
+	}
+}
+
+/* The loader then ignores LD_PRELOAD with a path. */
+static const char *reason_for_secure_mode(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return NULL;
+	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
+		(st.st_mode & S_ISGID && st.st_gid != getgid()))
+		return "is setuid or setgid";
+	if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
+		return "has file capabilities";
+	return NULL;
+}
+
+static bool has_interpreter(int fd, const ElfW(Ehdr) * header)
+{
+	for (unsigned i = 0; i < header->e_phnum; i++) {
+		ElfW(Phdr) segment;
+		const off_t at = (off_t)(header->e_phoff + i * sizeof(segment));
+		if (pread(fd, &segment, sizeof(segment), at) != sizeof(segment))
+			return true; /* let the kernel say what is wrong with it */
+		if (segment.p_type == PT_INTERP)
+			return true;
+	}
+	return false;
+}
+
+static bool is_static_program(const char *path)
+{
+	ElfW(Ehdr) header;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool is_program = pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
+			  memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+			  header.e_phentsize == sizeof(ElfW(Phdr));
+	bool is_static = is_program && !has_interpreter(fd, &header);
+	close(fd);
+	return is_static;
+}
+
+int check_command(const char *name, char path[PATH_MAX])
+{
+	bool is_found = strchr(name, '/') ? may(name, F_OK) : find_in_path(name, path);
+	if (strchr(name, '/'))
+		snprintf(path, PATH_MAX, "%s", name);
+	if (!is_found) {
+		fprintf(stderr, PROGRAM ": %s: not found\n", name);
+		return EXIT_NOT_FOUND;
+	}
+	if (!is_executable(path)) {
+		fprintf(stderr, PROGRAM ": %s: not a program that you may run\n", path);
+		return EXIT_NOT_RUN;
+	}
+	const char *reason = reason_for_secure_mode(path);
+	if (!reason && is_static_program(path))
+		reason = "is linked statically";
+	if (!reason)
+		return 0;
+	fprintf(stderr,
+		PROGRAM ": %s %s: the loader puts no library in front of it. Run a copy "
+			"without that, or link it with " LIBRARY " before libwayland-server.\n",
+		path, reason);
+	return EXIT_NOT_RUN;
+}

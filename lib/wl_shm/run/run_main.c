@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uffd-guard-run: a Wayland compositor with libuffd_guard_wl_shm.so in front.
+ *
+ * Checks that it will be guarded, and becomes it. Only if something is to be told at the end it
+ * stays its parent, and ends as the compositor ends.
+ */
+#include "run/report.h"
+#include "run/run.h"
+#include "run/run_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Memory that the compositor counts in, and this process reads when it has ended, however. */
+static struct stats *share_stats(int *fd)
+{
+	const int size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	*fd = memfd_create("uffd-guard-run stats", MFD_ALLOW_SEALING); /* inherited */
+	if (*fd < 0 || ftruncate(*fd, sizeof(struct stats)) < 0 ||
+		fcntl(*fd, F_ADD_SEALS, size_seals) < 0)
+		return NULL;
+	struct stats *stats =
+		mmap(NULL, sizeof(*stats), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (stats == MAP_FAILED)
+		return NULL;
+	stats->magic = STATS_MAGIC;
+	return stats;
+}
+
+/* By the same signal, without another core dump. */
+static int end_as(int status)
+{
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	sigset_t signals;
+	const int number = WTERMSIG(status);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+	signal(number, SIG_DFL);
+	sigemptyset(&signals);
+	sigaddset(&signals, number);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	raise(number);
+	return 128 + number;
+}
+
+static int run_with_stats(const struct options *options, const char *path)
+{
+	int fd;
+	struct stats *stats = share_stats(&fd);
+	if (!stats) {
+		fprintf(stderr, PROGRAM ": cannot share statistics: %s\n", strerror(errno));
+		return EXIT_CANNOT;
+	}
+	int status = run_and_wait(options, path, fd);
+	if (status < 0)
+		return EXIT_CANNOT;
+	if (options->json)
+		report_json(stats);
+	else
+		report_text(stats, options->command[0]);
+	fflush(stdout);
+	if (WIFSIGNALED(status))
+		fprintf(stderr, PROGRAM ": %s was killed by signal %d (%s)\n", path,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return end_as(status);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	char directory[PATH_MAX], path[PATH_MAX];
+
+	int err = options_parse(&options, argc, argv);
+	if (err)
+		return err == -ECANCELED ? 0 : EXIT_CANNOT;
+	if (check_libraries(options.mmap, directory) || check_machine(options.only_check))
+		return EXIT_CANNOT;
+	int exit_code = options.command ? check_command(options.command[0], path) : 0;
+	if (!exit_code && options.only_check && options.command)
+		printf("%s can be guarded\n", path);
+	if (exit_code || options.only_check)
+		return exit_code;
+	if (run_prepare(&options, directory))
+		return EXIT_CANNOT;
+	return options.stats ? run_with_stats(&options, path) : run_become(&options, path);
+}
