@@ -2,7 +2,7 @@
 # cmake -P cmake/check.cmake: build with warnings as errors, and run all tests.
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
-dependencies(compiler make pkg-config liburing libseccomp check fuse3)
+dependencies(compiler make pkg-config liburing libseccomp check fuse3 json-c)
 build(check -DBUILD_TESTING=ON -DUFFD_GUARD_TOOLS=ON -DUFFD_GUARD_WERROR=ON)
 
 # Side by side, but few: some wait for what must come within a time. ctest's summary comes last.

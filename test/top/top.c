@@ -4,7 +4,7 @@
  * What is watched is mostly the test itself.
  */
 #include "../support/fixture.h"
-#include "../support/json.h"
+#include "../support/json_text.h"
 #include "state/publish.h"
 
 #include <errno.h>
@@ -109,14 +109,6 @@ static void assert_exits(const struct run *run, int exit_code)
 		run->exit_code == exit_code, "%d: %s%s", run->exit_code, run->text, run->complaint);
 }
 
-static void assert_says(const struct run *run, const char *path, const char *expected)
-{
-	char value[1024];
-	ck_assert_msg(
-		json_get(run->text, path, value, sizeof(value)), "no %s in %s", path, run->text);
-	ck_assert_msg(strcmp(value, expected) == 0, "%s is %s, not %s", path, value, expected);
-}
-
 static size_t count_lines(const char *text)
 {
 	size_t n = 0;
@@ -137,19 +129,19 @@ START_TEST(json_says_what_the_guard_does)
 	const struct run *run = RUN(getpid(), "--json", "--once");
 	assert_exits(run, 0);
 	ck_assert_str_eq(run->complaint, "");
-	ck_assert_msg(json_is_valid(run->text), "%s", run->text);
-	assert_says(run, "guards", "1");
-	assert_says(run, "regions", "1");
-	assert_says(run, "is_whole_life", "true");
-	assert_says(run, "total.losses", "1");
-	assert_says(run, "total.pages_copied", "15");
-	assert_says(run, "listed.0.losses", "1");
-	assert_says(run, "listed.0.reasons.0", "truncated");
-	assert_says(run, "listed.0.mode", "lazy");
+	assert_is_json(run->text);
+	assert_json_has(run->text, "/guards", "1");
+	assert_json_has(run->text, "/regions", "1");
+	assert_json_has(run->text, "/is_whole_life", "true");
+	assert_json_has(run->text, "/total/losses", "1");
+	assert_json_has(run->text, "/total/pages_copied", "15");
+	assert_json_has(run->text, "/listed/0/losses", "1");
+	assert_json_has(run->text, "/listed/0/reasons/0", "truncated");
+	assert_json_has(run->text, "/listed/0/mode", "lazy");
 	char bytes[32];
 	snprintf(bytes, sizeof(bytes), "%zu", 15 * f.page);
-	assert_says(run, "bytes_resident", bytes);
-	assert_says(run, "listed.0.bytes_resident", bytes);
+	assert_json_has(run->text, "/bytes_resident", bytes);
+	assert_json_has(run->text, "/listed/0/bytes_resident", bytes);
 	fixture_stop(&f);
 }
 END_TEST
@@ -191,10 +183,10 @@ START_TEST(all_guards_of_a_process_are_shown)
 	ck_assert(fixture_start(&a, &(struct fixture_options){ .n_pages = 1 }));
 	ck_assert(fixture_start(&b, &(struct fixture_options){ .n_pages = 3 }));
 	const struct run *run = RUN(getpid(), "--json", "--once", "--sort", "length");
-	assert_says(run, "guards", "2");
-	assert_says(run, "regions", "2");
-	assert_says(run, "listed.0.guard", "2");
-	assert_says(run, "listed.1.guard", "1");
+	assert_json_has(run->text, "/guards", "2");
+	assert_json_has(run->text, "/regions", "2");
+	assert_json_has(run->text, "/listed/0/guard", "2");
+	assert_json_has(run->text, "/listed/1/guard", "1");
 	fixture_stop(&a);
 	fixture_stop(&b);
 }
@@ -212,8 +204,8 @@ START_TEST(names_of_clients_give_the_terminal_no_orders)
 
 	const struct run *run = RUN(getpid(), "--json", "--once");
 	assert_exits(run, 0);
-	ck_assert(json_is_valid(run->text));
-	assert_says(run, "listed.0.file", "memfd:?[2J?]0;x???\\\"\\\\?");
+	assert_is_json(run->text);
+	assert_json_has(run->text, "/listed/0/file", "memfd:?[2J?]0;x???\"\\?");
 	run = RUN(getpid(), "--once");
 	ck_assert_ptr_nonnull(strstr(run->text, "memfd:?[2J?]0;x???\"\\?\n"));
 	for (const char *c = run->text; *c; c++)
@@ -231,11 +223,11 @@ static bool is_listed(pid_t pid)
 	char path[32], value[32] = "", expected[16];
 	snprintf(expected, sizeof(expected), "%d", (int)pid);
 	assert_exits(run, 0);
-	ck_assert(json_is_valid(run->text));
+	assert_is_json(run->text);
 	bool is_there = true;
 	for (unsigned i = 0; is_there && strcmp(value, expected) != 0; i++) {
-		snprintf(path, sizeof(path), "%u.pid", i);
-		is_there = json_get(run->text, path, value, sizeof(value));
+		snprintf(path, sizeof(path), "/%u/pid", i);
+		is_there = json_find(run->text, path, value, sizeof(value));
 	}
 	return is_there;
 }
@@ -414,8 +406,8 @@ START_TEST(nonsense_is_shown_without_harm)
 	int fd = make_page(&page, sizeof(page), F_SEAL_SHRINK | F_SEAL_GROW);
 	const struct run *run = RUN(getpid(), "--once", "--json");
 	assert_exits(run, 0);
-	ck_assert(json_is_valid(run->text));
-	assert_says(run, "listed.1023.mode", "unknown");
+	assert_is_json(run->text);
+	assert_json_has(run->text, "/listed/1023/mode", "unknown");
 	assert_exits(RUN(getpid(), "--once"), 0);
 	assert_exits(RUN(getpid(), "--count", "2", "--interval", "0.05"), 0);
 	close(fd);
@@ -456,7 +448,7 @@ START_TEST(only_process_is_found)
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	const struct run *run = RUN(0, "--once", "--json");
 	assert_exits(run, 0);
-	assert_says(run, "pid", pid);
+	assert_json_has(run->text, "/pid", pid);
 	uffd_guard_destroy(guard);
 }
 END_TEST
