@@ -1,42 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of a program, as all of ours read it: long options, in full, and whatever is
- * wrong is said together with what would be right. */
+/*
+ * The command line of a program, as all of ours read it: a table of long options, and -h and -V.
+ * What is wrong is said together with what would be right, and where help is to be had.
+ */
 #pragma once
 
-#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* What each program's table of options ends with. */
-enum { CLI_HELP = 1000, CLI_VERSION };
-/* clang-format off */
-#define CLI_COMMON                                  \
-	{ "help", no_argument, NULL, CLI_HELP },       \
-	{ "version", no_argument, NULL, CLI_VERSION }, \
-	{ NULL, 0, NULL, 0 }
-/* clang-format on */
+enum cli_kind {
+	CLI_FLAG,     /* takes no value, and sets a bool */
+	CLI_UNSIGNED, /* digits, for an unsigned */
+	CLI_UINT64,   /* digits, for a uint64_t */
+	CLI_BYTES,    /* the same, and K, M or G may follow */
+	CLI_SECONDS,  /* for a double; .least and .most are milliseconds */
+	CLI_CHOICE,   /* one of .choices; its index, for an enum */
+	CLI_WORD,     /* one of .choices; itself, for a const char * */
+	CLI_OTHER,    /* whatever .parse takes */
+};
+
+struct cli_option {
+	const char *name;
+	enum cli_kind kind;
+	size_t offset; /* of what it sets, in the program's options */
+	uint64_t least, most;
+	const char *const *choices; /* ends with NULL */
+	/* Reads @value into the member at .offset. 0, or -EINVAL after cli_complain(). */
+	int (*parse)(void *member, const char *value);
+	const char *takes; /* what .parse takes, for whoever gave no value: "a directory" */
+};
 
 struct cli {
 	const char *program, *help;
-	const struct option *options;
-	bool stops_at_operand; /* what comes behind is another program's */
-	/* Takes option @id, with its value in optarg: 0, or what cli_complain() answers. */
-	int (*take)(void *options, int id);
+	const struct cli_option *options; /* ends with a row without name */
+	bool stops_at_operand;		  /* the rest is another program's command line */
+	/* Operands end with NULL. No function: none is expected. */
+	int (*take_operands)(void *options, char **operands);
+	/* Whether options fit each other, after all were read; may be NULL. */
+	int (*check)(const void *options);
 };
 
-/* 0, and operands begin at argv[optind]; -ECANCELED after --help and --version; -EINVAL, and it is
- * said why. */
+/* 0; -ECANCELED after --help or --version; -EINVAL or -EIO after a complaint. */
 int cli_parse(const struct cli *cli, void *options, int argc, char **argv);
 
-/* Of operands that are not expected: 0 if there are none. */
-int cli_expect_no_operand(int argc, char **argv);
+/* With which the program ends, if cli_parse() or cli_finish_output() answers anything but 0. */
+enum { CLI_EXIT_DONE = 0, CLI_EXIT_USAGE = 2, CLI_EXIT_NOT_WRITTEN = 3 };
+int cli_exit_code(int err);
 
 /* On standard error, behind the program's name. Answers -EINVAL. */
 __attribute__((format(printf, 1, 2))) int cli_complain(const char *format, ...);
 
-/* When all is read: where help is to be had, if @err says that something was wrong. Answers @err.
- */
-int cli_end(int err);
+/* The same, "PROGRAM: cannot @format: what @err means". Answers @err, a negative errno. */
+__attribute__((format(printf, 2, 3))) int cli_cannot(int err, const char *format, ...);
 
-/* Decimal digits, for a number from @least to @most; *end is behind them. */
-bool cli_parse_number(const char *text, char **end, unsigned long least, unsigned long most,
-	unsigned long *number);
+/* What was printed so far goes out. cli_finish_output() tells of an error. */
+void cli_flush_output(void);
+/* 0 if all of standard output was written, else -EIO after a complaint. */
+int cli_finish_output(void);
+
+/* Digits, for a number from @least to @most; *end is behind them. */
+bool cli_parse_number(
+	const char *text, char **end, uint64_t least, uint64_t most, uint64_t *number);
+
+/* The next name of a list with commas, @length letters of it; *list goes on behind it. NULL: there
+ * is no other. */
+const char *cli_next_name(const char **list, size_t *length);

@@ -2,7 +2,7 @@
 /* The ways to show intervals. */
 #pragma once
 
-#include "options.h"
+#include "top_options.h"
 
 enum wish {
 	WISH_NEXT,   /* the time is over: another interval */

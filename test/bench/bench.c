@@ -83,7 +83,8 @@ int bench_start(struct bench *bench, const struct options *options)
 	*bench = (struct bench){
 		.options = options,
 		.page_size = (size_t)sysconf(_SC_PAGESIZE),
-		.frame_length = (size_t)options->width * options->height * DAMAGE_PIXEL_SIZE,
+		.frame_length =
+			(size_t)options->frame.width * options->frame.height * DAMAGE_PIXEL_SIZE,
 		.random_fd = -1,
 	};
 	int err = guard_create(options->loop, &bench->guard);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "options.h"
+#include "bench_options.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -99,7 +99,7 @@ static int measure_share(struct bench *bench, unsigned point, uint64_t deadline,
 static int measure_size(struct bench *bench, unsigned point, uint64_t deadline, FILE *data)
 {
 	const struct frame_size *size = &frame_sizes[point];
-	size_t length = (size_t)size->width * size->height * DAMAGE_PIXEL_SIZE;
+	size_t length = (size_t)size->frame.width * size->frame.height * DAMAGE_PIXEL_SIZE;
 	int fd = file_create_filled(length);
 	if (fd < 0)
 		return fd;

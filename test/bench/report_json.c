@@ -3,6 +3,8 @@
  * system says do. Times are nanoseconds. What was not measured is null. */
 #include "report.h"
 
+#include "cli/cli.h"
+
 #include "peer.h"
 
 #include <math.h>
@@ -87,8 +89,8 @@ static void begin(const struct bench *bench)
 		peer_wl_shm.open ? "true" : "false",
 		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "true" : "false",
 		features & UFFD_GUARD_FEATURE_MOVE ? "true" : "false");
-	printf("\"frame\":{\"width\":%u,\"height\":%u,\"bytes\":%zu}", bench->options->width,
-		bench->options->height, bench->frame_length);
+	printf("\"frame\":{\"width\":%u,\"height\":%u,\"bytes\":%zu}", bench->options->frame.width,
+		bench->options->frame.height, bench->frame_length);
 }
 
 static void print_contender(struct contender *contender)
@@ -131,7 +133,7 @@ static void print_row(const struct row *row, struct contest *contest, int err)
 	fputs("],", stdout);
 	print_error(err);
 	putchar('}');
-	fflush(stdout);
+	cli_flush_output();
 }
 
 static void print_faults(struct fault_growth *growth)
@@ -178,7 +180,7 @@ static void end(void)
 {
 	close_list();
 	puts("}");
-	fflush(stdout);
+	cli_flush_output();
 }
 
 const struct report report_json = {

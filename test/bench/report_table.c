@@ -2,6 +2,8 @@
 /* What a person reads: a line for each row, and below it all who ran in it. */
 #include "report.h"
 
+#include "cli/cli.h"
+
 #include "peer.h"
 
 #include <math.h>
@@ -51,7 +53,8 @@ static void begin(const struct bench *bench)
 	printf("uffd-guard-bench %s on Linux %s, %ld processors\n", UFFD_GUARD_VERSION,
 		system.release, sysconf(_SC_NPROCESSORS_ONLN));
 	printf("Frame %ux%u, %.1f MB; handler waits with %s; faults from system calls %s\n",
-		bench->options->width, bench->options->height, (double)bench->frame_length / 1e6,
+		bench->options->frame.width, bench->options->frame.height,
+		(double)bench->frame_length / 1e6,
 		features & UFFD_GUARD_FEATURE_IO_URING ? "io_uring" : "poll",
 		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "allowed" : "denied");
 	if (!peer_wl_shm.open)
@@ -146,7 +149,7 @@ static void print_row(const struct row *row, struct contest *contest, int err)
 		print_headline(row, contest);
 		print_contenders(row, contest);
 	}
-	fflush(stdout);
+	cli_flush_output();
 }
 
 /* ---- Growth ---- */
@@ -167,7 +170,7 @@ static void print_faults(struct fault_growth *growth)
 	print_right(format_ns(series_median(&growth->singles), text, sizeof(text)), 12);
 	print_right(format_ns(series_quantile(&growth->singles, 0.99), text, sizeof(text)), 12);
 	printf("%10zu\n", growth->singles.n);
-	fflush(stdout);
+	cli_flush_output();
 }
 
 static void print_exponent(const struct cost_growth *growth)
@@ -212,7 +215,7 @@ static void print_cost(const struct cost_growth *growth)
 	if (growth->err)
 		printf("       stopped early: %s\n", strerror(-growth->err));
 	print_points(growth);
-	fflush(stdout);
+	cli_flush_output();
 }
 
 static void print_chart(const char *path)
@@ -223,7 +226,7 @@ static void print_chart(const char *path)
 
 static void end(void)
 {
-	fflush(stdout);
+	cli_flush_output();
 }
 
 const struct report report_table = {

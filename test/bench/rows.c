@@ -10,12 +10,12 @@
 #include <strings.h>
 
 const struct frame_size frame_sizes[] = {
-	{ "720p", 1280, 720 },
-	{ "1080p", 1920, 1080 },
-	{ "1440p", 2560, 1440 },
-	{ "4k", 3840, 2160 },
-	{ "8k", 7680, 4320 },
-	{ NULL, 0, 0 },
+	{ "720p", { 1280, 720 } },
+	{ "1080p", { 1920, 1080 } },
+	{ "1440p", { 2560, 1440 } },
+	{ "4k", { 3840, 2160 } },
+	{ "8k", { 7680, 4320 } },
+	{ NULL },
 };
 
 static const struct row *const tables[] = { rows_frame, rows_fault, rows_pool };
@@ -26,7 +26,8 @@ static const char *const others[] = { "growth", "plot" };
 
 static bool is_wanted(const struct options *options, const struct row *row)
 {
-	return options_want(options, row->id) || (row->group && options_want(options, row->group));
+	return bench_options_want(options, row->id) ||
+	       (row->group && bench_options_want(options, row->group));
 }
 
 unsigned rows_weight(const struct options *options)

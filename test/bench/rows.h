@@ -27,7 +27,7 @@ extern const struct row rows_frame[], rows_fault[], rows_pool[];
 
 struct frame_size {
 	const char *name;
-	uint32_t width, height;
+	struct frame frame;
 };
 extern const struct frame_size frame_sizes[]; /* ends with one without name */
 

@@ -174,7 +174,7 @@ static void squares_finish(void *self)
 static int open_squares(struct bench *bench, struct contest *contest)
 {
 	static struct squares both;
-	const uint32_t width = bench->options->width, height = bench->options->height;
+	const uint32_t width = bench->options->frame.width, height = bench->options->frame.height;
 	const uint32_t shorter = width < height ? width : height;
 
 	both = (struct squares){

@@ -11,8 +11,8 @@
 #include "client.h"
 
 #include "clock.h"
-#include "options.h"
 #include "rng.h"
+#include "stress_options.h"
 #include "word.h"
 
 #include <errno.h>

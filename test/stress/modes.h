@@ -5,13 +5,10 @@
 #include <stdint.h>
 
 /* Which modes of the library a run is about. */
-enum mode { MODE_LAZY, MODE_DIRECT, MODE_EAGER, MODE_MIXED, N_MODES };
+enum mode { MODE_LAZY, MODE_DIRECT, MODE_EAGER, MODE_MIXED };
 
-static inline const char *mode_name(enum mode mode)
-{
-	static const char *const names[N_MODES] = { "lazy", "direct", "eager", "mixed" };
-	return names[mode];
-}
+/* As the command line has them; ends with NULL. */
+extern const char *const mode_names[];
 
 /* Its client has sealed it against shrinking, and the server maps it DIRECT. In a mixed run four
  * files in a row are: LAZY, DIRECT, EAGER, and DIRECT where the rest is EAGER. */

@@ -11,9 +11,9 @@
 #include "reader.h"
 
 #include "clock.h"
-#include "options.h"
 #include "server.h"
 #include "slot.h"
+#include "stress_options.h"
 #include "watchdog.h"
 
 #include <errno.h>

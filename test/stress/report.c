@@ -3,8 +3,8 @@
 #include "report.h"
 
 #include "client.h"
-#include "options.h"
 #include "server.h"
+#include "stress_options.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -193,7 +193,7 @@ static void print_head(const struct outcome *outcome)
 	printf("mode %s, %u clients, %u readers, %u regions of %.0f KiB, loop %s, user %u, %s, "
 	       "seed "
 	       "%" PRIu64 "\n",
-		mode_name(options->mode), options->n_clients, options->n_readers,
+		mode_names[options->mode], options->n_clients, options->n_readers,
 		options->n_regions, (double)options->size / KIB,
 		outcome->uses_uring ? "uring" : "poll", (unsigned)geteuid(),
 		outcome->kernel_faults ? "kernel-mode faults" : "user-mode faults only",
@@ -208,7 +208,6 @@ void report_print(const struct outcome *outcome)
 	print_work(outcome);
 	print_growth(outcome);
 	print_dead_clients(outcome);
-	fflush(stdout);
 }
 
 void report_progress(const struct server *server, const struct progress *progress)

@@ -4,8 +4,8 @@
 #include "report.h"
 
 #include "client.h"
-#include "options.h"
 #include "server.h"
+#include "stress_options.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -46,7 +46,7 @@ static void print_options(const struct outcome *outcome)
 	const struct options *options = outcome->server->options;
 	printf("\"version\":\"%s\",\"loop\":\"%s\",", UFFD_GUARD_VERSION,
 		outcome->uses_uring ? "uring" : "poll");
-	printf("\"mode\":\"%s\",", mode_name(options->mode));
+	printf("\"mode\":\"%s\",", mode_names[options->mode]);
 	print_number("budget", options->budget);
 	print_number("user", geteuid());
 	print_bool("kernel_faults", outcome->kernel_faults);
@@ -155,5 +155,4 @@ void report_print_json(const struct outcome *outcome)
 	print_growth(&outcome->server->growth);
 	print_number("dead_clients", report_dead_clients(outcome));
 	printf("\"max_rss\":%" PRIu64 "}\n", outcome->max_rss);
-	fflush(stdout);
 }

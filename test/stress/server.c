@@ -12,9 +12,9 @@
 #include "client.h"
 #include "clock.h"
 #include "deny.h"
-#include "options.h"
 #include "reader.h"
 #include "slot.h"
+#include "stress_options.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -5,6 +5,8 @@
  * Checks that it will be guarded, and becomes it. Only if something is to be told at the end it
  * stays its parent, and ends as the compositor ends.
  */
+#include "cli/cli.h"
+
 #include "run/report.h"
 #include "run/run.h"
 #include "run/run_check.h"
@@ -66,11 +68,11 @@ static int run_with_stats(const struct options *options, const char *path)
 		report_json(stats);
 	else
 		report_text(stats, options->command[0]);
-	fflush(stdout);
+	const bool is_written = cli_finish_output() == 0;
 	if (WIFSIGNALED(status))
 		fprintf(stderr, PROGRAM ": %s was killed by signal %d (%s)\n", path,
 			WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return end_as(status);
+	return status == 0 && !is_written ? CLI_EXIT_NOT_WRITTEN : end_as(status);
 }
 
 int main(int argc, char **argv)
@@ -80,12 +82,14 @@ int main(int argc, char **argv)
 
 	int err = options_parse(&options, argc, argv);
 	if (err)
-		return err == -ECANCELED ? 0 : EXIT_CANNOT;
+		return err == -EINVAL ? EXIT_CANNOT : cli_exit_code(err);
 	if (check_libraries(options.mmap, directory) || check_machine(options.only_check))
 		return EXIT_CANNOT;
 	int exit_code = options.command ? check_command(options.command[0], path) : 0;
 	if (!exit_code && options.only_check && options.command)
 		printf("%s can be guarded\n", path);
+	if (options.only_check && cli_finish_output())
+		return CLI_EXIT_NOT_WRITTEN;
 	if (exit_code || options.only_check)
 		return exit_code;
 	if (run_prepare(&options, directory))

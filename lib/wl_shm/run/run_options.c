@@ -3,10 +3,6 @@
 
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 static const char help[] =
 	"Usage: " PROGRAM " [option...] [--] compositor [argument...]\n"
 	"Runs a Wayland compositor so that no client can crash it through shared memory.\n"
@@ -18,75 +14,47 @@ static const char help[] =
 	"  --stats       say at the end what happened\n"
 	"  --json        the same as one JSON object, on standard output\n"
 	"  --check       say what this machine allows, and run nothing\n"
-	"  --help, --version\n"
+	"  -h, --help    this text\n"
+	"  -V, --version the version\n"
 	"\n"
-	"Exit status: the compositor's; 125 if it could not be guarded, 126 if it cannot be\n"
-	"run, 127 if it was not found.\n";
+	"Exit status: the compositor's; 3 if the output cannot be written, 125 if it could not\n"
+	"be guarded, 126 if it cannot be run, 127 if it was not found.\n";
 
-enum option_id { OPTION_MODE = 1, OPTION_MMAP, OPTION_STATS, OPTION_JSON, OPTION_CHECK };
+static const char *const modes[] = { "auto", "lazy", "direct", NULL };
 
-static const struct option long_options[] = {
-	{ "mode", required_argument, NULL, OPTION_MODE },
-	{ "mmap", no_argument, NULL, OPTION_MMAP },
-	{ "stats", no_argument, NULL, OPTION_STATS },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "check", no_argument, NULL, OPTION_CHECK },
-	CLI_COMMON,
+#define SETS(member) .offset = offsetof(struct options, member)
+
+static const struct cli_option rows[] = {
+	{ "mode", CLI_WORD, SETS(mode), .choices = modes },
+	{ "mmap", CLI_FLAG, SETS(mmap) },
+	{ "stats", CLI_FLAG, SETS(stats) },
+	{ "json", CLI_FLAG, SETS(json) },
+	{ "check", CLI_FLAG, SETS(only_check) },
+	{ NULL },
 };
 
-static int parse_mode(struct options *options, const char *text)
-{
-	if (strcmp(text, "auto") != 0 && strcmp(text, "lazy") != 0 && strcmp(text, "direct") != 0)
-		return cli_complain("--mode %s: it is auto, lazy or direct", text);
-	options->mode = text;
-	return 0;
-}
-
-static int take(void *data, int id)
+static int take_command(void *data, char **operands)
 {
 	struct options *options = data;
-	switch ((enum option_id)id) {
-	case OPTION_MODE:
-		return parse_mode(options, optarg);
-	case OPTION_MMAP:
-		options->mmap = true;
-		return 0;
-	case OPTION_JSON:
-		options->json = true;
-		options->stats = true;
-		return 0;
-	case OPTION_STATS:
-		options->stats = true;
-		return 0;
-	case OPTION_CHECK:
-		options->only_check = true;
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static const struct cli cli = {
-	.program = PROGRAM,
-	.help = help,
-	.options = long_options,
-	.stops_at_operand = true,
-	.take = take,
-};
-
-static int take_command(struct options *options, int argc, char **argv)
-{
-	if (optind < argc)
-		options->command = argv + optind;
+	if (*operands)
+		options->command = operands;
 	else if (!options->only_check)
 		return cli_complain("which compositor? As in: " PROGRAM " -- weston");
 	return 0;
 }
 
+static const struct cli cli = {
+	.program = PROGRAM,
+	.help = help,
+	.options = rows,
+	.stops_at_operand = true,
+	.take_operands = take_command,
+};
+
 int options_parse(struct options *options, int argc, char **argv)
 {
 	*options = (struct options){ 0 };
 	int err = cli_parse(&cli, options, argc, argv);
-	if (!err)
-		err = take_command(options, argc, argv);
-	return cli_end(err);
+	options->stats |= options->json;
+	return err;
 }

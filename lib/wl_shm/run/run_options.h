@@ -20,5 +20,5 @@ struct options {
 	char **command; /* with its arguments; NULL with only_check */
 };
 
-/* 0; -ECANCELED for --help and the like, done; -EINVAL after telling what is wrong. */
+/* As cli_parse(). */
 int options_parse(struct options *options, int argc, char **argv);

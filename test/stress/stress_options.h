@@ -9,7 +9,7 @@
 /* What main() answers. */
 enum exit_code { EXIT_NO_VIOLATION, EXIT_VIOLATION, EXIT_USAGE, EXIT_NOT_RUN };
 
-enum loop_wish { LOOP_BEST, LOOP_URING, LOOP_POLL };
+enum loop_wish { LOOP_URING, LOOP_POLL, LOOP_BEST };
 
 struct options {
 	unsigned n_clients, n_readers, n_regions;
@@ -23,6 +23,5 @@ struct options {
 	bool unprivileged, json, selftest, no_control;
 };
 
-/* 0, or what main() shall answer at once in *exit_code: after --help and --version, or an error
- * that has been said. */
-int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code);
+/* As cli_parse(). */
+int stress_options_parse(struct options *options, int argc, char **argv);

@@ -6,9 +6,11 @@
  * own). What they mean (findings.c, blame.c) and what to do about it (changes.c) follows from them
  * alone. It is told to people (print_text.c) or programs (print_json.c).
  */
+#include "cli/cli.h"
+
+#include "doctor_options.h"
 #include "facts.h"
 #include "findings.h"
-#include "options.h"
 #include "print.h"
 
 #include <errno.h>
@@ -19,12 +21,6 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-
-static enum exit_code cannot(const char *what, int err)
-{
-	fprintf(stderr, "uffd-guard-doctor: cannot %s: %s\n", what, strerror(-err));
-	return EXIT_NOT_RUN;
-}
 
 static int give_up_privileges(void)
 {
@@ -40,23 +36,26 @@ static int give_up_privileges(void)
 int main(int argc, char **argv)
 {
 	struct options options;
-	enum exit_code exit_code;
 	struct facts *facts;
-	if (options_parse(&options, argc, argv, &exit_code))
-		return exit_code;
-
-	int err = options.unprivileged ? give_up_privileges() : 0;
+	int err = doctor_options_parse(&options, argc, argv);
 	if (err)
-		return cannot("give up privileges", err);
+		return cli_exit_code(err);
+	err = options.unprivileged ? give_up_privileges() : 0;
+	if (err) {
+		cli_cannot(err, "give up privileges");
+		return EXIT_NOT_RUN;
+	}
 	err = facts_gather(&facts);
-	if (err)
-		return cannot("start a process to try things in", err);
+	if (err) {
+		cli_cannot(err, "start a process to try things in");
+		return EXIT_NOT_RUN;
+	}
 
 	if (options.json)
 		print_json(facts);
 	else
 		print_text(facts);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return cannot("write what was found", -errno);
+	if (cli_finish_output())
+		return EXIT_NOT_RUN;
 	return verdict_works(facts) ? EXIT_WORKS : EXIT_WORKS_NOT;
 }

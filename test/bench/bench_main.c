@@ -6,9 +6,11 @@
  * Absolute times mean little; ratios of one run do. So all that is compared runs side by side, in
  * turns, and the table prints ratios, their targets, and which of them were missed.
  */
+#include "cli/cli.h"
+
 #include "bench.h"
+#include "bench_options.h"
 #include "growth.h"
-#include "options.h"
 #include "peer.h"
 #include "plot.h"
 #include "report.h"
@@ -36,7 +38,7 @@ static int run(struct bench *bench, const struct report *report)
 {
 	const struct options *options = bench->options;
 	const unsigned of_rows = rows_weight(options);
-	const unsigned of_growth = options_want(options, "growth") ? GROWTH_WEIGHT : 0;
+	const unsigned of_growth = bench_options_want(options, "growth") ? GROWTH_WEIGHT : 0;
 	const unsigned of_plot = options->plot_directory ? PLOT_WEIGHT : 0;
 	const uint64_t share = options->seconds * NS_PER_S / (of_rows + of_growth + of_plot);
 	int err = 0;
@@ -56,13 +58,13 @@ int main(int argc, char **argv)
 {
 	static struct bench bench;
 	struct options options;
-	enum exit_code exit_code;
 
-	if (options_parse(&options, argc, argv, &exit_code))
-		return exit_code;
+	int err = bench_options_parse(&options, argc, argv);
+	if (err)
+		return cli_exit_code(err);
 	if (options.plot_directory && plot_prepare(options.plot_directory))
 		return EXIT_NOT_RUN;
-	int err = bench_start(&bench, &options);
+	err = bench_start(&bench, &options);
 	if (err) {
 		say_why_not(err);
 		return EXIT_NOT_RUN;
@@ -70,5 +72,5 @@ int main(int argc, char **argv)
 	peers_settle();
 	err = run(&bench, options.json ? &report_json : &report_table);
 	bench_finish(&bench);
-	return err ? EXIT_NOT_RUN : EXIT_DONE;
+	return err || cli_finish_output() ? EXIT_NOT_RUN : EXIT_DONE;
 }

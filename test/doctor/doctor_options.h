@@ -10,6 +10,5 @@ struct options {
 	bool json, unprivileged;
 };
 
-/* 0, or what main() shall answer at once in *exit_code: after --help and --version, or an error
- * that has been said. */
-int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code);
+/* As cli_parse(). */
+int doctor_options_parse(struct options *options, int argc, char **argv);

@@ -6,15 +6,17 @@
  * them what becomes of a plain mapping, start the server's threads, let it all go for some seconds,
  * stop, report. Processes are forked before there is any thread.
  */
+#include "cli/cli.h"
+
 #include "client.h"
 #include "clock.h"
 #include "control_experiment.h"
-#include "options.h"
 #include "report.h"
 #include "selftest.h"
 #include "server.h"
 #include "signals.h"
 #include "slot.h"
+#include "stress_options.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -40,19 +42,13 @@ struct run {
 
 /* ---- Preparations ---- */
 
-static int cannot(const char *what, int err)
-{
-	fprintf(stderr, "uffd-guard-stress: cannot %s: %s\n", what, strerror(-err));
-	return err;
-}
-
 /* Two descriptors for each region; and beyond the hard limit if we may. Some regions can do with
  * one. */
 static int raise_descriptor_limit(const struct options *options)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return cannot("learn the limit of open files", -errno);
+		return cli_cannot(-errno, "learn the limit of open files");
 	rlim_t wanted = 2 * (rlim_t)options->n_regions + options->n_clients + 256;
 	struct rlimit more = { .rlim_cur = wanted, .rlim_max = wanted };
 	if (wanted > limit.rlim_max && setrlimit(RLIMIT_NOFILE, &more) == 0)
@@ -75,7 +71,7 @@ static int give_up_privileges(void)
 		return 0;
 	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
 		setresuid(NOBODY, NOBODY, NOBODY))
-		return cannot("give up privileges", -errno);
+		return cli_cannot(-errno, "give up privileges");
 	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
 	return 0;
 }
@@ -97,7 +93,7 @@ static int start_clients(struct run *run)
 	for (unsigned i = 0; i < options->n_clients; i++) {
 		int err = client_start(&run->clients[i], i, options, run->control);
 		if (err)
-			return cannot("start a client", err);
+			return cli_cannot(err, "start a client");
 	}
 	return 0;
 }
@@ -113,8 +109,8 @@ static int take_files_of(struct run *run, struct client *client, const struct po
 	if (client->n_received == client->n_files || !fd->revents)
 		return 0;
 	int err = client_receive_files(client, on_file, run);
-	return err ? cannot("take over the files of a client (is there room for them in memory?)",
-			     err)
+	return err ? cli_cannot(err,
+			     "take over the files of a client (is there room for them in memory?)")
 		   : 0;
 }
 
@@ -124,7 +120,7 @@ static int take_files(struct run *run)
 {
 	unsigned n_clients = run->options->n_clients;
 	struct pollfd *fds = calloc(n_clients, sizeof(*fds));
-	int err = fds ? 0 : cannot("start", -ENOMEM);
+	int err = fds ? 0 : cli_cannot(-ENOMEM, "start");
 	for (unsigned n_complete = 0; !err && n_complete < n_clients;) {
 		for (unsigned i = 0; i < n_clients; i++) {
 			const struct client *client = &run->clients[i];
@@ -240,6 +236,7 @@ static int run_server(struct run *run)
 		growth_judge(&server->growth, &server->judge, run->options->n_readers);
 	stop_clients(run);
 	report(run, ns);
+	cli_flush_output();
 	if (!has_stopped)
 		_exit(EXIT_VIOLATION); /* a thread of ours hangs in guarded memory */
 	return 0;
@@ -258,10 +255,10 @@ static int prepare(struct run *run)
 	run->control = control_create(
 		options->n_regions, (uint32_t)(options->size / (uint64_t)sysconf(_SC_PAGESIZE)));
 	if (!run->control)
-		return cannot("get shared memory", -errno);
+		return cli_cannot(-errno, "get shared memory");
 	run->clients = calloc(options->n_clients, sizeof(*run->clients));
 	err = run->clients ? server_init(&run->server, options, run->control) : -ENOMEM;
-	return err ? cannot("start", err) : 0;
+	return err ? cli_cannot(err, "start") : 0;
 }
 
 static enum exit_code run_all(const struct options *options)
@@ -295,8 +292,9 @@ static enum exit_code run_all(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options;
-	enum exit_code exit_code;
-	if (options_parse(&options, argc, argv, &exit_code))
-		return exit_code;
-	return options.selftest ? selftest_run() : run_all(&options);
+	int err = stress_options_parse(&options, argc, argv);
+	if (err)
+		return cli_exit_code(err);
+	enum exit_code exit_code = options.selftest ? selftest_run() : run_all(&options);
+	return exit_code == EXIT_NO_VIOLATION && cli_finish_output() ? EXIT_NOT_RUN : exit_code;
 }

@@ -7,10 +7,12 @@
  * readings are compared (interval.c), and the outcome is shown: on a screen, as lines, or as JSON
  * (view_*.c).
  */
+#include "cli/cli.h"
+
 #include "format.h"
-#include "options.h"
 #include "print_json.h"
 #include "search.h"
+#include "top_options.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -136,8 +138,11 @@ static enum exit_code search(struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options;
-	enum exit_code exit_code;
-	if (options_parse(&options, argc, argv, &exit_code))
-		return (int)exit_code;
-	return (int)(options.pid ? watch_pid(&options) : search(&options));
+	int err = top_options_parse(&options, argc, argv);
+	if (err)
+		return cli_exit_code(err);
+	enum exit_code exit_code = options.pid ? watch_pid(&options) : search(&options);
+	if (exit_code == EXIT_DONE && cli_finish_output())
+		exit_code = EXIT_NOT_FOUND;
+	return (int)exit_code;
 }

@@ -10,16 +10,16 @@ enum exit_code {
 	EXIT_DONE,
 	EXIT_ENDED, /* the process, while it was watched */
 	EXIT_USAGE,
-	EXIT_NOT_FOUND,
+	EXIT_NOT_FOUND, /* also for output that cannot be written */
 };
 
 struct options {
 	pid_t pid; /* 0: find one */
 	double interval;
-	unsigned long count; /* of intervals; 0: no end */
+	unsigned count; /* of intervals; 0: no end */
 	enum sort_key sort;
 	bool is_once, is_json, is_plain, is_list;
 };
 
-/* 0; or -ECANCELED, -EINVAL, and all is said: leave with *exit_code. */
-int options_parse(struct options *options, int argc, char **argv, enum exit_code *exit_code);
+/* As cli_parse(). */
+int top_options_parse(struct options *options, int argc, char **argv);
