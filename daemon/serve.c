@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/region.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "base/page.h"
+#include "calls/dispatch.h"
 #include "daemon/handler.h"
 #include "state/publish.h"
 #include "state/region.h"
@@ -131,6 +132,7 @@ static int start_handler(struct uffd_guard *guard, uint32_t flags)
 static void finish(struct uffd_guard *guard)
 {
 	uffd_close(&guard->uffd);
+	dispatch_drop_losses(&guard->events);
 	events_finish(&guard->events);
 	budget_finish(&guard->budget);
 	source_close(&guard->zeros);

@@ -20,6 +20,7 @@
 #include "pages/resident.h"
 #include "state/cut.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/probes.h"
 #include "state/region.h"
 

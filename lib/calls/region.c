@@ -8,11 +8,13 @@
 #include "state/region.h"
 
 #include "base/options.h"
+#include "calls/dispatch.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
 #include "pages/mapping.h"
 #include "pages/resident.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/probes.h"
 #include "state/publish.h"
 
@@ -73,40 +75,6 @@ enum presence_kind region_run(
 {
 	enum presence_kind kind = presence_run(&region->presence, first, limit, n_pages);
 	return kind == PRESENCE_ABSENT && region->guard->is_eager ? PRESENCE_ZERO : kind;
-}
-
-void region_report_loss(
-	struct uffd_guard_region *region, uint64_t start, uint64_t end, uint32_t reasons, int error)
-{
-	end = min_u64(end, atomic_load(&region->length));
-	if (start >= end)
-		return;
-	const struct loss loss = {
-		.region = region, .start = start, .end = end, .reasons = reasons, .error = error
-	};
-	PROBE_LOSS(region, reasons, start, end - start);
-	events_post(&region->guard->events, &loss);
-}
-
-static uint32_t reason_of(int err)
-{
-	switch (err) {
-	case 0:
-		return UFFD_GUARD_LOST_TRUNCATED;
-	case -ENOMEM:
-		return UFFD_GUARD_LOST_NO_MEMORY;
-	case -ETIMEDOUT:
-		return UFFD_GUARD_LOST_TIMED_OUT;
-	default:
-		return UFFD_GUARD_LOST_IO_ERROR;
-	}
-}
-
-void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err)
-{
-	const uint32_t reason = reason_of(err);
-	region_report_loss(
-		region, start, end, reason, reason == UFFD_GUARD_LOST_IO_ERROR ? err : 0);
 }
 
 /* ---- map ---- */
@@ -294,7 +262,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 
 	err = map_region(fresh, fd, &known);
 	if (err) {
-		events_forget_region(&guard->events, fresh);
+		dispatch_forget_region(fresh);
 		region_unref(fresh);
 		return err;
 	}
@@ -316,7 +284,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	budget_finish(&region->budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
-	events_forget_region(&region->guard->events, region);
+	dispatch_forget_region(region);
 	region_unref(region);
 }
 
@@ -337,9 +305,4 @@ enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *regi
 	if (region && region_direct_end(region) > 0)
 		return UFFD_GUARD_MODE_DIRECT;
 	return region && region->guard->is_eager ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
-}
-
-uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
-{
-	return region ? atomic_exchange(&region->losses, 0) : 0;
 }

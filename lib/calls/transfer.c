@@ -2,6 +2,7 @@
 /* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
  * file). */
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/region.h"
 
 #include <errno.h>

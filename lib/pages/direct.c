@@ -17,6 +17,7 @@
 #include "pages/mapping.h"
 #include "pages/resident.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/region.h"
 
 #include <errno.h>

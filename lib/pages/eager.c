@@ -13,6 +13,7 @@
 #include "pages/mapping.h"
 #include "pages/populate.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/region.h"
 
 #include <errno.h>

@@ -13,6 +13,7 @@
 #include "pages/resident.h"
 #include "state/budget.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/probes.h"
 #include "state/region.h"
 

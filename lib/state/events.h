@@ -43,15 +43,13 @@ struct events {
 	_Atomic(struct uffd_guard_region *) overflowed;
 };
 
-void loss_overflow_init(struct loss_overflow *overflow);
-
 int events_init(struct events *events);
 void events_finish(struct events *events); /* also after an init that failed */
 
-/* Any thread, the handler's too: neither waits nor allocates. Before the pages are filled, so that
- * who reads them knows. */
-void events_post(struct events *events, const struct loss *loss);
+/* Any thread, the handler's too: neither waits nor allocates. False: the queue is full. */
+bool events_push(struct events *events, const struct loss *loss);
+void events_signal(struct events *events); /* after a push: make fd readable */
 
-/* The region is unmapped: wait for a delivery under way on another thread; there will be none
- * after. */
-void events_forget_region(struct events *events, struct uffd_guard_region *region);
+/* With delivery. False: the queue is empty. */
+bool events_pop(struct events *events, struct loss *loss);
+void events_clear_signal(struct events *events);

@@ -80,10 +80,3 @@ void region_end_change(struct uffd_guard_region *region);
 
 void region_ref(struct uffd_guard_region *region);
 void region_unref(struct uffd_guard_region *region);
-
-/* Bytes of [start, end) read as zero and should not. Before they are filled. */
-void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64_t end,
-	uint32_t reasons, int error);
-
-/* The same, by what reading the file has answered: 0 where it ended, or a negative errno. */
-void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err);

@@ -3,7 +3,9 @@
  * handler; a region is a name. */
 #include "state/events.h"
 
+#include "calls/dispatch.h"
 #include "state/guard.h"
+#include "state/loss.h"
 #include "state/region.h"
 #include "unit.h"
 
@@ -28,6 +30,7 @@ static struct uffd_guard *guard_start(void)
 
 static void guard_stop(struct uffd_guard *guard)
 {
+	dispatch_drop_losses(&guard->events);
 	events_finish(&guard->events);
 	free(guard);
 }
@@ -49,14 +52,14 @@ static struct uffd_guard_region *region_start(struct uffd_guard *guard, void *us
 
 static void region_stop(struct uffd_guard_region *region)
 {
-	events_forget_region(&region->guard->events, region);
+	dispatch_forget_region(region);
 	region_unref(region);
 }
 
 static void post(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	const struct loss loss = { region, start, end, UFFD_GUARD_LOST_TRUNCATED, 0 };
-	events_post(&region->guard->events, &loss);
+	loss_post(&loss);
 }
 
 static bool is_readable(struct uffd_guard *guard)
@@ -98,7 +101,7 @@ START_TEST(loss_arrives_with_all_that_is_known_of_it)
 	int user_data;
 	struct uffd_guard_region *region = region_start(guard, &user_data);
 	const struct loss loss = { region, 100, 300, UFFD_GUARD_LOST_IO_ERROR, -EIO };
-	events_post(&guard->events, &loss);
+	loss_post(&loss);
 
 	struct seen *seen = dispatch(guard);
 	ck_assert_uint_eq(seen->n, 1);
@@ -136,7 +139,7 @@ START_TEST(reasons_are_taken_once_whether_dispatched_or_not)
 	struct uffd_guard_region *region = region_start(guard, NULL);
 	const struct loss loss = { region, 0, 1, UFFD_GUARD_LOST_NO_MEMORY, 0 };
 	post(region, 0, 1);
-	events_post(&guard->events, &loss);
+	loss_post(&loss);
 	if (_i)
 		dispatch(guard);
 	ck_assert_uint_eq(uffd_guard_region_take_losses(region),
@@ -182,7 +185,7 @@ START_TEST(losses_that_touch_and_agree_become_one_event)
 		const struct loss loss = { region, row->losses[i].start, row->losses[i].end,
 			row->losses[i].reasons, row->losses[i].error };
 		memset(is_lost + loss.start, true, loss.end - loss.start);
-		events_post(&guard->events, &loss);
+		loss_post(&loss);
 	}
 	struct seen *seen = dispatch(guard);
 	ck_assert_uint_eq(seen->n, row->n_events);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Losses on their way to the program: take what is queued, join what touches, call on_event.
+ *
+ * Losses of an unmapped region are skipped. Unmap waits until a delivery under way on another
+ * thread is over.
+ */
+#include "calls/dispatch.h"
+
+#include "base/page.h"
+#include "state/guard.h"
+#include "state/loss.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int compare_losses(const void *left, const void *right)
+{
+	const struct loss *a = left, *b = right;
+	if (a->region != b->region)
+		return a->region < b->region ? -1 : 1;
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+/* Sorts, joins what touches, and answers how many are left. */
+static size_t merge_losses(struct loss *losses, size_t n)
+{
+	if (n == 0)
+		return 0;
+	qsort(losses, n, sizeof(*losses), compare_losses);
+
+	size_t last = 0;
+	for (size_t i = 1; i < n; i++) {
+		struct loss *into = &losses[last], *loss = &losses[i];
+		if (loss->region == into->region && loss->start <= into->end &&
+			loss->reasons == into->reasons && loss->error == into->error) {
+			into->end = max_u64(into->end, loss->end);
+			region_unref(loss->region);
+		} else {
+			losses[++last] = *loss;
+		}
+	}
+	return last + 1;
+}
+
+typedef void on_event_fn(const struct uffd_guard_event *event, void *data);
+
+/* Answers the number of events delivered. Gives the loss's reference up. */
+static int deliver(const struct loss *loss, on_event_fn *on_event, void *data)
+{
+	struct uffd_guard_region *region = loss->region;
+	int n_delivered = 0;
+
+	if (!atomic_load(&region->is_unmapped) && loss->reasons) {
+		struct uffd_guard_event event = {
+			.region = region,
+			.user_data = region->user_data,
+			.reasons = loss->reasons,
+			.error = loss->error,
+			.offset = loss->start,
+			.length = loss->end - loss->start,
+		};
+		stats_add(&region->guard->stats->events, 1);
+		on_event(&event, data);
+		n_delivered = 1;
+	}
+	region_unref(region);
+	return n_delivered;
+}
+
+static int deliver_overflowed(struct events *events, on_event_fn *on_event, void *data)
+{
+	int n_delivered = 0;
+	struct uffd_guard_region *region = atomic_exchange(&events->overflowed, NULL);
+	while (region) {
+		struct uffd_guard_region *next = region->overflow.next;
+		struct loss loss = loss_overflow_take(region);
+		n_delivered += deliver(&loss, on_event, data);
+		region = next;
+	}
+	return n_delivered;
+}
+
+int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *data)
+{
+	if (!guard || !on_event)
+		return -EINVAL;
+	if (guard_is_in_child(guard))
+		return -ECHILD;
+
+	struct loss *losses = malloc(EVENTS_QUEUE * sizeof(*losses));
+	if (!losses)
+		return -ENOMEM;
+
+	struct events *events = &guard->events;
+	pthread_mutex_lock(&events->delivery);
+	events_clear_signal(events);
+	size_t n = 0;
+	while (n < EVENTS_QUEUE && events_pop(events, &losses[n]))
+		n++;
+	n = merge_losses(losses, n);
+
+	int n_delivered = 0;
+	for (size_t i = 0; i < n; i++)
+		n_delivered += deliver(&losses[i], on_event, data);
+	n_delivered += deliver_overflowed(events, on_event, data);
+	pthread_mutex_unlock(&events->delivery);
+	free(losses);
+	return n_delivered;
+}
+
+int uffd_guard_get_fd(const struct uffd_guard *guard)
+{
+	if (!guard)
+		return -EINVAL;
+	return guard_is_in_child(guard) ? -ECHILD : guard->events.fd;
+}
+
+uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
+{
+	return region ? atomic_exchange(&region->losses, 0) : 0;
+}
+
+void dispatch_forget_region(struct uffd_guard_region *region)
+{
+	struct events *events = &region->guard->events;
+	atomic_store(&region->is_unmapped, true);
+	if (atomic_load(&region->references) == 1)
+		return; /* nothing queued, nothing being delivered */
+	pthread_mutex_lock(&events->delivery);
+	pthread_mutex_unlock(&events->delivery);
+}
+
+void dispatch_drop_losses(struct events *events)
+{
+	struct loss loss;
+	while (events_pop(events, &loss))
+		region_unref(loss.region);
+	for (struct uffd_guard_region *region = atomic_load(&events->overflowed), *next; region;
+		region = next) {
+		next = region->overflow.next;
+		region_unref(region);
+	}
+}
