@@ -10,6 +10,7 @@
 #include "daemon/fault.h"
 
 #include "daemon/blocking_reads.h"
+#include "pages/evict.h"
 #include "pages/window.h"
 
 #include "pages/fill.h"
@@ -75,7 +76,7 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 	stats_add(&region->stats->faults, 1);
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
-	window.n_pages = budget_limit(region, window.n_pages);
+	window.n_pages = evict_limit(region, window.n_pages);
 	if (region->source.blocking) {
 		answer->is_later = true;
 		blocking_reads_answer_later(
@@ -89,7 +90,8 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 
 	answer->start = region_address(region, page * page_size());
 	answer->end = region_address(region, fill.asked_end * page_size());
-	if (window_ahead(window.n_pages) > 0 && !budget_is_set(region) && fill.asked_end > page &&
+	if (window_ahead(window.n_pages) > 0 && !region_is_bounded(region) &&
+		fill.asked_end > page &&
 		fill.asked_end * page_size() < atomic_load(&region->length))
 		serving->ahead = (struct ahead){ .address = answer->end,
 			.n_pages = window_ahead(window.n_pages) };
@@ -123,7 +125,7 @@ void fault_fill_ahead(struct serving *serving)
 	size_t page = (ahead->address - region->range.start) / page_size();
 	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
 	/* Another region may be there by now. */
-	const bool is_ordinary = !region->source.blocking && !budget_is_set(region);
+	const bool is_ordinary = !region->source.blocking && !region_is_bounded(region);
 	size_t n_pages = is_ordinary && page < n_all
 				 ? min_u64(count_to_border(ahead->address), n_all - page)
 				 : 0;

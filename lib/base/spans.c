@@ -40,7 +40,7 @@ size_t spans_merge(struct uffd_guard_span *spans, size_t n_spans)
 	return n_spans ? last + 1 : 0;
 }
 
-size_t spans_count_near(const struct uffd_guard_span *spans, size_t n_spans, uint64_t gap,
+size_t spans_count_close(const struct uffd_guard_span *spans, size_t n_spans, uint64_t gap,
 	uint64_t end, size_t most)
 {
 	size_t n = 0;

@@ -10,5 +10,5 @@ size_t spans_merge(struct uffd_guard_span *spans, size_t n_spans);
 
 /* How many spans, from the first on, follow each other with no more than @gap bytes in between, end
  * at @end or before, and are @most at most. The spans are merged. */
-size_t spans_count_near(const struct uffd_guard_span *spans, size_t n_spans, uint64_t gap,
+size_t spans_count_close(const struct uffd_guard_span *spans, size_t n_spans, uint64_t gap,
 	uint64_t end, size_t most);

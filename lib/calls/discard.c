@@ -5,19 +5,26 @@
  * are refreshed, for the rest is to stay.
  */
 #include "calls/refresh.h"
-#include "pages/populate.h"
+#include "pages/change.h"
+#include "pages/refill.h"
 #include "pages/resident.h"
-#include "state/cut.h"
 #include "state/guard.h"
 #include "state/region.h"
+#include "state/whole_pages.h"
 
-static int discard_pages(struct uffd_guard_region *region, size_t first, size_t end)
+static int refresh_bytes(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
+	return refresh_range(region, start, end - start);
+}
+
+static int discard_pages(struct uffd_guard_region *region, uint64_t start, uint64_t stop)
+{
+	const size_t first = start / page_size(), end = stop / page_size();
 	/* Of what is direct, only copies go that stores have made. */
 	const size_t n_direct = region_direct_end(region) / page_size();
 	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;
 	int err = first < split ? resident_drop_for_sure(region, first, split - first) : 0;
-	return !err && split < end ? populate_again(region, split, end - split) : err;
+	return !err && split < end ? refill_pages(region, split, end - split) : err;
 }
 
 static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint64_t end)
@@ -25,11 +32,7 @@ static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint
 	end = min_u64(end, atomic_load(&region->length));
 	if (offset >= end)
 		return 0;
-	const struct cut cut = cut_range(region, offset, end);
-	int err = refresh_range(region, offset, cut.first - offset);
-	if (!err && cut.first < cut.last)
-		err = discard_pages(region, cut.first / page_size(), cut.last / page_size());
-	return !err && cut.last < end ? refresh_range(region, cut.last, end - cut.last) : err;
+	return for_parts(region, offset, end, refresh_bytes, discard_pages);
 }
 
 int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
@@ -38,9 +41,9 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 	if (err || length == 0)
 		return err;
 
-	region_begin_change(region);
+	change_begin(region);
 	epoch_synchronize(&region->fills);
 	err = discard_range(region, offset, offset + length);
-	region_end_change(region);
+	change_end(region);
 	return err;
 }

@@ -15,14 +15,16 @@
 #include "calls/refresh.h"
 
 #include "base/spans.h"
-#include "calls/near.h"
-#include "pages/populate.h"
+#include "calls/gather.h"
+#include "pages/change.h"
+#include "pages/evict.h"
+#include "pages/refill.h"
 #include "pages/resident.h"
-#include "state/cut.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/probes.h"
 #include "state/region.h"
+#include "state/whole_pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@
 static int replace_bytes(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	size_t first = start / page_size();
-	return populate_again(region, first, page_ceil(end) / page_size() - first);
+	return refill_pages(region, first, page_ceil(end) / page_size() - first);
 }
 
 static int read_in_place(const struct source *source, uint64_t from,
@@ -46,8 +48,6 @@ static int read_in_place(const struct source *source, uint64_t from,
 static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	size_t got;
-	if (start >= end)
-		return 0;
 	int err = read_in_place(&region->guard->zeros, 0, region, start, end - start, &got);
 	return err == -EFAULT ? replace_bytes(region, start, end) : err;
 }
@@ -55,11 +55,7 @@ static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint6
 /* The file has nothing for these bytes: whole pages give their memory back. */
 static int refresh_with_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	const struct cut cut = cut_range(region, start, end);
-	int err = zero_in_place(region, start, cut.first);
-	if (!err && cut.first < cut.last)
-		err = replace_bytes(region, cut.first, cut.last);
-	return err ? err : zero_in_place(region, cut.last, end);
+	return for_parts(region, start, end, zero_in_place, replace_bytes);
 }
 
 /* Pages of a file with holes, when they have just become zeros: their memory is given back. */
@@ -74,7 +70,7 @@ static int drop_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t
 				break;
 		}
 		if (n > 0)
-			err = populate_again(region, first, n);
+			err = refill_pages(region, first, n);
 	}
 	return err;
 }
@@ -100,37 +96,33 @@ static int refresh_with_data(
 static int make_writable(struct uffd_guard_region *region, size_t page)
 {
 	if (!page_is_held(&region->presence, page)) {
-		int err = budget_make_room(region, 1, false);
+		int err = evict_make_room(region, 1, false);
 		if (err)
 			return err;
 		resident_add(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
-		budget_note(region, page, 1, false);
+		evict_note(region, page, 1, false);
 	}
 	if (region->is_tracked)
-		budget_allow_stores(region, page, 1);
+		evict_allow_stores(region, page, 1);
 	return 0;
 }
 
 /* Of one page. */
 static int refresh_part(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	int err = start < end ? make_writable(region, start / page_size()) : 0;
+	int err = make_writable(region, start / page_size());
 	if (err == -ENOMEM) { /* EAGER, beyond the budget */
 		region_report_failure(region, start, end, err);
 		return 0;
 	}
-	return !err && start < end ? refresh_with_data(region, start, end, false) : err;
+	return err ? err : refresh_with_data(region, start, end, false);
 }
 
 /* Whole pages are replaced; bytes of a page that is only partly in the range are written in place,
  * for the rest of it is to stay. */
 static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	const struct cut cut = cut_range(region, start, end);
-	int err = refresh_part(region, start, cut.first);
-	if (!err && cut.first < cut.last)
-		err = replace_bytes(region, cut.first, cut.last);
-	return err ? err : refresh_part(region, cut.last, end);
+	return for_parts(region, start, end, refresh_part, replace_bytes);
 }
 
 static int refresh_filled(
@@ -166,7 +158,7 @@ int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 	if (!page_is_present(&region->presence, offset / page_size()))
 		return 0;
 	if (region->is_tracked)
-		budget_allow_stores(region, offset / page_size(), 1);
+		evict_allow_stores(region, offset / page_size(), 1);
 	return zero_in_place(region, offset, offset + length);
 }
 
@@ -183,8 +175,8 @@ static int refresh_some(struct uffd_guard_region *region, const struct uffd_guar
 	size_t n_spans, bool is_sparse, size_t *n_done)
 {
 	int err = 0;
-	*n_done = near_count(region, spans, n_spans);
-	const bool is_read = *n_done > 1 && near_read(region, spans, *n_done);
+	*n_done = gather_count(region, spans, n_spans);
+	const bool is_read = *n_done > 1 && gather_read(region, spans, *n_done);
 	for (size_t i = 0; i < *n_done && !err; i++) {
 		const uint64_t start = spans[i].offset, length = spans[i].length;
 		if (!is_read)
@@ -199,12 +191,12 @@ static int refresh_merged(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
 	int err = 0;
-	region_begin_change(region);
+	change_begin(region);
 	epoch_synchronize(&region->fills);
 	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
 	for (size_t i = 0, n; i < n_spans && !err; i += n)
 		err = refresh_some(region, spans + i, n_spans - i, is_sparse, &n);
-	region_end_change(region);
+	change_end(region);
 	return err;
 }
 

@@ -8,6 +8,7 @@
  * fails, it moves back.
  */
 #include "calls/refresh.h"
+#include "pages/change.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
 #include "pages/resident.h"
@@ -55,12 +56,12 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 	if (length > region_reserve(region))
 		return -ENOSPC;
 
-	region_begin_change(region);
+	change_begin(region);
 	const size_t before = atomic_load(&region->length);
 	err = resize_locked(region, length);
 	if (err)
 		atomic_store(&region->length, before);
 	publish_shape(region);
-	region_end_change(region);
+	change_end(region);
 	return err;
 }

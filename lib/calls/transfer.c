@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
  * file). */
+#include "pages/change.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
@@ -133,9 +134,9 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	/* A page stored to a moment ago was filled a moment before: let the handler tell presence
 	 * of it. */
 	uint64_t end;
-	region_begin_change(region);
+	change_begin(region);
 	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);
-	region_end_change(region);
+	change_end(region);
 	return err ? err : (ssize_t)(end - offset);
 }

@@ -9,59 +9,13 @@
 #include "pages/eager.h"
 
 #include "file/extents.h"
-#include "kernel/copy.h"
 #include "pages/mapping.h"
-#include "pages/populate.h"
+#include "pages/pieces.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-/* ---- Installing ---- */
-
-/* Where pages cannot be written to (the program has taken write access away, or is denied the
- * system call), others are put in their place. */
-static int put_in_place(uintptr_t start, const void *source, size_t length, int protection)
-{
-	void *fresh =
-		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (fresh == MAP_FAILED)
-		return -ENOMEM;
-	memcpy(fresh, source, length);
-	madvise(fresh, length, MADV_NOHUGEPAGE);
-	if (madvise(fresh, length, MADV_WIPEONFORK) < 0 ||
-		madvise(fresh, length, MADV_DONTDUMP) < 0 ||
-		mprotect(fresh, length, protection) < 0 ||
-		mremap(fresh, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) ==
-			MAP_FAILED) {
-		munmap(fresh, length);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-int eager_copy(uintptr_t start, const void *source, size_t length, size_t *done)
-{
-	int err = copy_checked((void *)start, source, length, done);
-	if (err)
-		err = put_in_place(
-			start, source, length, err == -EFAULT ? PROT_READ : PROT_READ | PROT_WRITE);
-	*done = err ? 0 : length;
-	return err;
-}
-
-int eager_zeros(uintptr_t start, size_t length, size_t *done)
-{
-	int err = mapping_drop(start, length);
-	*done = err ? 0 : length;
-	return err;
-}
-
-/* ---- Reading what is data ---- */
 
 struct reader {
 	struct uffd_guard_region *region;
@@ -71,8 +25,8 @@ struct reader {
 static int read_run(void *data, uint64_t offset, uint64_t length)
 {
 	const struct reader *reader = data;
-	return populate_pages(
-		reader->region, reader->staging, offset / page_size(), length / page_size());
+	return fill_in_pieces(
+		reader->region, reader->staging, offset / page_size(), length / page_size(), false);
 }
 
 /* Holes, and what is behind the end: some of these pages may hold what the file had before. */

@@ -9,9 +9,9 @@
  */
 #include "pages/fill.h"
 
+#include "pages/evict.h"
 #include "pages/install.h"
 #include "pages/resident.h"
-#include "state/budget.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/probes.h"
@@ -83,14 +83,14 @@ static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t
 	struct uffd_guard_region *region = fill->region;
 	struct stats *stats = region->guard->stats;
 	size_t page = page_size(), done = 0;
-	int err = budget_make_room(region, n_pages, fill->is_handler);
+	int err = evict_make_room(region, n_pages, fill->is_handler);
 	if (!err)
 		err = install_copy(region->guard, region_address(region, first * page), bytes,
 			n_pages * page, region->is_tracked, &done);
 
 	size_t end = first + done / page;
 	resident_add(region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
-	budget_note(region, first, done / page, fill->is_handler);
+	evict_note(region, first, done / page, fill->is_handler);
 	stats_add(&stats->pages_copied, done / page);
 	note_filled(fill, first, end);
 	return err && err != -ENOENT ? put_zeros_for_lost(fill, end, first + n_pages, err) : 0;
@@ -142,13 +142,13 @@ static int put_huge(struct fill *fill, size_t first, size_t n_pages)
 {
 	struct uffd_guard_region *region = fill->region;
 	const uintptr_t address = region_address(region, first * page_size());
-	budget_make_room(
+	evict_make_room(
 		region, n_pages, fill->is_handler); /* and if there is none, as for copies */
 	const size_t done = install_huge(region->guard, address, fill->staging->memory),
 		     n = done / page_size();
 
 	resident_add(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
-	budget_note(region, first, n, fill->is_handler);
+	evict_note(region, first, n, fill->is_handler);
 	stats_add(&region->guard->stats->pages_moved, n);
 	note_filled(fill, first, first + n);
 	int err = n < n_pages
@@ -186,7 +186,7 @@ static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
 static size_t count_in_piece(const struct uffd_guard_region *region, size_t first)
 {
 	uintptr_t address = region_address(region, first * page_size());
-	return budget_limit(region, (STAGING_SIZE - address % STAGING_SIZE) / page_size());
+	return evict_limit(region, (STAGING_SIZE - address % STAGING_SIZE) / page_size());
 }
 
 int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t wanted,

@@ -6,7 +6,7 @@
 #include "pages/install.h"
 
 #include "base/page.h"
-#include "pages/eager.h"
+#include "pages/install_plain.h"
 #include "state/guard.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, 
 	bool is_protected, size_t *done)
 {
 	if (guard->is_eager)
-		return eager_copy(start, source, length, done);
+		return install_plain_copy(start, source, length, done);
 	struct install in = {
 		.guard = guard,
 		.start = start,
@@ -100,7 +100,7 @@ int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, 
 int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size_t *done)
 {
 	if (guard->is_eager)
-		return eager_zeros(start, length, done);
+		return install_plain_zeros(start, length, done);
 	struct install in = { .guard = guard, .start = start, .length = length, .step = length };
 	return install(&in, done);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* How much memory filled pages may hold: of a guard, and of a region. */
+/* How much memory filled pages may hold, of a guard or of a region, and what was filled. Any
+ * thread, without a lock. */
 #pragma once
+
+#include "base/page.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct uffd_guard_region;
-
-/* What was filled, the oldest first. Neither waits for anybody; see budget.c. */
 struct budget {
 	uint64_t most;		  /* bytes; 0: no bound, and nothing is noted */
 	_Atomic uint64_t *pieces; /* a ring */
@@ -17,23 +17,28 @@ struct budget {
 	_Atomic uint64_t head, tail; /* how many were ever taken, and put */
 };
 
+/* A piece: the address of its first page, and how many pages. Never 0. */
+#define PIECE_COUNT_BITS 10 /* STAGING_SIZE in pages, and less */
+
+static inline uint64_t piece_of(uintptr_t address, size_t n_pages)
+{
+	return (uint64_t)(address / page_size()) << PIECE_COUNT_BITS | n_pages;
+}
+
+static inline uintptr_t piece_address(uint64_t piece)
+{
+	return (piece >> PIECE_COUNT_BITS) * page_size();
+}
+
+static inline size_t piece_count(uint64_t piece)
+{
+	return piece & (((size_t)1 << PIECE_COUNT_BITS) - 1);
+}
+
 int budget_init(struct budget *budget, uint64_t most, uint64_t length);
 void budget_finish(struct budget *budget);
 
-bool budget_is_set(const struct uffd_guard_region *region);
-/* Pages that may be filled in one go, @most or fewer. */
-size_t budget_limit(const struct uffd_guard_region *region, size_t most);
-
-/* Before so many pages are installed: take others away. Where that is not possible (EAGER, which
- * could not bring them back) -ENOMEM. Any thread; the handler's alone may take pages that might be
- * stored to. */
-int budget_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_handler);
-/* From hold_off to go_on nobody but this thread evicts from the region. Not nested: within
- * region->lock. */
-void budget_hold_off(struct uffd_guard_region *region);
-void budget_go_on(struct uffd_guard_region *region);
-/* From now on these count as stored to, and are not protected any more. Eviction is held off. */
-void budget_allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages);
-
-/* They are installed. */
-void budget_note(struct uffd_guard_region *region, size_t first, size_t n_pages, bool is_handler);
+/* The piece that had to give way for this one, or 0. */
+uint64_t budget_put(struct budget *budget, uint64_t piece);
+/* The oldest piece; 0: its place is taken, but it is not there yet. False: the ring is empty. */
+bool budget_take(struct budget *budget, uint64_t *piece);

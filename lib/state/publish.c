@@ -126,7 +126,7 @@ void publish_shape(struct uffd_guard_region *region)
 	if (!slot)
 		return;
 	atomic_store(&slot->length, atomic_load(&region->length));
-	atomic_store(&slot->mode, (uint32_t)uffd_guard_region_mode(region));
+	atomic_store(&slot->mode, (uint32_t)region_mode(region));
 }
 
 void publish_withdraw(struct uffd_guard_region *region)

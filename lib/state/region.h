@@ -73,10 +73,10 @@ enum presence_kind region_run(
 /* The check that every call with a range makes: 0, or -EINVAL, -ECHILD, -EIO, -ERANGE. */
 int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length);
 
-/* Around refresh, discard, resize and write_back: one at a time, one deadline for all that is read
- * of a file that may block, and nobody else evicts from the region. Not nested. */
-void region_begin_change(struct uffd_guard_region *region);
-void region_end_change(struct uffd_guard_region *region);
+/* Whether a bound on resident memory holds for its pages: its own or the guard's. */
+bool region_is_bounded(const struct uffd_guard_region *region);
+
+enum uffd_guard_mode region_mode(const struct uffd_guard_region *region);
 
 void region_ref(struct uffd_guard_region *region);
 void region_unref(struct uffd_guard_region *region);

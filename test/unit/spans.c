@@ -38,14 +38,14 @@ START_TEST(near_spans_end_with_a_gap_the_end_or_enough)
 {
 	static const struct uffd_guard_span spans[] = { { 0, 10 }, { 15, 10 }, { 30, 10 },
 		{ 46, 10 } };
-	ck_assert_uint_eq(spans_count_near(spans, 4, 5, 100, 9), 3);
-	ck_assert_uint_eq(spans_count_near(spans, 4, 6, 100, 9), 4);
-	ck_assert_uint_eq(spans_count_near(spans, 4, 4, 100, 9), 1);
-	ck_assert_uint_eq(spans_count_near(spans, 4, 6, 56, 9), 4);
-	ck_assert_uint_eq(spans_count_near(spans, 4, 6, 55, 9), 3);
-	ck_assert_uint_eq(spans_count_near(spans, 4, 6, 9, 9), 0);
-	ck_assert_uint_eq(spans_count_near(spans, 4, 6, 100, 2), 2);
-	ck_assert_uint_eq(spans_count_near(spans, 0, 6, 100, 9), 0);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 5, 100, 9), 3);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 6, 100, 9), 4);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 4, 100, 9), 1);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 6, 56, 9), 4);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 6, 55, 9), 3);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 6, 9, 9), 0);
+	ck_assert_uint_eq(spans_count_close(spans, 4, 6, 100, 2), 2);
+	ck_assert_uint_eq(spans_count_close(spans, 0, 6, 100, 9), 0);
 }
 END_TEST
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Spans that lie near each other, like the rows of a damaged rectangle: a system call for each
+ * Spans that lie close to each other, like the rows of a damaged rectangle: a system call for each
  * costs more than reading what is between them as well, into a buffer that nobody looks at.
  */
-#include "calls/near.h"
+#include "calls/gather.h"
 
 #include "base/spans.h"
 #include "state/guard.h"
@@ -11,14 +11,14 @@
 
 #include <sys/uio.h>
 
-#define MOST_BETWEEN 4096
-#define MOST_NEAR    64
+#define MOST_BETWEEN  4096
+#define MOST_GATHERED 64
 
-size_t near_count(
+size_t gather_count(
 	const struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
 	const size_t page = page_size(), first = spans[0].offset / page;
-	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_NEAR) - 1];
+	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_GATHERED) - 1];
 	const uint64_t end = min_u64(last->offset + last->length, atomic_load(&region->length));
 	if (n_spans < 2 || region->is_tracked || region->source.blocking ||
 		spans[0].offset >= end || spans[0].offset < region_direct_end(region))
@@ -27,16 +27,16 @@ size_t near_count(
 	size_t n_pages;
 	if (region_run(region, first, page_ceil(end) / page - first, &n_pages) != PRESENCE_HELD)
 		return 1;
-	const size_t n = spans_count_near(
-		spans, n_spans, MOST_BETWEEN, min_u64(end, (first + n_pages) * page), MOST_NEAR);
+	const size_t n = spans_count_close(spans, n_spans, MOST_BETWEEN,
+		min_u64(end, (first + n_pages) * page), MOST_GATHERED);
 	return max_u64(n, 1);
 }
 
-bool near_read(
+bool gather_read(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
 	char between[MOST_BETWEEN];
-	struct iovec parts[2 * MOST_NEAR];
+	struct iovec parts[2 * MOST_GATHERED];
 	uint64_t at = spans[0].offset, length = 0;
 	int n_parts = 0;
 	for (size_t i = 0; i < n_spans; i++) {

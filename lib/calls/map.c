@@ -9,16 +9,15 @@
 
 #include "base/options.h"
 #include "calls/dispatch.h"
+#include "calls/populate.h"
+#include "file/blocking_file.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
 #include "pages/mapping.h"
 #include "pages/resident.h"
 #include "state/guard.h"
 #include "state/loss.h"
-#include "state/probes.h"
 #include "state/publish.h"
-
-#include "file/blocking_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,55 +26,6 @@
 	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
 		UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE |                         \
 		UFFD_GUARD_MAP_POPULATE)
-
-/* ---- References ---- */
-
-void region_ref(struct uffd_guard_region *region)
-{
-	atomic_fetch_add(&region->references, 1);
-}
-
-void region_unref(struct uffd_guard_region *region)
-{
-	if (atomic_fetch_sub(&region->references, 1) > 1)
-		return;
-	pthread_mutex_destroy(&region->lock);
-	free(region);
-}
-
-/* ---- What the other rooms ask of a region ---- */
-
-int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length)
-{
-	if (!region)
-		return -EINVAL;
-	int err = guard_check(region->guard);
-	if (err)
-		return err;
-	uint64_t all = atomic_load(&region->length);
-	return offset > all || length > all - offset ? -ERANGE : 0;
-}
-
-void region_begin_change(struct uffd_guard_region *region)
-{
-	pthread_mutex_lock(&region->lock);
-	source_begin_call(&region->source);
-	budget_hold_off(region);
-}
-
-void region_end_change(struct uffd_guard_region *region)
-{
-	budget_go_on(region);
-	source_end_call(&region->source);
-	pthread_mutex_unlock(&region->lock);
-}
-
-enum presence_kind region_run(
-	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
-{
-	enum presence_kind kind = presence_run(&region->presence, first, limit, n_pages);
-	return kind == PRESENCE_ABSENT && region->guard->is_eager ? PRESENCE_ZERO : kind;
-}
 
 /* ---- map ---- */
 
@@ -183,7 +133,7 @@ static int init_budget(
 {
 	int err = budget_init(&region->budget, options->max_resident, region_reserve(region));
 	region->is_tracked = !err && region->flags & UFFD_GUARD_MAP_WRITE &&
-			     budget_is_set(region) && !region->guard->is_eager;
+			     region_is_bounded(region) && !region->guard->is_eager;
 	return region->is_tracked ? presence_track_stores(&region->presence) : err;
 }
 
@@ -212,7 +162,7 @@ static int map_region(
 	if (!err && region->guard->is_eager)
 		err = fill_eagerly(region);
 	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
-		err = uffd_guard_populate(region, 0, region->length);
+		err = populate_range(region, 0, region->length);
 	if (err)
 		goto err_enlisted;
 	publish_shape(region);
@@ -302,7 +252,5 @@ size_t uffd_guard_region_length(const struct uffd_guard_region *region)
 
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region)
 {
-	if (region && region_direct_end(region) > 0)
-		return UFFD_GUARD_MODE_DIRECT;
-	return region && region->guard->is_eager ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
+	return region ? region_mode(region) : UFFD_GUARD_MODE_LAZY;
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* populate: the pages of a range, filled on the caller's thread. */
+#include "calls/populate.h"
+
+#include "kernel/staging.h"
+#include "pages/evict.h"
+#include "pages/pieces.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+
+/* They would get EFAULT from pages that are protected. */
+static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t n_pages)
+{
+	pthread_mutex_lock(&region->lock);
+	eviction_pause(region);
+	evict_allow_stores(region, first, n_pages);
+	eviction_resume(region);
+	pthread_mutex_unlock(&region->lock);
+}
+
+int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	struct staging *staging = staging_borrow(&region->guard->staging);
+	if (!staging)
+		return -ENOMEM;
+
+	source_begin_call(&region->source);
+	const size_t page = page_size();
+	const size_t end = page_ceil(offset + length) / page;
+	const size_t begin = min_u64(max_u64(offset, region_direct_end(region)) / page, end);
+	int err = fill_in_pieces(region, staging, begin, end - begin, false);
+	source_end_call(&region->source);
+	staging_return(&region->guard->staging, staging);
+	if (!err && region->is_tracked && !region->guard->uffd.kernel_faults)
+		let_system_calls_store(region, begin, end - begin);
+	return err;
+}
+
+int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	int err = region_check_range(region, offset, length);
+	if (err || length == 0 || region->guard->is_eager)
+		return err;
+	return populate_range(region, offset, length);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+struct uffd_guard_region;
+
+/* Take pages away and fill them again at once: whoever populated them relies on their being there.
+ * The caller holds region->lock. */
+int refill_pages(struct uffd_guard_region *region, size_t first, size_t n_pages);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What all ask of a region: references, the check of a range, its pages, its mode. */
+#include "state/region.h"
+
+#include "state/guard.h"
+
+#include <stdlib.h>
+
+void region_ref(struct uffd_guard_region *region)
+{
+	atomic_fetch_add(&region->references, 1);
+}
+
+void region_unref(struct uffd_guard_region *region)
+{
+	if (atomic_fetch_sub(&region->references, 1) > 1)
+		return;
+	pthread_mutex_destroy(&region->lock);
+	free(region);
+}
+
+int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	if (!region)
+		return -EINVAL;
+	int err = guard_check(region->guard);
+	if (err)
+		return err;
+	uint64_t all = atomic_load(&region->length);
+	return offset > all || length > all - offset ? -ERANGE : 0;
+}
+
+enum presence_kind region_run(
+	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
+{
+	enum presence_kind kind = presence_run(&region->presence, first, limit, n_pages);
+	return kind == PRESENCE_ABSENT && region->guard->is_eager ? PRESENCE_ZERO : kind;
+}
+
+bool region_is_bounded(const struct uffd_guard_region *region)
+{
+	return region->budget.most || region->guard->budget.most;
+}
+
+enum uffd_guard_mode region_mode(const struct uffd_guard_region *region)
+{
+	if (region_direct_end(region) > 0)
+		return UFFD_GUARD_MODE_DIRECT;
+	return region->guard->is_eager ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
+}
