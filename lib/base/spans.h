@@ -3,7 +3,7 @@
  * Pure arithmetic. */
 #pragma once
 
-#include "uffd_guard.h"
+#include <uffd_guard.h>
 
 /* Sorts spans, joins what touches, and answers how many are left. */
 size_t spans_merge(struct uffd_guard_span *spans, size_t n_spans);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "state/publish.h"
+#include "base/published.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What UFFD_GUARD_STATS=1 lets others see of a guard, and what it does not let them do. */
-#include "state/publish.h"
+#include "base/published.h"
 #include "../support/fixture.h"
 #include "../support/inject.h"
 #include "../support/limits.h"

@@ -5,7 +5,7 @@
  */
 #include "../support/fixture.h"
 #include "../support/json_text.h"
-#include "state/publish.h"
+#include "base/published.h"
 
 #include <errno.h>
 #include <fcntl.h>
