@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What UFFD_GUARD_STATS=1 lets others see of a guard, and what it does not let them do. */
-#include "base/published.h"
 #include "../support/fixture.h"
 #include "../support/inject.h"
 #include "../support/limits.h"
+#include "base/published.h"
 
 #include <dirent.h>
 #include <errno.h>
