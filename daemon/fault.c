@@ -73,7 +73,7 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 		return 0;
 
 	PROBE_FAULT(region, address - region->range.start);
-	stats_add(&region->stats->faults, 1);
+	stats_add(&region->publication.stats->faults, 1);
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
 	window.n_pages = evict_limit(region, window.n_pages);

@@ -37,26 +37,26 @@ static enum uffd_want wanted_faults(uint32_t flags)
 							: UFFD_WANT_KERNEL_FAULTS_OR_LESS;
 }
 
-static int mark_create(struct uffd_guard *guard)
+static int fork_witness_create(struct uffd_guard *guard)
 {
-	unsigned char *mark =
+	unsigned char *page =
 		mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (mark == MAP_FAILED)
+	if (page == MAP_FAILED)
 		return -errno;
-	if (madvise(mark, page_size(), MADV_WIPEONFORK) < 0) {
+	if (madvise(page, page_size(), MADV_WIPEONFORK) < 0) {
 		int err = -errno;
-		munmap(mark, page_size());
+		munmap(page, page_size());
 		return err;
 	}
-	*mark = 1;
-	guard->mark = mark;
+	*page = 1;
+	guard->fork_witness = page;
 	return 0;
 }
 
-static void mark_destroy(struct uffd_guard *guard)
+static void fork_witness_destroy(struct uffd_guard *guard)
 {
-	if (guard->mark)
-		munmap((void *)guard->mark, page_size());
+	if (guard->fork_witness)
+		munmap((void *)guard->fork_witness, page_size());
 }
 
 static int zeros_create(struct source *zeros)
@@ -136,7 +136,7 @@ static void finish(struct uffd_guard *guard)
 	events_finish(&guard->events);
 	budget_finish(&guard->budget);
 	source_close(&guard->zeros);
-	mark_destroy(guard);
+	fork_witness_destroy(guard);
 	staging_pool_finish(&guard->staging);
 	pthread_mutex_destroy(&guard->lock);
 }
@@ -150,7 +150,7 @@ static int init(struct uffd_guard *guard, const struct uffd_guard_options *known
 
 	int err = events_init(&guard->events);
 	if (!err)
-		err = mark_create(guard);
+		err = fork_witness_create(guard);
 	if (!err)
 		err = zeros_create(&guard->zeros);
 	if (!err)

@@ -52,7 +52,7 @@ static int deliver(const struct loss *loss, on_event_fn *on_event, void *data)
 	struct uffd_guard_region *region = loss->region;
 	int n_delivered = 0;
 
-	if (!atomic_load(&region->is_unmapped) && loss->reasons) {
+	if (!atomic_load(&region->lifetime.is_unmapped) && loss->reasons) {
 		struct uffd_guard_event event = {
 			.region = region,
 			.user_data = region->user_data,
@@ -74,7 +74,7 @@ static int deliver_overflowed(struct events *events, on_event_fn *on_event, void
 	int n_delivered = 0;
 	struct uffd_guard_region *region = atomic_exchange(&events->overflowed, NULL);
 	while (region) {
-		struct uffd_guard_region *next = region->overflow.next;
+		struct uffd_guard_region *next = region->lifetime.overflow.next;
 		struct loss loss = loss_overflow_take(region);
 		n_delivered += deliver(&loss, on_event, data);
 		region = next;
@@ -119,14 +119,14 @@ int uffd_guard_get_fd(const struct uffd_guard *guard)
 
 uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
 {
-	return region ? atomic_exchange(&region->losses, 0) : 0;
+	return region ? atomic_exchange(&region->lifetime.losses, 0) : 0;
 }
 
 void dispatch_forget_region(struct uffd_guard_region *region)
 {
 	struct events *events = &region->guard->events;
-	atomic_store(&region->is_unmapped, true);
-	if (atomic_load(&region->references) == 1)
+	atomic_store(&region->lifetime.is_unmapped, true);
+	if (atomic_load(&region->lifetime.references) == 1)
 		return; /* nothing queued, nothing being delivered */
 	pthread_mutex_lock(&events->delivery);
 	pthread_mutex_unlock(&events->delivery);
@@ -139,7 +139,7 @@ void dispatch_drop_losses(struct events *events)
 		region_unref(loss.region);
 	for (struct uffd_guard_region *region = atomic_load(&events->overflowed), *next; region;
 		region = next) {
-		next = region->overflow.next;
+		next = region->lifetime.overflow.next;
 		region_unref(region);
 	}
 }

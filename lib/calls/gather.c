@@ -20,7 +20,7 @@ size_t gather_count(
 	const size_t page = page_size(), first = spans[0].offset / page;
 	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_GATHERED) - 1];
 	const uint64_t end = min_u64(last->offset + last->length, atomic_load(&region->length));
-	if (n_spans < 2 || region->is_tracked || region->source.blocking ||
+	if (n_spans < 2 || region_tracks_stores(region) || region->source.blocking ||
 		spans[0].offset >= end || spans[0].offset < region_direct_end(region))
 		return 1;
 

@@ -128,13 +128,16 @@ static int fill_eagerly(struct uffd_guard_region *region)
 	return err;
 }
 
-static int init_budget(
+static int init_eviction(
 	struct uffd_guard_region *region, const struct uffd_guard_map_options *options)
 {
-	int err = budget_init(&region->budget, options->max_resident, region_reserve(region));
-	region->is_tracked = !err && region->flags & UFFD_GUARD_MAP_WRITE &&
-			     region_is_bounded(region) && !region->guard->is_eager;
-	return region->is_tracked ? presence_track_stores(&region->presence) : err;
+	int err = budget_init(
+		&region->eviction.budget, options->max_resident, region_reserve(region));
+	if (err || !(region->flags & UFFD_GUARD_MAP_WRITE) || !region_is_bounded(region) ||
+		region->guard->is_eager)
+		return err;
+	region->eviction.policy = EVICT_UNSTORED;
+	return presence_track_stores(&region->presence);
 }
 
 static int map_region(
@@ -151,7 +154,7 @@ static int map_region(
 	err = presence_init(&region->presence, reserve / page_size());
 	if (err)
 		goto err_range;
-	err = init_budget(region, options);
+	err = init_eviction(region, options);
 	if (err)
 		goto err_presence;
 	publish_region(region);
@@ -170,10 +173,10 @@ static int map_region(
 
 err_enlisted:
 	delist(region);
-	resident_leave(region);
+	resident_end(region);
 	publish_withdraw(region);
 err_presence:
-	budget_finish(&region->budget);
+	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 err_range:
 	mapping_release(region->guard, &region->range);
@@ -204,11 +207,11 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 		.length = length,
 		.flags = known.flags,
 		.user_data = known.user_data,
-		.references = 1,
+		.lifetime.references = 1,
 	};
-	fresh->stats = &fresh->own_stats;
+	fresh->publication.stats = &fresh->publication.own_stats;
 	pthread_mutex_init(&fresh->lock, NULL);
-	loss_overflow_init(&fresh->overflow);
+	loss_overflow_init(&fresh->lifetime.overflow);
 
 	err = map_region(fresh, fd, &known);
 	if (err) {
@@ -229,9 +232,9 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 
 	delist(region);
 	mapping_release(region->guard, &region->range);
-	resident_leave(region);
+	resident_end(region);
 	publish_withdraw(region);
-	budget_finish(&region->budget);
+	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
 	dispatch_forget_region(region);

@@ -33,7 +33,7 @@ int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t l
 	int err = fill_in_pieces(region, staging, begin, end - begin, false);
 	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
-	if (!err && region->is_tracked && !region->guard->uffd.kernel_faults)
+	if (!err && region_tracks_stores(region) && !region->guard->uffd.kernel_faults)
 		let_system_calls_store(region, begin, end - begin);
 	return err;
 }

@@ -102,7 +102,7 @@ static int make_writable(struct uffd_guard_region *region, size_t page)
 		resident_add(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
 		evict_note(region, page, 1, false);
 	}
-	if (region->is_tracked)
+	if (region_tracks_stores(region))
 		evict_allow_stores(region, page, 1);
 	return 0;
 }
@@ -140,7 +140,8 @@ static int refresh_filled(
 		enum presence_kind kind = region_run(region, first, limit, &n_pages);
 		next = min_u64((first + n_pages) * page, end);
 		/* What is write-protected would count as stored to, if it were written in place. */
-		if (kind == PRESENCE_ZERO || (kind == PRESENCE_HELD && region->is_tracked))
+		if (kind == PRESENCE_ZERO ||
+			(kind == PRESENCE_HELD && region_tracks_stores(region)))
 			err = refresh_by_replacing(region, offset, next);
 		else if (kind == PRESENCE_HELD)
 			err = refresh_with_data(region, offset, next, is_sparse);
@@ -157,7 +158,7 @@ int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 {
 	if (!page_is_present(&region->presence, offset / page_size()))
 		return 0;
-	if (region->is_tracked)
+	if (region_tracks_stores(region))
 		evict_allow_stores(region, offset / page_size(), 1);
 	return zero_in_place(region, offset, offset + length);
 }

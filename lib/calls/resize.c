@@ -33,7 +33,7 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	uint64_t boundary = max_u64(page_ceil(shorter), region_direct_end(region)),
 		 end = page_ceil(longer);
 	if (end > boundary)
-		err = resident_drop_for_sure(
+		err = resident_drop_synced(
 			region, boundary / page_size(), (end - boundary) / page_size());
 	if (!err && length > before && region->guard->is_eager && end > boundary)
 		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());

@@ -68,7 +68,7 @@ static bool is_unwritten_hole(const struct uffd_guard_region *region, enum prese
 static void mark_saved(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	const uint64_t first = page_ceil(start), last = page_floor(end);
-	if (!region->is_tracked || first >= last)
+	if (!region_tracks_stores(region) || first >= last)
 		return;
 	presence_unmark_stored(
 		&region->presence, first / page_size(), (last - first) / page_size());
@@ -87,7 +87,7 @@ static int write_back_pages(struct uffd_guard_region *region, enum presence_kind
 	mark_saved(region, offset, offset + length);
 	int err = source_store(&region->source, offset,
 		(const void *)region_address(region, offset), length, stored);
-	if (region->is_tracked && *stored < length) /* these were not */
+	if (region_tracks_stores(region) && *stored < length) /* these were not */
 		presence_mark_stored(&region->presence, (offset + *stored) / page_size(),
 			page_ceil(offset + length) / page_size() -
 				(offset + *stored) / page_size());

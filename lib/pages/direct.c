@@ -65,7 +65,7 @@ void direct_extend(struct uffd_guard_region *region)
 	 * taken off. */
 	atomic_store(&region->direct_end, end);
 	epoch_synchronize(&region->fills);
-	resident_forget(region, begin / page_size(), (end - begin) / page_size());
+	resident_note_absent(region, begin / page_size(), (end - begin) / page_size());
 }
 
 int direct_retract(struct uffd_guard_region *region)

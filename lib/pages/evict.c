@@ -27,7 +27,7 @@
 
 #include <errno.h>
 
-#define MOST_IN_VAIN 64
+#define TRIES_IN_VAIN 64
 
 /* Pages from @first on that hold memory and no store, at most @limit; *n_others come before. */
 static size_t count_clean(
@@ -72,9 +72,10 @@ static void evict_from(
 	const size_t first = (address - region->range.start) / page_size();
 	const size_t end =
 		min_u64(first + piece_count(piece), region_reserve(region) / page_size());
-	const uintptr_t evictor = atomic_load(&region->evictor);
-	const bool is_mine = !region->is_spared && (!evictor || evictor == this_thread()) &&
-			     (!region->is_tracked || is_handler);
+	const uintptr_t evictor = atomic_load(&region->eviction.evictor);
+	const enum eviction_policy policy = region->eviction.policy;
+	const bool is_mine = policy != EVICT_NONE && (!evictor || evictor == this_thread()) &&
+			     (policy == EVICT_ANY || is_handler);
 	if (is_mine)
 		evict_pages(region, first, end);
 	/* To be looked at again later. */
@@ -98,7 +99,7 @@ static void make_room(struct uffd_guard *guard, struct budget *budget,
 {
 	uint64_t piece, n = atomic_load(&budget->tail) - atomic_load(&budget->head);
 	size_t n_in_vain = 0; /* stores that are spared: go on the next time */
-	for (n = min_u64(n, budget->n_pieces); n > 0 && n_in_vain < MOST_IN_VAIN; n--) {
+	for (n = min_u64(n, budget->n_pieces); n > 0 && n_in_vain < TRIES_IN_VAIN; n--) {
 		const uint64_t before = atomic_load(resident);
 		if (before + wanted <= budget->most || !budget_take(budget, &piece))
 			return;
@@ -114,7 +115,7 @@ void eviction_pause(struct uffd_guard_region *region)
 	struct uffd_guard *guard = region->guard;
 	if (!region_is_bounded(region))
 		return;
-	atomic_store(&region->evictor, this_thread());
+	atomic_store(&region->eviction.evictor, this_thread());
 	pthread_mutex_lock(&guard->lock);
 	epoch_synchronize(&guard->lookups); /* who has begun to take pages has taken them */
 	pthread_mutex_unlock(&guard->lock);
@@ -122,7 +123,7 @@ void eviction_pause(struct uffd_guard_region *region)
 
 void eviction_resume(struct uffd_guard_region *region)
 {
-	atomic_store(&region->evictor, 0);
+	atomic_store(&region->eviction.evictor, 0);
 }
 
 void evict_allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages)
@@ -139,7 +140,7 @@ static size_t limit_by(const struct budget *budget, size_t most)
 
 size_t evict_limit(const struct uffd_guard_region *region, size_t most)
 {
-	return limit_by(&region->guard->budget, limit_by(&region->budget, most));
+	return limit_by(&region->guard->budget, limit_by(&region->eviction.budget, most));
 }
 
 static bool has_room(const struct budget *budget, uint64_t resident, uint64_t wanted)
@@ -154,15 +155,15 @@ int evict_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_ha
 	if (!region_is_bounded(region))
 		return 0;
 	if (guard->is_eager)
-		return has_room(&region->budget, atomic_load(&region->stats->bytes_resident),
-			       wanted) &&
+		return has_room(&region->eviction.budget,
+			       atomic_load(&region->publication.stats->bytes_resident), wanted) &&
 				       has_room(&guard->budget,
 					       atomic_load(&guard->stats->bytes_resident), wanted)
 			       ? 0
 			       : -ENOMEM;
-	if (region->budget.most)
-		make_room(
-			guard, &region->budget, &region->stats->bytes_resident, wanted, is_handler);
+	if (region->eviction.budget.most)
+		make_room(guard, &region->eviction.budget,
+			&region->publication.stats->bytes_resident, wanted, is_handler);
 	if (guard->budget.most)
 		make_room(guard, &guard->budget, &guard->stats->bytes_resident, wanted, is_handler);
 	return 0;
@@ -174,8 +175,9 @@ void evict_note(struct uffd_guard_region *region, size_t first, size_t n_pages, 
 	const uint64_t piece = piece_of(region_address(region, first * page_size()), n_pages);
 	if (n_pages == 0 || guard->is_eager)
 		return;
-	if (region->budget.most)
-		evict(guard, &region->budget, budget_put(&region->budget, piece), is_handler);
+	if (region->eviction.budget.most)
+		evict(guard, &region->eviction.budget, budget_put(&region->eviction.budget, piece),
+			is_handler);
 	if (guard->budget.most)
 		evict(guard, &guard->budget, budget_put(&guard->budget, piece), is_handler);
 }

@@ -86,7 +86,7 @@ static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t
 	int err = evict_make_room(region, n_pages, fill->is_handler);
 	if (!err)
 		err = install_copy(region->guard, region_address(region, first * page), bytes,
-			n_pages * page, region->is_tracked, &done);
+			n_pages * page, region_tracks_stores(region), &done);
 
 	size_t end = first + done / page;
 	resident_add(region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
@@ -124,7 +124,7 @@ static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t 
 static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
 {
 	const struct uffd_guard_region *region = fill->region;
-	return n_pages * page_size() == STAGING_SIZE && !region->is_tracked &&
+	return n_pages * page_size() == STAGING_SIZE && !region_tracks_stores(region) &&
 	       region_address(region, first * page_size()) % STAGING_SIZE == 0 &&
 	       atomic_load_explicit(&region->guard->can_move, memory_order_relaxed) &&
 	       staging_is_huge(fill->staging);

@@ -73,11 +73,10 @@ void mapping_release(const struct uffd_guard *guard, const struct range *range)
 static int register_memory(struct uffd_guard_region *region, uintptr_t start, size_t size)
 {
 	const struct uffd *uffd = &region->guard->uffd;
-	int err = uffd_register(uffd, start, size, region->is_tracked);
-	if (err != -EINVAL || !region->is_tracked)
+	int err = uffd_register(uffd, start, size, region_tracks_stores(region));
+	if (err != -EINVAL || !region_tracks_stores(region))
 		return err;
-	region->is_tracked = false;
-	region->is_spared = true;
+	region->eviction.policy = EVICT_NONE;
 	return uffd_register(uffd, start, size, false);
 }
 

@@ -32,7 +32,7 @@ int fill_in_pieces(struct uffd_guard_region *region, struct staging *staging, si
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
 		n = min_u64(most, end - first);
 		if (is_again)
-			err = resident_drop_for_sure(region, first, n);
+			err = resident_drop_synced(region, first, n);
 		if (!err)
 			err = fill_piece(region, staging, first, n);
 	}

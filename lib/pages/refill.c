@@ -13,7 +13,7 @@
 int refill_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	if (region->guard->is_eager) {
-		resident_forget(region, first, n_pages);
+		resident_note_absent(region, first, n_pages);
 		return eager_fill(region, first, n_pages);
 	}
 	struct staging *staging = staging_borrow(&region->guard->staging);

@@ -15,14 +15,14 @@
 
 void resident_add(struct uffd_guard_region *region, size_t n_pages)
 {
-	atomic_fetch_add(&region->stats->bytes_resident, n_pages * page_size());
+	atomic_fetch_add(&region->publication.stats->bytes_resident, n_pages * page_size());
 	stats_add(&region->guard->stats->bytes_resident, n_pages * page_size());
 }
 
-void resident_forget(struct uffd_guard_region *region, size_t first, size_t n_pages)
+void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
-	atomic_fetch_sub(&region->stats->bytes_resident, held);
+	atomic_fetch_sub(&region->publication.stats->bytes_resident, held);
 	stats_sub(&region->guard->stats->bytes_resident, held);
 }
 
@@ -30,7 +30,7 @@ int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages
 {
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
 	 * mistake. */
-	resident_forget(region, first, n_pages);
+	resident_note_absent(region, first, n_pages);
 	int err = mapping_drop(region_address(region, first * page_size()), n_pages * page_size());
 	/* Or else refresh would leave them as they are. */
 	if (err)
@@ -43,7 +43,7 @@ int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages
  * relies on the notes. So again, until no fill has come in between; unless readers keep at it. */
 #define DROP_TRIES 4
 
-int resident_drop_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages)
+int resident_drop_synced(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	int err = 0;
 	size_t n_absent = 0;
@@ -55,8 +55,8 @@ int resident_drop_for_sure(struct uffd_guard_region *region, size_t first, size_
 	return err;
 }
 
-void resident_leave(struct uffd_guard_region *region)
+void resident_end(struct uffd_guard_region *region)
 {
-	stats_sub(
-		&region->guard->stats->bytes_resident, atomic_load(&region->stats->bytes_resident));
+	stats_sub(&region->guard->stats->bytes_resident,
+		atomic_load(&region->publication.stats->bytes_resident));
 }

@@ -8,12 +8,12 @@ struct uffd_guard_region;
 /* So many more pages hold memory. */
 void resident_add(struct uffd_guard_region *region, size_t n_pages);
 /* Note pages as absent: they are being taken away, or are no longer ours. */
-void resident_forget(struct uffd_guard_region *region, size_t first, size_t n_pages);
+void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t n_pages);
 
 /* Take pages away; what they hold is gone, and a touch brings them back from the file. */
 int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages);
 /* The same for holders of region->lock, who may wait for fills. */
-int resident_drop_for_sure(struct uffd_guard_region *region, size_t first, size_t n_pages);
+int resident_drop_synced(struct uffd_guard_region *region, size_t first, size_t n_pages);
 
 /* The region goes, and all that it holds. */
-void resident_leave(struct uffd_guard_region *region);
+void resident_end(struct uffd_guard_region *region);

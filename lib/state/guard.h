@@ -28,7 +28,7 @@ struct uffd_guard {
 	uint32_t read_deadline_ms;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
 	const volatile unsigned char
-		*mark; /* a page that fork() wipes: reads 0 in a child, else 1 */
+		*fork_witness; /* a page that fork() wipes: reads 0 in a child, else 1 */
 
 	pthread_mutex_t lock; /* writers of ranges. Never held while guarded memory is touched */
 	struct range_table ranges; /* read by the handler without lock, inside lookups */
@@ -51,7 +51,7 @@ struct uffd_guard {
 /* In a forked child: memory of the guard is a copy, its thread does not exist. */
 static inline bool guard_is_in_child(const struct uffd_guard *guard)
 {
-	return *guard->mark == 0;
+	return *guard->fork_witness == 0;
 }
 
 /* 0, or why nothing works any more: -ECHILD, -EIO. */

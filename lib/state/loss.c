@@ -33,7 +33,7 @@ static void raise_to(_Atomic uint64_t *value, uint64_t to)
 
 static void overflow_add(struct events *events, const struct loss *loss)
 {
-	struct loss_overflow *overflow = &loss->region->overflow;
+	struct loss_overflow *overflow = &loss->region->lifetime.overflow;
 	lower(&overflow->start, loss->start);
 	raise_to(&overflow->end, loss->end);
 	atomic_fetch_or(&overflow->reasons, loss->reasons);
@@ -55,7 +55,7 @@ static void overflow_add(struct events *events, const struct loss *loss)
  */
 struct loss loss_overflow_take(struct uffd_guard_region *region)
 {
-	struct loss_overflow *overflow = &region->overflow;
+	struct loss_overflow *overflow = &region->lifetime.overflow;
 	atomic_store(&overflow->is_listed, false);
 	uint32_t reasons = atomic_exchange(&overflow->reasons, 0);
 	return (struct loss){
@@ -79,9 +79,10 @@ void loss_post(const struct loss *loss)
 	struct uffd_guard_region *region = loss->region;
 	struct events *events = &region->guard->events;
 	stats_add(&region->guard->stats->losses, 1);
-	stats_add(&region->stats->losses, 1);
-	atomic_fetch_or_explicit(&region->stats->reasons, loss->reasons, memory_order_relaxed);
-	atomic_fetch_or(&region->losses, loss->reasons);
+	stats_add(&region->publication.stats->losses, 1);
+	atomic_fetch_or_explicit(
+		&region->publication.stats->reasons, loss->reasons, memory_order_relaxed);
+	atomic_fetch_or(&region->lifetime.losses, loss->reasons);
 	region_ref(region);
 	if (!events_push(events, loss))
 		overflow_add(events, loss);

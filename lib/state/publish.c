@@ -116,13 +116,13 @@ void publish_region(struct uffd_guard_region *region)
 	if (!slot)
 		return;
 	read_name(region->source.fd, slot->name);
-	region->published = slot;
-	region->stats = &slot->stats;
+	region->publication.slot = slot;
+	region->publication.stats = &slot->stats;
 }
 
 void publish_shape(struct uffd_guard_region *region)
 {
-	struct published_region *slot = region->published;
+	struct published_region *slot = region->publication.slot;
 	if (!slot)
 		return;
 	atomic_store(&slot->length, atomic_load(&region->length));
@@ -131,11 +131,11 @@ void publish_shape(struct uffd_guard_region *region)
 
 void publish_withdraw(struct uffd_guard_region *region)
 {
-	struct published_region *slot = region->published;
+	struct published_region *slot = region->publication.slot;
 	if (!slot)
 		return;
-	region->published = NULL;
-	region->stats = &region->own_stats;
+	region->publication.slot = NULL;
+	region->publication.stats = &region->publication.own_stats;
 	*slot = (struct published_region){ .number = atomic_load(&slot->number) };
 	atomic_store(&slot->number, 0);
 }

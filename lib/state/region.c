@@ -8,12 +8,12 @@
 
 void region_ref(struct uffd_guard_region *region)
 {
-	atomic_fetch_add(&region->references, 1);
+	atomic_fetch_add(&region->lifetime.references, 1);
 }
 
 void region_unref(struct uffd_guard_region *region)
 {
-	if (atomic_fetch_sub(&region->references, 1) > 1)
+	if (atomic_fetch_sub(&region->lifetime.references, 1) > 1)
 		return;
 	pthread_mutex_destroy(&region->lock);
 	free(region);
@@ -39,7 +39,7 @@ enum presence_kind region_run(
 
 bool region_is_bounded(const struct uffd_guard_region *region)
 {
-	return region->budget.most || region->guard->budget.most;
+	return region->eviction.budget.most || region->guard->budget.most;
 }
 
 enum uffd_guard_mode region_mode(const struct uffd_guard_region *region)

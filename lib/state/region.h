@@ -12,42 +12,68 @@
 #include "state/budget.h"
 #include "state/events.h"
 
+/* What eviction may take of a region. */
+enum eviction_policy {
+	EVICT_ANY,
+	/* A bound and MAP_WRITE: filled pages are write-protected, and presence knows which were
+	 * stored to. Those stay. */
+	EVICT_UNSTORED,
+	EVICT_NONE, /* the same, but the kernel cannot write-protect (before 5.7) */
+};
+
 struct uffd_guard_region {
+	/* What it is. Set by map, but for the two numbers, which resize writes under lock. */
 	struct uffd_guard *guard;
-	struct range range; /* all of the reserve */
+	struct range range; /* all of the reserve; in guard->ranges from map to unmap */
 	struct source source;
-	_Atomic size_t length; /* within the reserve; written under lock */
-	/* Bytes from the beginning that are the file itself, in whole pages (direct.c); written
-	 * under lock. What this file and its like say of fills, presence and refresh is about the
-	 * rest. */
-	_Atomic uint64_t direct_end;
-	uint32_t flags;
+	uint32_t flags; /* UFFD_GUARD_MAP_* */
 	void *user_data;
+	_Atomic size_t length; /* within the reserve */
+	/* Bytes from the beginning that are the file itself, in whole pages (direct.c). What this
+	 * file and its like say of fills, presence and refresh is about the rest. */
+	_Atomic uint64_t direct_end;
 
 	/* One refresh, discard or resize at a time. Held while the region's own memory is written
 	 * to, which may fault: the handler takes no lock. Order: before the guard's. */
 	pthread_mutex_t lock;
-	struct epoch fills; /* a fill is inside from before it reads the file until presence knows
-			       its pages */
-	struct presence presence;
-	struct region_stats *stats, own_stats;
-	struct published_region *published; /* where stats are, for others to see, or NULL */
-	struct budget budget;		    /* its own */
-	/* With a budget and MAP_WRITE: filled pages are write-protected, and presence knows which
-	 * were stored to; or, if the kernel cannot do that, none is ever evicted. */
-	bool is_tracked, is_spared;
-	_Atomic uintptr_t evictor; /* the only thread that may evict for the moment; 0: any */
 
-	atomic_uint references; /* the program's one, and one for each queued loss */
-	atomic_bool is_unmapped;
-	_Atomic uint32_t losses; /* reasons since take_losses */
-	struct loss_overflow overflow;
+	/* Its pages. A fill is inside fills from before it reads the file until presence knows its
+	 * pages; whoever has changed what fills work from synchronizes, with lock. */
+	struct epoch fills;
+	struct presence presence;
+
+	/* What goes to make room. Any thread that fills, without a lock; see evict.c. */
+	struct eviction {
+		struct budget budget; /* the region's own */
+		enum eviction_policy policy;
+		_Atomic uintptr_t evictor; /* the only thread that may evict now; 0: any */
+	} eviction;
+
+	/* What is counted of it. Any thread. */
+	struct publication {
+		struct region_stats *stats, own_stats;
+		struct published_region *slot; /* where stats are for others to see, or NULL */
+	} publication;
+
+	/* Until when its struct is there. Any thread, without a lock. */
+	struct lifetime {
+		atomic_uint references; /* the program's one, and one for each queued loss */
+		atomic_bool is_unmapped;
+		_Atomic uint32_t losses; /* reasons since take_losses */
+		struct loss_overflow overflow;
+	} lifetime;
 };
 
 static inline struct uffd_guard_region *region_of_range(struct range *range)
 {
 	return (struct uffd_guard_region *)((char *)range -
 					    offsetof(struct uffd_guard_region, range));
+}
+
+/* Whether stores to its pages are noted: filled pages are write-protected. */
+static inline bool region_tracks_stores(const struct uffd_guard_region *region)
+{
+	return region->eviction.policy == EVICT_UNSTORED;
 }
 
 static inline uintptr_t region_address(const struct uffd_guard_region *region, uint64_t offset)

@@ -22,7 +22,7 @@ static struct uffd_guard *guard_start(void)
 {
 	struct uffd_guard *guard = calloc(1, sizeof(*guard));
 	ck_assert_ptr_nonnull(guard);
-	guard->mark = &not_forked;
+	guard->fork_witness = &not_forked;
 	guard->stats = &guard->own_stats;
 	assert_ok(events_init(&guard->events));
 	return guard;
@@ -42,11 +42,11 @@ static struct uffd_guard_region *region_start(struct uffd_guard *guard, void *us
 	struct uffd_guard_region *region = malloc(sizeof(*region));
 	ck_assert_ptr_nonnull(region);
 	*region = (struct uffd_guard_region){
-		.guard = guard, .length = LENGTH, .user_data = user_data, .references = 1
+		.guard = guard, .length = LENGTH, .user_data = user_data, .lifetime.references = 1
 	};
-	region->stats = &region->own_stats;
+	region->publication.stats = &region->publication.own_stats;
 	pthread_mutex_init(&region->lock, NULL);
-	loss_overflow_init(&region->overflow);
+	loss_overflow_init(&region->lifetime.overflow);
 	return region;
 }
 
@@ -190,7 +190,7 @@ START_TEST(losses_that_touch_and_agree_become_one_event)
 	struct seen *seen = dispatch(guard);
 	ck_assert_uint_eq(seen->n, row->n_events);
 	ck_assert_int_eq(memcmp(seen->is_covered, is_lost, sizeof(is_lost)), 0);
-	ck_assert_uint_eq(atomic_load(&region->references), 1);
+	ck_assert_uint_eq(atomic_load(&region->lifetime.references), 1);
 	region_stop(region);
 	guard_stop(guard);
 }
@@ -235,7 +235,7 @@ START_TEST(losses_beyond_the_queue_are_folded_but_not_lost)
 		if (n <= EVENTS_QUEUE) /* what covers the rest never shrinks */
 			ck_assert(!seen->is_covered[2 * n]);
 		ck_assert(!is_readable(guard));
-		ck_assert_uint_eq(atomic_load(&region->references), 1);
+		ck_assert_uint_eq(atomic_load(&region->lifetime.references), 1);
 	}
 	region_stop(region);
 	guard_stop(guard);
@@ -424,10 +424,10 @@ START_TEST(every_loss_of_many_threads_is_delivered)
 		ck_assert(seen.is_covered[2 * i]);
 	ck_assert_uint_eq(atomic_load(&guard->stats->losses), N_PRODUCERS * N_LOSSES);
 	for (size_t i = 0; i < N_PRODUCERS && !_i; i++) {
-		ck_assert_uint_eq(atomic_load(&producers[i].region->references), 1);
+		ck_assert_uint_eq(atomic_load(&producers[i].region->lifetime.references), 1);
 		region_stop(producers[i].region);
 	}
-	ck_assert_uint_eq(atomic_load(&shared->references), 1);
+	ck_assert_uint_eq(atomic_load(&shared->lifetime.references), 1);
 	region_stop(shared);
 	guard_stop(guard);
 }
