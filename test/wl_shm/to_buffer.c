@@ -10,7 +10,7 @@
 
 static const struct row {
 	const char *what;
-	struct mapping mapping; /* but for width and height */
+	struct surface_view view; /* but for width and height */
 	struct rect on_surface, in_buffer;
 } rows[] = {
 #define NO_VIEWPORT .source_width = -1, .source_height = -1, .shown_width = -1, .shown_height = -1
@@ -77,21 +77,22 @@ static const struct row {
 START_TEST(damage_is_mapped)
 {
 	const struct row *row = &rows[_i];
-	struct mapping mapping = row->mapping;
-	mapping.width = WIDTH;
-	mapping.height = HEIGHT;
-	const struct rect got = mapping_to_buffer(&mapping, row->on_surface), want = row->in_buffer;
+	struct surface_view view = row->view;
+	view.width = WIDTH;
+	view.height = HEIGHT;
+	const struct rect got = surface_view_to_buffer(&view, row->on_surface),
+			  want = row->in_buffer;
 	ck_assert_msg(
 		got.x1 == want.x1 && got.y1 == want.y1 && got.x2 == want.x2 && got.y2 == want.y2,
 		"%s: %d,%d to %d,%d", row->what, got.x1, got.y1, got.x2, got.y2);
 }
 END_TEST
 
-static TCase *mappings(void)
+static TCase *to_buffer(void)
 {
-	TCase *tcase = tcase_create("mapping");
+	TCase *tcase = tcase_create("to_buffer");
 	tcase_add_loop_test(tcase, damage_is_mapped, 0, (int)(sizeof(rows) / sizeof(rows[0])));
 	return tcase;
 }
 
-RUNNER_MAIN("mapping", mappings)
+RUNNER_MAIN("to_buffer", to_buffer)

@@ -31,41 +31,41 @@ static const struct turn turns[] = {
 };
 #define N_TURNS ((int32_t)(sizeof(turns) / sizeof(turns[0])))
 
-bool mapping_is_same(const struct mapping *a, const struct mapping *b)
+bool surface_view_is_same(const struct surface_view *a, const struct surface_view *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0; /* ints only, no padding */
 }
 
 /* Both: with one alone a compositor makes it an error, but that is later. */
-static bool has_source(const struct mapping *mapping)
+static bool has_source(const struct surface_view *view)
 {
-	return mapping->source_width > 0 && mapping->source_height > 0;
+	return view->source_width > 0 && view->source_height > 0;
 }
 
-static bool has_size(const struct mapping *mapping)
+static bool has_size(const struct surface_view *view)
 {
-	return mapping->shown_width > 0 && mapping->shown_height > 0;
+	return view->shown_width > 0 && view->shown_height > 0;
 }
 
-static bool has_viewport(const struct mapping *mapping)
+static bool has_viewport(const struct surface_view *view)
 {
-	return has_source(mapping) || has_size(mapping);
+	return has_source(view) || has_size(view);
 }
 
 static struct area through_viewport(
-	const struct mapping *mapping, struct rect rect, double width, double height)
+	const struct surface_view *view, struct rect rect, double width, double height)
 {
 	double x = 0, y = 0;
-	if (has_source(mapping)) {
-		x = mapping->source_x / FIXED;
-		y = mapping->source_y / FIXED;
-		width = mapping->source_width / FIXED;
-		height = mapping->source_height / FIXED;
+	if (has_source(view)) {
+		x = view->source_x / FIXED;
+		y = view->source_y / FIXED;
+		width = view->source_width / FIXED;
+		height = view->source_height / FIXED;
 	}
 	double by_x = 1, by_y = 1;
-	if (has_size(mapping)) {
-		by_x = width / mapping->shown_width;
-		by_y = height / mapping->shown_height;
+	if (has_size(view)) {
+		by_x = width / view->shown_width;
+		by_y = height / view->shown_height;
 	}
 	/* Clients round as they like: a pixel more. */
 	return (struct area){
@@ -105,21 +105,21 @@ static struct rect outwards(struct area area, int32_t width, int32_t height)
 	return rect;
 }
 
-struct rect mapping_to_buffer(const struct mapping *mapping, struct rect rect)
+struct rect surface_view_to_buffer(const struct surface_view *view, struct rect rect)
 {
-	const int32_t width = mapping->width, height = mapping->height;
+	const int32_t width = view->width, height = view->height;
 	if (rect_is_empty(rect))
 		return rect;
-	if (mapping->transform < 0 || mapping->transform >= N_TURNS)
+	if (view->transform < 0 || view->transform >= N_TURNS)
 		return (struct rect){ 0, 0, width, height };
 
-	const struct turn *turn = &turns[mapping->transform];
-	const double scale = mapping->scale > 0 ? mapping->scale : 1;
+	const struct turn *turn = &turns[view->transform];
+	const double scale = view->scale > 0 ? view->scale : 1;
 	const double turned_width = turn->swaps ? height : width,
 		     turned_height = turn->swaps ? width : height;
 	struct area area = { rect.x1, rect.y1, rect.x2, rect.y2 };
-	if (has_viewport(mapping))
-		area = through_viewport(mapping, rect, turned_width / scale, turned_height / scale);
+	if (has_viewport(view))
+		area = through_viewport(view, rect, turned_width / scale, turned_height / scale);
 	area = (struct area){ area.x1 * scale, area.y1 * scale, area.x2 * scale, area.y2 * scale };
 	return outwards(turned(area, turn, turned_width, turned_height), width, height);
 }

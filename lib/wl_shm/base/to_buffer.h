@@ -4,7 +4,7 @@
 #include "base/damage.h"
 
 /* How a surface shows its buffer: what a commit made current. */
-struct mapping {
+struct surface_view {
 	int32_t width, height; /* of the buffer, in pixels */
 	int32_t scale;	       /* 0 is 1 */
 	int32_t transform;     /* enum wl_output_transform */
@@ -14,12 +14,12 @@ struct mapping {
 	int32_t shown_width, shown_height; /* not in 1/256 */
 };
 
-#define MAPPING_INIT                                                                               \
+#define SURFACE_VIEW_INIT                                                                          \
 	{                                                                                          \
 		.source_width = -1, .source_height = -1, .shown_width = -1, .shown_height = -1     \
 	}
 
-bool mapping_is_same(const struct mapping *a, const struct mapping *b);
+bool surface_view_is_same(const struct surface_view *a, const struct surface_view *b);
 
 /* Pixels of the buffer that may show in @rect of the surface. */
-struct rect mapping_to_buffer(const struct mapping *mapping, struct rect rect);
+struct rect surface_view_to_buffer(const struct surface_view *view, struct rect rect);

@@ -18,34 +18,34 @@
 #include "content/access.h"
 #include "content/postponed.h"
 
-static void make_mapping_current(struct surface *surface, const struct wl_shm_buffer *buffer)
+static void make_view_current(struct surface *surface, const struct wl_shm_buffer *buffer)
 {
-	surface->mapping = surface->pending.mapping;
-	surface->mapping.width = buffer->layout.width;
-	surface->mapping.height = buffer->layout.height;
+	surface->view = surface->pending.view;
+	surface->view.width = buffer->layout.width;
+	surface->view.height = buffer->layout.height;
 }
 
 /* In pixels of the buffer. */
 static void collect_damage(const struct surface *surface, struct damage *changed)
 {
 	const struct surface_pending *pending = &surface->pending;
-	const struct mapping *mapping = &surface->mapping;
+	const struct surface_view *view = &surface->view;
 	damage_clear(changed);
 	for (unsigned i = 0; i < pending->in_buffer.n_rects; i++)
-		damage_add(changed,
-			rect_clip(pending->in_buffer.rects[i], mapping->width, mapping->height));
+		damage_add(
+			changed, rect_clip(pending->in_buffer.rects[i], view->width, view->height));
 	for (unsigned i = 0; i < pending->on_surface.n_rects; i++)
-		damage_add(changed, mapping_to_buffer(mapping, pending->on_surface.rects[i]));
+		damage_add(changed, surface_view_to_buffer(view, pending->on_surface.rects[i]));
 }
 
 /* What has changed in @buffer since its memory was last read for a commit. */
 static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 {
 	struct damage changed, due;
-	const struct mapping before = surface->mapping;
-	make_mapping_current(surface, buffer);
+	const struct surface_view before = surface->view;
+	make_view_current(surface, buffer);
 	collect_damage(surface, &changed);
-	if (!mapping_is_same(&before, &surface->mapping)) {
+	if (!surface_view_is_same(&before, &surface->view)) {
 		surface_forget_all_but(surface, buffer);
 		damage_add_all(&changed);
 	}

@@ -66,10 +66,10 @@ static void on_surface_request(
 		damage_add(&pending->in_buffer, rect_in(message));
 		break;
 	case SURFACE_SET_BUFFER_TRANSFORM:
-		pending->mapping.transform = message->arguments[0].i;
+		pending->view.transform = message->arguments[0].i;
 		break;
 	case SURFACE_SET_BUFFER_SCALE:
-		pending->mapping.scale = message->arguments[0].i;
+		pending->view.scale = message->arguments[0].i;
 		break;
 	case SURFACE_COMMIT:
 		commit_surface(surface);
@@ -83,10 +83,10 @@ static void on_surface_request(
 
 static void forget_viewport(struct surface *surface)
 {
-	struct mapping *mapping = &surface->pending.mapping;
-	mapping->source_x = mapping->source_y = 0;
-	mapping->source_width = mapping->source_height = -1;
-	mapping->shown_width = mapping->shown_height = -1;
+	struct surface_view *view = &surface->pending.view;
+	view->source_x = view->source_y = 0;
+	view->source_width = view->source_height = -1;
+	view->shown_width = view->shown_height = -1;
 }
 
 static void on_viewporter_request(const struct wl_protocol_logger_message *message)
@@ -102,17 +102,17 @@ static void on_viewport_request(
 	struct surface *surface, const struct wl_protocol_logger_message *message)
 {
 	const union wl_argument *a = message->arguments;
-	struct mapping *mapping = &surface->pending.mapping;
+	struct surface_view *view = &surface->pending.view;
 	switch (message->message_opcode) {
 	case VIEWPORT_SET_SOURCE:
-		mapping->source_x = a[0].f;
-		mapping->source_y = a[1].f;
-		mapping->source_width = a[2].f;
-		mapping->source_height = a[3].f;
+		view->source_x = a[0].f;
+		view->source_y = a[1].f;
+		view->source_width = a[2].f;
+		view->source_height = a[3].f;
 		break;
 	case VIEWPORT_SET_DESTINATION:
-		mapping->shown_width = a[0].i;
-		mapping->shown_height = a[1].i;
+		view->shown_width = a[0].i;
+		view->shown_height = a[1].i;
 		break;
 	case VIEWPORT_DESTROY:
 		forget_viewport(surface);

@@ -44,8 +44,8 @@ struct surface *surface_of(struct wl_resource *resource)
 	*surface = (struct surface){
 		.destroy = { .notify = surface_on_destroy },
 		.client = client_ref(client),
-		.pending.mapping = MAPPING_INIT,
-		.mapping = MAPPING_INIT,
+		.pending.view = SURFACE_VIEW_INIT,
+		.view = SURFACE_VIEW_INIT,
 	};
 	wl_list_init(&surface->viewport.link);
 	wl_resource_add_destroy_listener(resource, &surface->destroy);

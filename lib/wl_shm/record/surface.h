@@ -13,7 +13,7 @@ struct surface_pending {
 	bool is_attached;
 	struct buffer_use buffer;
 	struct damage on_surface, in_buffer;
-	struct mapping mapping; /* but for the buffer's size; kept from commit to commit */
+	struct surface_view view; /* but for the buffer's size; kept from commit to commit */
 };
 
 /* A wl_surface, as far as its buffers are concerned. */
@@ -22,9 +22,9 @@ struct surface {
 	struct shm_client *client;
 	struct wl_listener viewport; /* its wp_viewport's end, if it has one */
 	struct surface_pending pending;
-	struct mapping mapping;
+	struct surface_view view;
 	struct buffer_use shown;
-	/* The last one first. Their home is here, and all are of the size that mapping has. */
+	/* The last one first. Their home is here, and all are of the size that view has. */
 	struct wl_shm_buffer *known[SURFACE_BUFFERS];
 };
 
