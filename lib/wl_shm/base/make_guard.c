@@ -6,7 +6,7 @@
 
 /* With mode EAGER, so that it works even where userfaultfd is denied; there are releases of the
  * library without. */
-int guard_create(guard_log_fn *log, struct uffd_guard **guard)
+int make_guard(guard_log_fn *log, struct uffd_guard **guard)
 {
 	struct uffd_guard_options options = {
 		.size = sizeof(options),

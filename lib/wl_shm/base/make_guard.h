@@ -6,4 +6,4 @@
 typedef void guard_log_fn(int level, const char *message, void *data);
 
 /* A guard that works wherever one can; @log may be NULL. 0 or a negative errno. */
-int guard_create(guard_log_fn *log, struct uffd_guard **guard);
+int make_guard(guard_log_fn *log, struct uffd_guard **guard);

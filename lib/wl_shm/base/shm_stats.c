@@ -9,33 +9,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct stats own = { .magic = STATS_MAGIC };
-static struct stats *shared = &own;
+static struct shm_stats own = { .magic = SHM_STATS_MAGIC };
+static struct shm_stats *shared = &own;
 
-struct stats *stats(void)
+struct shm_stats *shm_stats(void)
 {
 	return shared;
 }
 
-void stats_share(const char *variable)
+void shm_stats_share(const char *variable)
 {
 	const char *text = secure_getenv(variable);
 	struct stat st;
 	if (!text)
 		return;
 	int fd = atoi(text);
-	if (fstat(fd, &st) < 0 || st.st_size != (off_t)sizeof(struct stats) ||
+	if (fstat(fd, &st) < 0 || st.st_size != (off_t)sizeof(struct shm_stats) ||
 		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return;
-	struct stats *map =
-		mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct shm_stats *map =
+		mmap(NULL, sizeof(struct shm_stats), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return;
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK); /* where it may be: else it is trusted */
-	if (map->magic == STATS_MAGIC)
+	if (map->magic == SHM_STATS_MAGIC)
 		shared = map;
 	else
-		munmap(map, sizeof(struct stats));
+		munmap(map, sizeof(struct shm_stats));
 }
 
 static void read_name(pid_t pid, char *name)
@@ -45,15 +45,15 @@ static void read_name(pid_t pid, char *name)
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return;
-	if (fgets(name, STATS_NAME, f))
+	if (fgets(name, SHM_STATS_NAME, f))
 		name[strcspn(name, "\n")] = '\0';
 	fclose(f);
 }
 
-struct stats_client *stats_add_client(pid_t pid)
+struct shm_stats_client *shm_stats_add_client(pid_t pid)
 {
-	struct stats_client *rows = shared->clients, *last = &rows[STATS_CLIENTS - 1];
-	for (struct stats_client *row = rows; row < last; row++) {
+	struct shm_stats_client *rows = shared->clients, *last = &rows[SHM_STATS_CLIENTS - 1];
+	for (struct shm_stats_client *row = rows; row < last; row++) {
 		if (atomic_load(&row->pid) == 0) {
 			read_name(pid, row->name);
 			atomic_store(&row->pid, pid);

@@ -8,18 +8,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define STATS_MAGIC   UINT64_C(0x7566666467313030)
-#define STATS_CLIENTS 64 /* that lost something; the rest are counted together in the last */
-#define STATS_NAME    16
+#define SHM_STATS_MAGIC	  UINT64_C(0x7566666467313030)
+#define SHM_STATS_CLIENTS 64 /* that lost something; the rest are counted together in the last */
+#define SHM_STATS_NAME	  16
 
-struct stats_client {
+struct shm_stats_client {
 	_Atomic int32_t pid; /* 0: none yet */
-	char name[STATS_NAME];
+	char name[SHM_STATS_NAME];
 	_Atomic uint64_t losses, bytes_lost;
 	atomic_bool is_disconnected;
 };
 
-struct stats {
+struct shm_stats {
 	uint64_t magic;
 	_Atomic uint64_t displays;
 	_Atomic uint64_t pools[3]; /* by enum uffd_guard_mode, as they were made */
@@ -27,18 +27,18 @@ struct stats {
 	_Atomic uint64_t bytes_filled, bytes_refreshed, bytes_written_back;
 	_Atomic uint64_t losses;
 	_Atomic uint64_t files_mapped; /* by libuffd_guard_mmap.so */
-	struct stats_client clients[STATS_CLIENTS];
+	struct shm_stats_client clients[SHM_STATS_CLIENTS];
 };
 
-struct stats *stats(void);
+struct shm_stats *shm_stats(void);
 
 /* The descriptor of shared memory that @variable names. Before any thread. */
-void stats_share(const char *variable);
+void shm_stats_share(const char *variable);
 
-static inline void stats_add(_Atomic uint64_t *counter, uint64_t n)
+static inline void shm_stats_add(_Atomic uint64_t *counter, uint64_t n)
 {
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
 /* The row of a client that lost something for the first time. */
-struct stats_client *stats_add_client(pid_t pid);
+struct shm_stats_client *shm_stats_add_client(pid_t pid);

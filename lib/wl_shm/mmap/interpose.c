@@ -177,7 +177,7 @@ __attribute__((constructor)) static void on_load(void)
 	maps_watch_forks();
 	if (!preload_is_for_this_process())
 		return;
-	stats_share(SETTING_MMAP_STATS);
+	shm_stats_share(SETTING_MMAP_STATS);
 	unsetenv(SETTING_MMAP_STATS);
 	preload_leave_environment("libuffd_guard_mmap.so");
 }

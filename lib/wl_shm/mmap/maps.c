@@ -66,9 +66,9 @@ void maps_watch_forks(void)
 
 /* ---- Making ---- */
 
-static void make_guard(void)
+static void make_own_guard(void)
 {
-	int err = guard_create(NULL, &guard);
+	int err = make_guard(NULL, &guard);
 	if (err)
 		shm_log("files that clients pass are mapped unguarded: %s", strerror(-err));
 }
@@ -112,7 +112,7 @@ static void have_all_of(struct map *map, size_t length)
 
 void *maps_create(int fd, size_t length, off64_t offset)
 {
-	pthread_once(&guard_once, make_guard);
+	pthread_once(&guard_once, make_own_guard);
 	struct map *map = guard && length <= PTRDIFF_MAX ? calloc(1, sizeof(*map)) : NULL;
 	if (!map)
 		return NULL;
@@ -123,7 +123,7 @@ void *maps_create(int fd, size_t length, off64_t offset)
 	if (length <= MOST_POPULATED)
 		have_all_of(map, length);
 	enlist(map);
-	stats_add(&stats()->files_mapped, 1);
+	shm_stats_add(&shm_stats()->files_mapped, 1);
 	return (void *)map->start;
 }
 

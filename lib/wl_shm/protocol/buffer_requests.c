@@ -144,7 +144,7 @@ void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *poo
 	pool->references++;
 	wl_list_insert(&pool->buffers, &buffer->link);
 	wl_resource_set_implementation(resource, &implementation, buffer, on_resource_destroy);
-	stats_add(&stats()->buffers, 1);
+	shm_stats_add(&shm_stats()->buffers, 1);
 }
 
 /* ---- What a compositor asks ---- */

@@ -68,7 +68,7 @@ static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 void commit_surface(struct surface *surface)
 {
 	struct surface_pending *pending = &surface->pending;
-	stats_add(&stats()->commits, 1);
+	shm_stats_add(&shm_stats()->commits, 1);
 	if (pending->is_attached)
 		buffer_use_set(&surface->shown, pending->buffer.buffer);
 	if (surface->shown.buffer)

@@ -27,7 +27,7 @@ static void log_of_guard(int level, const char *message, void *data)
 
 static int start_guard(struct shm_display *display)
 {
-	int err = guard_create(log_of_guard, &display->guard);
+	int err = make_guard(log_of_guard, &display->guard);
 	if (err)
 		shm_log("NO CLIENT CAN BE SHOWN: no guard can be made (%s). userfaultfd must be "
 			"allowed; `uffd-guard-run --check` says what is missing. To run without "
@@ -68,7 +68,7 @@ static int display_start(struct shm_display *display)
 	err = follow_requests(display);
 	if (err)
 		goto err_source;
-	stats_add(&stats()->displays, 1);
+	shm_stats_add(&shm_stats()->displays, 1);
 	return 0;
 
 err_source:

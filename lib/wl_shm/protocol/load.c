@@ -20,7 +20,7 @@ __attribute__((constructor)) static void on_load(void)
 	if (!preload_is_for_this_process())
 		return; /* on the way to it, everything stays as it is */
 	const bool has_reporter = getenv(SETTING_STATS);
-	stats_share(SETTING_STATS);
+	shm_stats_share(SETTING_STATS);
 	unsetenv(SETTING_STATS);
 	if (preload_leave_environment("libuffd_guard_wl_shm.so") && !has_reporter)
 		to_be_told = getpid();
@@ -28,7 +28,7 @@ __attribute__((constructor)) static void on_load(void)
 
 __attribute__((destructor)) static void on_exit_without_use(void)
 {
-	if (to_be_told == getpid() && atomic_load(&stats()->displays) == 0)
+	if (to_be_told == getpid() && atomic_load(&shm_stats()->displays) == 0)
 		shm_log("%s made no wl_shm of libwayland-server: nothing was guarded",
 			program_invocation_short_name);
 }

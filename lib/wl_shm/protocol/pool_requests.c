@@ -153,7 +153,7 @@ static int open_pool(struct wl_shm_pool *pool, int fd)
 	enum uffd_guard_mode mode = uffd_guard_region_mode(pool->region);
 	pool->is_direct = mode == UFFD_GUARD_MODE_DIRECT;
 	allow_huge_pages(pool);
-	stats_add(&stats()->pools[mode], 1);
+	shm_stats_add(&shm_stats()->pools[mode], 1);
 	/* In mode EAGER what the file lacks is reported by now; but no buffer is there yet, and
 	 * until one is, the file may grow. */
 	losses_blame_now(pool);

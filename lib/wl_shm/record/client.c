@@ -96,7 +96,7 @@ bool client_may_spend(struct shm_client *client, uint64_t bytes)
 		client->allowance_spent += bytes;
 	pthread_mutex_unlock(&client->allowance_lock);
 	if (!may)
-		stats_add(&stats()->postponed, 1);
+		shm_stats_add(&shm_stats()->postponed, 1);
 	return may;
 }
 
@@ -142,7 +142,7 @@ void client_disconnect_soon(struct shm_client *client)
 void client_count_loss(struct shm_client *client, uint64_t bytes)
 {
 	if (!client->stats)
-		client->stats = stats_add_client(client->pid);
-	stats_add(&client->stats->losses, 1);
-	stats_add(&client->stats->bytes_lost, bytes);
+		client->stats = shm_stats_add_client(client->pid);
+	shm_stats_add(&client->stats->losses, 1);
+	shm_stats_add(&client->stats->bytes_lost, bytes);
 }

@@ -25,7 +25,7 @@ struct shm_client {
 	struct wl_list postponed;	  /* struct wl_shm_buffer.postponed */
 	struct wl_event_source *timer;	  /* for these; NULL until there were some */
 	struct wl_event_source *farewell; /* it is about to be disconnected */
-	struct stats_client *stats;	  /* NULL: has lost nothing yet */
+	struct shm_stats_client *stats;	  /* NULL: has lost nothing yet */
 
 	unsigned n_timeouts; /* of its files that were waited for, since: */
 	int64_t timeouts_since, last_timeout;

@@ -69,10 +69,10 @@ void display_update_stats(const struct shm_display *display)
 	struct uffd_guard_stats counted = { .size = sizeof(counted) };
 	if (!display->guard || uffd_guard_get_stats(display->guard, &counted))
 		return;
-	atomic_store(&stats()->bytes_filled, counted.bytes_read);
-	atomic_store(&stats()->bytes_refreshed, counted.bytes_refreshed);
-	atomic_store(&stats()->bytes_written_back, counted.bytes_written_back);
-	atomic_store(&stats()->losses, counted.losses);
+	atomic_store(&shm_stats()->bytes_filled, counted.bytes_read);
+	atomic_store(&shm_stats()->bytes_refreshed, counted.bytes_refreshed);
+	atomic_store(&shm_stats()->bytes_written_back, counted.bytes_written_back);
+	atomic_store(&shm_stats()->losses, counted.losses);
 }
 
 bool display_has_format(const struct shm_display *display, uint32_t code)

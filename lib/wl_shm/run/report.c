@@ -25,7 +25,7 @@ static void print_bytes(const char *before, const _Atomic uint64_t *counter, con
 	fprintf(stderr, "%s%.*f %s%s", before, unit > 0, bytes, units[unit], after);
 }
 
-static void print_client(const struct stats_client *client)
+static void print_client(const struct shm_stats_client *client)
 {
 	const int32_t pid = atomic_load(&client->pid);
 	if (pid == 0)
@@ -39,7 +39,7 @@ static void print_client(const struct stats_client *client)
 		atomic_load(&client->is_disconnected) ? ", disconnected" : "");
 }
 
-void report_text(const struct stats *stats, const char *command)
+void report_text(const struct shm_stats *stats, const char *command)
 {
 	fprintf(stderr, PROGRAM ": %s\n", command);
 	if (count(&stats->displays) == 0) {
@@ -63,7 +63,7 @@ void report_text(const struct stats *stats, const char *command)
 		fprintf(stderr, "  other files guarded: %" PRIu64 "\n",
 			count(&stats->files_mapped));
 	fprintf(stderr, "  losses: %" PRIu64 "\n", count(&stats->losses));
-	for (unsigned i = 0; i < STATS_CLIENTS; i++)
+	for (unsigned i = 0; i < SHM_STATS_CLIENTS; i++)
 		print_client(&stats->clients[i]);
 }
 
@@ -88,7 +88,7 @@ static void json_string(const char *text)
 	putchar('"');
 }
 
-static void json_client(const struct stats_client *client)
+static void json_client(const struct shm_stats_client *client)
 {
 	printf("{\"pid\":%" PRId32 ",\"name\":", atomic_load(&client->pid));
 	json_string(client->name);
@@ -97,7 +97,7 @@ static void json_client(const struct stats_client *client)
 		atomic_load(&client->is_disconnected) ? "true" : "false");
 }
 
-void report_json(const struct stats *stats)
+void report_json(const struct shm_stats *stats)
 {
 	putchar('{');
 	json_number("displays", &stats->displays);
@@ -114,7 +114,7 @@ void report_json(const struct stats *stats)
 	json_number("losses", &stats->losses);
 	fputs("\"clients\":[", stdout);
 	bool is_first = true;
-	for (unsigned i = 0; i < STATS_CLIENTS; i++) {
+	for (unsigned i = 0; i < SHM_STATS_CLIENTS; i++) {
 		if (atomic_load(&stats->clients[i].pid) == 0)
 			continue;
 		if (!is_first)

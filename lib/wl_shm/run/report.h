@@ -3,5 +3,5 @@
 
 #include "base/shm_stats.h"
 
-void report_text(const struct stats *stats, const char *command);
-void report_json(const struct stats *stats);
+void report_text(const struct shm_stats *stats, const char *command);
+void report_json(const struct shm_stats *stats);

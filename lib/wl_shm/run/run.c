@@ -25,7 +25,7 @@ static int cannot(const char *what)
 
 /* ---- Environment ---- */
 
-static int prepare_preload(const struct options *options, const char *directory)
+static int prepare_preload(const struct run_options *options, const char *directory)
 {
 	const char *before = getenv("LD_PRELOAD");
 	char *list;
@@ -40,14 +40,14 @@ static int prepare_preload(const struct options *options, const char *directory)
 	return result < 0 ? cannot("set the environment") : 0;
 }
 
-int run_prepare(const struct options *options, const char *directory)
+int run_prepare(const struct run_options *options, const char *directory)
 {
 	if (options->mode && setenv(SETTING_MODE, options->mode, 1) < 0)
 		return cannot("set the environment");
 	return prepare_preload(options, directory);
 }
 
-static int prepare_stats(const struct options *options, int stats_fd)
+static int prepare_stats(const struct run_options *options, int stats_fd)
 {
 	char number[16];
 	snprintf(number, sizeof(number), "%d", stats_fd);
@@ -58,7 +58,7 @@ static int prepare_stats(const struct options *options, int stats_fd)
 }
 
 /* As execvp(3) does with what is no program: a script that does not say whose. */
-static void become_shell(const struct options *options, const char *path)
+static void become_shell(const struct run_options *options, const char *path)
 {
 	size_t n = 0;
 	while (options->command[n])
@@ -74,7 +74,7 @@ static void become_shell(const struct options *options, const char *path)
 	free(arguments);
 }
 
-int run_become(const struct options *options, const char *path)
+int run_become(const struct run_options *options, const char *path)
 {
 	execv(path, options->command);
 	if (errno == ENOEXEC)
@@ -148,7 +148,7 @@ static void give_signals_back(const struct inherited *before)
 	sigprocmask(SIG_SETMASK, &before->mask, NULL);
 }
 
-static void run_child(const struct options *options, const char *path, pid_t parent,
+static void run_child(const struct run_options *options, const char *path, pid_t parent,
 	const struct inherited *before)
 {
 	/* Who kills the parent, means the compositor. */
@@ -159,7 +159,7 @@ static void run_child(const struct options *options, const char *path, pid_t par
 	_exit(run_become(options, path));
 }
 
-int run_and_wait(const struct options *options, const char *path, int stats_fd)
+int run_and_wait(const struct run_options *options, const char *path, int stats_fd)
 {
 	struct inherited before;
 	sigset_t signals;

@@ -92,7 +92,7 @@ static int load(const char *directory, const char *file, const char *otherwise)
 	return 0;
 }
 
-int check_libraries(bool with_mmap, char directory[PATH_MAX])
+int run_check_libraries(bool with_mmap, char directory[PATH_MAX])
 {
 	int err = find_libraries(directory);
 	if (!err)
@@ -142,10 +142,10 @@ static void describe(const struct uffd_guard *guard)
 		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
 }
 
-int check_machine(bool is_verbose)
+int run_check_machine(bool is_verbose)
 {
 	struct uffd_guard *guard;
-	int err = guard_create(NULL, &guard);
+	int err = make_guard(NULL, &guard);
 	if (err) {
 		explain(err);
 		return err;
@@ -223,7 +223,7 @@ static bool is_static_program(const char *path)
 	return is_static;
 }
 
-int check_command(const char *name, char path[PATH_MAX])
+int run_check_command(const char *name, char path[PATH_MAX])
 {
 	bool is_found = strchr(name, '/') ? may(name, F_OK) : find_in_path(name, path);
 	if (strchr(name, '/'))

@@ -10,10 +10,10 @@
 
 /* The directory of the libraries: beside this program as it was built, or as it is installed. 0, or
  * a negative errno after telling that there is none, or that one of them cannot be loaded. */
-int check_libraries(bool with_mmap, char directory[PATH_MAX]);
+int run_check_libraries(bool with_mmap, char directory[PATH_MAX]);
 
 /* Whether memory can be guarded here. 0, or a negative errno after telling what to do. */
-int check_machine(bool is_verbose);
+int run_check_machine(bool is_verbose);
 
 /* Where the command is. 0, or the exit code after telling why it cannot be guarded. */
-int check_command(const char *name, char path[PATH_MAX]);
+int run_check_command(const char *name, char path[PATH_MAX]);

@@ -22,18 +22,18 @@
 #include <unistd.h>
 
 /* Memory that the compositor counts in, and this process reads when it has ended, however. */
-static struct stats *share_stats(int *fd)
+static struct shm_stats *share_stats(int *fd)
 {
 	const int size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	*fd = memfd_create("uffd-guard-run stats", MFD_ALLOW_SEALING); /* inherited */
-	if (*fd < 0 || ftruncate(*fd, sizeof(struct stats)) < 0 ||
+	if (*fd < 0 || ftruncate(*fd, sizeof(struct shm_stats)) < 0 ||
 		fcntl(*fd, F_ADD_SEALS, size_seals) < 0)
 		return NULL;
-	struct stats *stats =
+	struct shm_stats *stats =
 		mmap(NULL, sizeof(*stats), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (stats == MAP_FAILED)
 		return NULL;
-	stats->magic = STATS_MAGIC;
+	stats->magic = SHM_STATS_MAGIC;
 	return stats;
 }
 
@@ -53,10 +53,10 @@ static int end_as(int status)
 	return 128 + number;
 }
 
-static int run_with_stats(const struct options *options, const char *path)
+static int run_with_stats(const struct run_options *options, const char *path)
 {
 	int fd;
-	struct stats *stats = share_stats(&fd);
+	struct shm_stats *stats = share_stats(&fd);
 	if (!stats) {
 		fprintf(stderr, PROGRAM ": cannot share statistics: %s\n", strerror(errno));
 		return EXIT_CANNOT;
@@ -77,15 +77,15 @@ static int run_with_stats(const struct options *options, const char *path)
 
 int main(int argc, char **argv)
 {
-	struct options options;
+	struct run_options options;
 	char directory[PATH_MAX], path[PATH_MAX];
 
-	int err = options_parse(&options, argc, argv);
+	int err = run_options_parse(&options, argc, argv);
 	if (err)
 		return err == -EINVAL ? EXIT_CANNOT : cli_exit_code(err);
-	if (check_libraries(options.mmap, directory) || check_machine(options.only_check))
+	if (run_check_libraries(options.mmap, directory) || run_check_machine(options.only_check))
 		return EXIT_CANNOT;
-	int exit_code = options.command ? check_command(options.command[0], path) : 0;
+	int exit_code = options.command ? run_check_command(options.command[0], path) : 0;
 	if (!exit_code && options.only_check && options.command)
 		printf("%s can be guarded\n", path);
 	if (options.only_check && cli_finish_output())

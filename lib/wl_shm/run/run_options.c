@@ -22,7 +22,7 @@ static const char help[] =
 
 static const char *const modes[] = { "auto", "lazy", "direct", NULL };
 
-#define SETS(member) .offset = offsetof(struct options, member)
+#define SETS(member) .offset = offsetof(struct run_options, member)
 
 static const struct cli_option rows[] = {
 	{ "mode", CLI_WORD, SETS(mode), .choices = modes },
@@ -35,7 +35,7 @@ static const struct cli_option rows[] = {
 
 static int take_command(void *data, char **operands)
 {
-	struct options *options = data;
+	struct run_options *options = data;
 	if (*operands)
 		options->command = operands;
 	else if (!options->only_check)
@@ -51,9 +51,9 @@ static const struct cli cli = {
 	.take_operands = take_command,
 };
 
-int options_parse(struct options *options, int argc, char **argv)
+int run_options_parse(struct run_options *options, int argc, char **argv)
 {
-	*options = (struct options){ 0 };
+	*options = (struct run_options){ 0 };
 	int err = cli_parse(&cli, options, argc, argv);
 	options->stats |= options->json;
 	return err;

@@ -12,7 +12,7 @@ enum exit_code {
 	EXIT_NOT_FOUND = 127,
 };
 
-struct options {
+struct run_options {
 	const char *mode; /* NULL: as the environment says */
 	bool only_check;
 	bool stats, json;
@@ -21,4 +21,4 @@ struct options {
 };
 
 /* As cli_parse(). */
-int options_parse(struct options *options, int argc, char **argv);
+int run_options_parse(struct run_options *options, int argc, char **argv);
