@@ -28,7 +28,7 @@ START_TEST(library_leaves_the_environment)
 		setenv("LD_PRELOAD", row->before, 1);
 	else
 		unsetenv("LD_PRELOAD");
-	preload_leave_environment(OURS);
+	preload_remove_from_environment(OURS);
 	if (row->after)
 		ck_assert_str_eq(getenv("LD_PRELOAD"), row->after);
 	else

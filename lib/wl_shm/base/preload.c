@@ -106,7 +106,7 @@ static bool copy_without(char *to, const char *list, const char *library)
 	return is_found;
 }
 
-bool preload_leave_environment(const char *library)
+bool preload_remove_from_environment(const char *library)
 {
 	const char *list = secure_getenv("LD_PRELOAD");
 	char *rest = list ? malloc(strlen(list) + 1) : NULL;

@@ -8,4 +8,4 @@ bool preload_is_for_this_process(void);
 
 /* Take the library out of LD_PRELOAD, so that what the compositor starts is without it. True
  * if it was in there. */
-bool preload_leave_environment(const char *library);
+bool preload_remove_from_environment(const char *library);

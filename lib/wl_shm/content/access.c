@@ -75,7 +75,7 @@ static void add_rows(struct spans *spans, const struct wl_shm_buffer *buffer, st
 		spans_add(spans, at, bytes);
 }
 
-static int refresh(struct wl_shm_buffer *buffer)
+static int buffer_refresh(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
 	if (buffer->stale.is_whole || !format_has_rows_of_pixels(buffer->format))
@@ -90,7 +90,7 @@ static int refresh(struct wl_shm_buffer *buffer)
 
 /* A file that ends before the last page of the buffer is a loss, wherever the damage is: the
  * library reports what it cannot read. */
-static void look_for_end(const struct wl_shm_buffer *buffer)
+static void probe_last_page(const struct wl_shm_buffer *buffer)
 {
 	char byte;
 	const uint64_t last = (uint64_t)buffer->layout.offset + buffer->length - 1;
@@ -102,7 +102,7 @@ static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 	return damage_is_empty(&buffer->stale) && buffer->is_filled;
 }
 
-static void fill(struct wl_shm_buffer *buffer)
+static void buffer_fill(struct wl_shm_buffer *buffer)
 {
 	memory_count_buffer(buffer);
 	buffer->is_filled = uffd_guard_populate(buffer->pool->region,
@@ -115,13 +115,13 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 	if (is_up_to_date(buffer))
 		return;
 	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
-		look_for_end(buffer);
-		if (refresh(buffer))
+		probe_last_page(buffer);
+		if (buffer_refresh(buffer))
 			return;
 	}
 	damage_clear(&buffer->stale);
 	if (!buffer->is_filled)
-		fill(buffer);
+		buffer_fill(buffer);
 }
 
 static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
@@ -151,17 +151,17 @@ static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 
 /* ---- Postponed commits ---- */
 
-bool access_make_up(struct wl_shm_buffer *buffer)
+bool access_catch_up(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	pthread_mutex_lock(&pool->lock);
 	const bool is_done = bring_up_to_date_if_affordable(buffer);
 	pthread_mutex_unlock(&pool->lock);
-	losses_blame_now(pool);
+	losses_deliver_now(pool);
 	return is_done;
 }
 
-void access_make_up_now(struct wl_shm_buffer *buffer)
+void access_catch_up_now(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	pthread_mutex_lock(&pool->lock);
@@ -183,13 +183,13 @@ bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 	buffer->was_shown = true;
 	const bool is_done = !buffer->is_pointer_out || bring_up_to_date_if_affordable(buffer);
 	pthread_mutex_unlock(&pool->lock);
-	losses_blame_now(pool);
+	losses_deliver_now(pool);
 	return is_done;
 }
 
 /* ---- Accesses ---- */
 
-static void begin_first(struct wl_shm_buffer *buffer)
+static void begin_first_access(struct wl_shm_buffer *buffer)
 {
 	const struct wl_shm_pool *pool = buffer->pool;
 	/* A client may clear for a screenshot what it had shown, and pages that then are stored to
@@ -208,12 +208,12 @@ WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
 	if (buffer->n_accesses++ == 0 && !pool->is_direct)
-		begin_first(buffer);
+		begin_first_access(buffer);
 	pthread_mutex_unlock(&pool->lock);
-	losses_blame_now(pool);
+	losses_deliver_now(pool);
 }
 
-static void end_last(struct wl_shm_buffer *buffer)
+static void end_last_access(struct wl_shm_buffer *buffer)
 {
 	capture_end(&buffer->stores, buffer->pool->region);
 	if (buffer->is_pointer_out)
@@ -225,9 +225,9 @@ WL_EXPORT void wl_shm_buffer_end_access(struct wl_shm_buffer *buffer)
 	struct wl_shm_pool *pool = buffer->pool;
 	pthread_mutex_lock(&pool->lock);
 	if (buffer->n_accesses > 0 && --buffer->n_accesses == 0)
-		end_last(buffer);
+		end_last_access(buffer);
 	pthread_mutex_unlock(&pool->lock);
-	losses_blame_now(pool);
+	losses_deliver_now(pool);
 }
 
 WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
@@ -240,6 +240,6 @@ WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
 		damage_add_all(&buffer->stale);
 	bring_up_to_date_unless_read(buffer);
 	pthread_mutex_unlock(&pool->lock);
-	losses_blame_now(pool);
+	losses_deliver_now(pool);
 	return (char *)uffd_guard_region_data(pool->region) + buffer->layout.offset;
 }

@@ -8,5 +8,5 @@
 bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed);
 
 /* What was too much at a commit. False: it still is. */
-bool access_make_up(struct wl_shm_buffer *buffer);
-void access_make_up_now(struct wl_shm_buffer *buffer);
+bool access_catch_up(struct wl_shm_buffer *buffer);
+void access_catch_up_now(struct wl_shm_buffer *buffer);

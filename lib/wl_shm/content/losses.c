@@ -36,8 +36,9 @@ static struct wl_shm_buffer *find_buffer(
 	return NULL; /* destroyed: what becomes of its memory is the client's business */
 }
 
-static void offend(const struct wl_shm_pool *pool, const struct wl_shm_buffer *buffer,
-	const struct uffd_guard_event *event, const char *reason)
+static void post_loss_and_disconnect(const struct wl_shm_pool *pool,
+	const struct wl_shm_buffer *buffer, const struct uffd_guard_event *event,
+	const char *reason)
 {
 	client_count_loss(pool->client, event->length);
 	wl_resource_post_error(buffer->resource, WL_SHM_ERROR_INVALID_FD,
@@ -56,25 +57,25 @@ static void make_stale(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-static void blame(struct wl_shm_pool *pool, const struct uffd_guard_event *event)
+static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event *event)
 {
 	const uint64_t end = event->offset + event->length, start = page_ceil(event->offset);
 	struct wl_shm_buffer *buffer = start < end ? find_buffer(pool, start, end) : NULL;
 	if (!buffer || !pool->client->wl_client)
 		return;
 	if (event->reasons & UFFD_GUARD_LOST_TRUNCATED)
-		offend(pool, buffer, event, "its file ends before");
+		post_loss_and_disconnect(pool, buffer, event, "its file ends before");
 	else if (event->reasons & UFFD_GUARD_LOST_IO_ERROR)
-		offend(pool, buffer, event, strerror(-event->error));
+		post_loss_and_disconnect(pool, buffer, event, strerror(-event->error));
 	/* A disk may be slow once, and the next access tries again. Who lets the compositor wait
 	 * all the time, has to go. */
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && client_is_too_slow(pool->client))
-		offend(pool, buffer, event, "its file does not answer");
+		post_loss_and_disconnect(pool, buffer, event, "its file does not answer");
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)
 		make_stale(pool, start, end);
 }
 
-static void on_event(const struct uffd_guard_event *event, void *data)
+static void losses_on_event(const struct uffd_guard_event *event, void *data)
 {
 	(void)data;
 	if (event->reasons & UFFD_GUARD_LOST_HANDLER)
@@ -82,26 +83,26 @@ static void on_event(const struct uffd_guard_event *event, void *data)
 			"the compositor when you can");
 	if (event->reasons & UFFD_GUARD_LOST_NO_MEMORY)
 		shm_log("no memory for a client's picture: parts of it are black");
-	blame(event->user_data, event);
+	handle_loss(event->user_data, event);
 }
 
-static void deliver(struct shm_display *display)
+static void losses_deliver(struct shm_display *display)
 {
-	uffd_guard_dispatch(display->guard, on_event, NULL);
+	uffd_guard_dispatch(display->guard, losses_on_event, NULL);
 	display_update_stats(display);
 }
 
 int losses_on_readable(int fd, uint32_t mask, void *data)
 {
 	(void)fd, (void)mask;
-	deliver(data);
+	losses_deliver(data);
 	return 0;
 }
 
-void losses_blame_now(struct wl_shm_pool *pool)
+void losses_deliver_now(struct wl_shm_pool *pool)
 {
 	struct shm_display *display = pool->client->display;
 	if (uffd_guard_region_take_losses(pool->region) && display->wl_display &&
 		display_is_on_this_thread(display))
-		deliver(display);
+		losses_deliver(display);
 }

@@ -8,4 +8,4 @@ int losses_on_readable(int fd, uint32_t mask, void *data);
 
 /* Whoever lost something of the pool is told so at once, if this is the thread that may. Not under
  * pool->lock. */
-void losses_blame_now(struct wl_shm_pool *pool);
+void losses_deliver_now(struct wl_shm_pool *pool);

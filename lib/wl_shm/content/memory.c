@@ -49,7 +49,7 @@ static bool is_in_use(const struct wl_shm_buffer *buffer)
 }
 
 /* In no order. @ranges may be NULL. */
-static size_t list_what_is_in_use(const struct wl_shm_pool *pool, struct range *ranges)
+static size_t list_used_ranges(const struct wl_shm_pool *pool, struct range *ranges)
 {
 	const struct wl_shm_buffer *buffer;
 	size_t n = 0;
@@ -90,7 +90,7 @@ static uint64_t discard_between(
 	return stays;
 }
 
-static void expect_nothing(struct wl_shm_pool *pool)
+static void mark_unused_absent(struct wl_shm_pool *pool)
 {
 	struct wl_shm_buffer *buffer;
 	wl_list_for_each (buffer, &pool->buffers, link) {
@@ -101,30 +101,30 @@ static void expect_nothing(struct wl_shm_pool *pool)
 	}
 }
 
-static void give_back_all_but_what_is_in_use(struct wl_shm_pool *pool)
+static void discard_all_but_used(struct wl_shm_pool *pool)
 {
-	size_t n = list_what_is_in_use(pool, NULL);
+	size_t n = list_used_ranges(pool, NULL);
 	struct range *ranges = malloc((n + 1) * sizeof(*ranges));
 	if (!ranges)
 		return;
-	list_what_is_in_use(pool, ranges);
+	list_used_ranges(pool, ranges);
 	if (pool->kept_end > 0)
 		ranges[n++] =
 			(struct range){ page_floor(pool->kept_start), page_ceil(pool->kept_end) };
 	qsort(ranges, n, sizeof(*ranges), compare_starts);
 	pool_count_filled(pool, discard_between(pool, ranges, n));
-	expect_nothing(pool);
+	mark_unused_absent(pool);
 	free(ranges);
 }
 
-void memory_give_back(struct wl_shm_pool *pool)
+void memory_discard_unused(struct wl_shm_pool *pool)
 {
 	/* In mode EAGER memory comes and goes with the pool. */
 	if (uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_EAGER)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	if (pool->filled > 0)
-		give_back_all_but_what_is_in_use(pool);
+		discard_all_but_used(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -141,7 +141,7 @@ void memory_drop_if_idle(struct wl_shm_pool *pool)
 {
 	if (wl_list_empty(&pool->buffers) && pool->compositor_references == 0 &&
 		may_be_read_again(pool))
-		memory_give_back(pool);
+		memory_discard_unused(pool);
 }
 
 /* ---- The bound ---- */
@@ -155,15 +155,15 @@ static bool is_too_much(struct shm_client *client, uint64_t more)
 static void sweep(struct shm_client *client, uint64_t more)
 {
 	struct wl_shm_pool *pool;
-	if (client->swept_in_vain == client_period())
+	if (client->failed_sweep_period == client_period())
 		return;
 	wl_list_for_each_reverse(pool, &client->pools, link)
 	{
-		memory_give_back(pool);
+		memory_discard_unused(pool);
 		if (!is_too_much(client, more))
 			return;
 	}
-	client->swept_in_vain = client_period();
+	client->failed_sweep_period = client_period();
 }
 
 void memory_make_room(struct wl_shm_buffer *buffer)

@@ -11,7 +11,7 @@ void memory_count_buffer(struct wl_shm_buffer *buffer);
 void memory_make_room(struct wl_shm_buffer *buffer);
 
 /* What is a copy in @pool and in no use. */
-void memory_give_back(struct wl_shm_pool *pool);
+void memory_discard_unused(struct wl_shm_pool *pool);
 
 /* Give back all copies of @pool, if it has no buffers and the compositor no reference to it. */
 void memory_drop_if_idle(struct wl_shm_pool *pool);

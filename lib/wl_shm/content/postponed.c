@@ -8,33 +8,34 @@
 
 #include "content/access.h"
 
-static int on_timer(void *data);
+static int postponed_on_timer(void *data);
 
 static void wait_for_next_period(struct shm_client *client)
 {
-	if (!client->timer)
-		client->timer = wl_event_loop_add_timer(
-			wl_display_get_event_loop(client->display->wl_display), on_timer, client);
-	if (client->timer)
-		wl_event_source_timer_update(client->timer, CLIENT_PERIOD);
+	if (!client->postponed_timer)
+		client->postponed_timer = wl_event_loop_add_timer(
+			wl_display_get_event_loop(client->display->wl_display), postponed_on_timer,
+			client);
+	if (client->postponed_timer)
+		wl_event_source_timer_update(client->postponed_timer, CLIENT_PERIOD);
 }
 
-static void forget(struct wl_shm_buffer *buffer)
+static void postponed_remove(struct wl_shm_buffer *buffer)
 {
 	wl_list_remove(&buffer->postponed);
 	wl_list_init(&buffer->postponed);
 }
 
-static int on_timer(void *data)
+static int postponed_on_timer(void *data)
 {
 	struct shm_client *client = data;
 	struct wl_shm_buffer *buffer, *next;
 	wl_list_for_each_safe (buffer, next, &client->postponed, postponed) {
-		if (!access_make_up(buffer)) {
+		if (!access_catch_up(buffer)) {
 			wait_for_next_period(client);
 			break;
 		}
-		forget(buffer);
+		postponed_remove(buffer);
 	}
 	return 0;
 }
@@ -49,11 +50,11 @@ void postponed_add(struct wl_shm_buffer *buffer)
 	wl_list_insert(client->postponed.prev, &buffer->postponed);
 }
 
-void postponed_leave(struct wl_shm_buffer *buffer)
+void postponed_buffer_destroyed(struct wl_shm_buffer *buffer)
 {
 	if (wl_list_empty(&buffer->postponed))
 		return;
 	if (buffer->pool->compositor_references > 0)
-		access_make_up_now(buffer);
-	forget(buffer);
+		access_catch_up_now(buffer);
+	postponed_remove(buffer);
 }

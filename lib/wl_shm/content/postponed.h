@@ -7,4 +7,4 @@
 void postponed_add(struct wl_shm_buffer *buffer);
 
 /* @buffer goes: what somebody may read of it even then is brought up to date now. */
-void postponed_leave(struct wl_shm_buffer *buffer);
+void postponed_buffer_destroyed(struct wl_shm_buffer *buffer);

@@ -83,48 +83,50 @@ static void find_all(void)
 
 /* ---- In front of them ---- */
 
-static bool is_to_be_guarded(int prot, int flags, int fd)
+static bool should_guard(int prot, int flags, int fd)
 {
 	const int sharing = flags & MAP_TYPE;
 	return prot == PROT_READ && !(flags & (MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE)) &&
 	       (sharing == MAP_PRIVATE || sharing == MAP_SHARED) && arrivals_has(fd);
 }
 
-static void *fail(void)
+static void *fail_without_memory(void)
 {
 	errno = ENOMEM;
 	return MAP_FAILED;
 }
 
-static void *map(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
+static void *map_guarded_or_plain(
+	void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
-	if (is_to_be_guarded(prot, flags, fd)) {
+	if (should_guard(prot, flags, fd)) {
 		void *guarded = maps_create(fd, length, offset);
 		if (guarded)
 			return guarded;
 	}
-	if (flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE) && !maps_let_go(address, length))
-		return fail();
+	if (flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE) &&
+		!maps_make_plain(address, length))
+		return fail_without_memory();
 	return real_mmap(address, length, prot, flags, fd, offset);
 }
 
 EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
-	return map(address, length, prot, flags, fd, offset);
+	return map_guarded_or_plain(address, length, prot, flags, fd, offset);
 }
 
 #if defined(__GLIBC__)
 EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
-	return map(address, length, prot, flags, fd, offset);
+	return map_guarded_or_plain(address, length, prot, flags, fd, offset);
 }
 #endif
 
 EXPORT int munmap(void *address, size_t length)
 {
-	if (maps_keeps(address) || maps_unmap(address, length))
+	if (maps_keeps_mapped(address) || maps_unmap(address, length))
 		return 0;
-	if (!maps_let_go(address, length)) {
+	if (!maps_make_plain(address, length)) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -141,8 +143,8 @@ EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, 
 		to = va_arg(args, void *);
 		va_end(args);
 	}
-	if (maps_has(address, old_length) || (flags & MREMAP_FIXED && !maps_let_go(to, length)))
-		return fail();
+	if (maps_has(address, old_length) || (flags & MREMAP_FIXED && !maps_make_plain(to, length)))
+		return fail_without_memory();
 	return real_mremap(address, old_length, length, flags, to);
 }
 
@@ -179,5 +181,5 @@ __attribute__((constructor)) static void on_load(void)
 		return;
 	shm_stats_share(SETTING_MMAP_STATS);
 	unsetenv(SETTING_MMAP_STATS);
-	preload_leave_environment("libuffd_guard_mmap.so");
+	preload_remove_from_environment("libuffd_guard_mmap.so");
 }

@@ -104,7 +104,7 @@ static int map_region(struct map *map, int fd, size_t length, off64_t offset)
 
 /* What is handed to a system call must be there, and a child of fork(2) is to see it too. That is
  * not worth reading a large file. */
-static void have_all_of(struct map *map, size_t length)
+static void populate_map(struct map *map, size_t length)
 {
 	if (uffd_guard_populate(map->region, 0, length) == 0)
 		madvise((void *)map->start, map->end - map->start, MADV_KEEPONFORK);
@@ -121,7 +121,7 @@ void *maps_create(int fd, size_t length, off64_t offset)
 		return NULL;
 	}
 	if (length <= MOST_POPULATED)
-		have_all_of(map, length);
+		populate_map(map, length);
 	enlist(map);
 	shm_stats_add(&shm_stats()->files_mapped, 1);
 	return (void *)map->start;
@@ -131,7 +131,7 @@ void *maps_create(int fd, size_t length, off64_t offset)
 
 /* Under the lock. The link that points to the first map that has a byte of [start, end), or NULL.
  * The page of zeros behind it is its own too. */
-static struct map **find(uintptr_t start, uintptr_t end)
+static struct map **find_link(uintptr_t start, uintptr_t end)
 {
 	for (struct map **link = &maps; *link; link = &(*link)->next) {
 		if ((*link)->start < end && start < (*link)->end + page_size())
@@ -140,11 +140,11 @@ static struct map **find(uintptr_t start, uintptr_t end)
 	return NULL;
 }
 
-static struct map *take_off_list(uintptr_t start, uintptr_t end)
+static struct map *unlist(uintptr_t start, uintptr_t end)
 {
 	struct map *map = NULL;
 	pthread_mutex_lock(&lock);
-	struct map **link = find(start, end);
+	struct map **link = find_link(start, end);
 	if (link) {
 		map = *link;
 		*link = map->next;
@@ -166,14 +166,14 @@ bool maps_has(const void *address, size_t length)
 	const uintptr_t start = page_floor((uintptr_t)address);
 	const uintptr_t end = (uintptr_t)address + (length ? length : 1);
 	pthread_mutex_lock(&lock);
-	bool has = find(start, end < start ? UINTPTR_MAX : end);
+	bool has = find_link(start, end < start ? UINTPTR_MAX : end);
 	pthread_mutex_unlock(&lock);
 	return has;
 }
 
 /* ---- Taking away ---- */
 
-static void destroy(struct map *map)
+static void map_destroy(struct map *map)
 {
 	uffd_guard_unmap(map->region);
 	free(map);
@@ -185,14 +185,14 @@ bool maps_unmap(void *address, size_t length)
 	if (!is_range(start, length))
 		return false;
 	pthread_mutex_lock(&lock);
-	struct map **link = find(start, start + page_ceil(length));
+	struct map **link = find_link(start, start + page_ceil(length));
 	struct map *map = link ? *link : NULL;
 	const bool is_it = map && map->start == start && map->end == start + page_ceil(length);
 	if (is_it)
 		*link = map->next;
 	pthread_mutex_unlock(&lock);
 	if (is_it)
-		destroy(map);
+		map_destroy(map);
 	return is_it;
 }
 
@@ -201,7 +201,7 @@ bool maps_unmap(void *address, size_t length)
 /* On this thread, while it takes away a region whose addresses are to stay mapped. */
 static _Thread_local uintptr_t kept_start;
 
-bool maps_keeps(const void *address)
+bool maps_keeps_mapped(const void *address)
 {
 	return kept_start && (uintptr_t)address == kept_start;
 }
@@ -233,18 +233,18 @@ static bool replace_by_copy(struct map *map)
 	}
 	void *zeros = (void *)map->end;
 	kept_start = map->start;
-	destroy(map);
+	map_destroy(map);
 	kept_start = 0;
 	real_munmap(zeros, page_size());
 	return true;
 }
 
-bool maps_let_go(void *address, size_t length)
+bool maps_make_plain(void *address, size_t length)
 {
 	const uintptr_t start = (uintptr_t)address;
 	if (!is_range(start, length))
 		return true; /* the kernel will say so */
-	for (struct map *map; (map = take_off_list(start, start + page_ceil(length)));) {
+	for (struct map *map; (map = unlist(start, start + page_ceil(length)));) {
 		if (!replace_by_copy(map)) {
 			enlist(map);
 			return false;

@@ -17,9 +17,9 @@ bool maps_unmap(void *address, size_t length);
 /* Something is about to happen to [address, address + length): regions that have a part there
  * become plain memory with the same bytes. False if there is no memory for that; they are then as
  * before. */
-bool maps_let_go(void *address, size_t length);
+bool maps_make_plain(void *address, size_t length);
 
-/* True on a thread that is in maps_let_go(): what the library unmaps there is to stay. */
-bool maps_keeps(const void *address);
+/* True on a thread that is in maps_make_plain(): what the library unmaps there is to stay. */
+bool maps_keeps_mapped(const void *address);
 
 bool maps_has(const void *address, size_t length);

@@ -14,7 +14,7 @@
 static void buffer_destroy(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
-	postponed_leave(buffer);
+	postponed_buffer_destroyed(buffer);
 	wl_list_remove(&buffer->link);
 	capture_finish(&buffer->stores);
 	memory_drop_if_idle(pool);
@@ -28,7 +28,7 @@ static void buffer_unref(struct wl_shm_buffer *buffer)
 		buffer_destroy(buffer);
 }
 
-static void on_resource_destroy(struct wl_resource *resource)
+static void buffer_on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
 	struct buffer_use *use, *next;
@@ -40,13 +40,13 @@ static void on_resource_destroy(struct wl_resource *resource)
 	buffer_unref(buffer);
 }
 
-static void request_destroy(struct wl_client *wl_client, struct wl_resource *resource)
+static void buffer_request_destroy(struct wl_client *wl_client, struct wl_resource *resource)
 {
 	(void)wl_client;
 	wl_resource_destroy(resource);
 }
 
-static const struct wl_buffer_interface implementation = { .destroy = request_destroy };
+static const struct wl_buffer_interface implementation = { .destroy = buffer_request_destroy };
 
 /* ---- Creation ---- */
 
@@ -143,7 +143,8 @@ void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *poo
 	buffer->resource = resource;
 	pool->references++;
 	wl_list_insert(&pool->buffers, &buffer->link);
-	wl_resource_set_implementation(resource, &implementation, buffer, on_resource_destroy);
+	wl_resource_set_implementation(
+		resource, &implementation, buffer, buffer_on_resource_destroy);
 	shm_stats_add(&shm_stats()->buffers, 1);
 }
 

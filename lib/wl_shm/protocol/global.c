@@ -6,8 +6,8 @@
 
 #include <unistd.h>
 
-static void create_pool(struct wl_client *wl_client, struct wl_resource *resource, uint32_t id,
-	int32_t fd, int32_t size)
+static void shm_request_create_pool(struct wl_client *wl_client, struct wl_resource *resource,
+	uint32_t id, int32_t fd, int32_t size)
 {
 	if (size <= 0)
 		wl_resource_post_error(
@@ -19,7 +19,7 @@ static void create_pool(struct wl_client *wl_client, struct wl_resource *resourc
 
 #ifdef WL_SHM_RELEASE_SINCE_VERSION
 #define VERSION 2
-static void release(struct wl_client *wl_client, struct wl_resource *resource)
+static void shm_request_release(struct wl_client *wl_client, struct wl_resource *resource)
 {
 	(void)wl_client;
 	wl_resource_destroy(resource);
@@ -29,13 +29,13 @@ static void release(struct wl_client *wl_client, struct wl_resource *resource)
 #endif
 
 static const struct wl_shm_interface implementation = {
-	.create_pool = create_pool,
+	.create_pool = shm_request_create_pool,
 #ifdef WL_SHM_RELEASE_SINCE_VERSION
-	.release = release,
+	.release = shm_request_release,
 #endif
 };
 
-static void bind_shm(struct wl_client *wl_client, void *data, uint32_t version, uint32_t id)
+static void shm_bind(struct wl_client *wl_client, void *data, uint32_t version, uint32_t id)
 {
 	const struct shm_display *display = data;
 	struct wl_resource *resource =
@@ -55,7 +55,7 @@ static void bind_shm(struct wl_client *wl_client, void *data, uint32_t version, 
 
 int global_create(struct shm_display *display)
 {
-	return wl_global_create(display->wl_display, &wl_shm_interface, VERSION, display, bind_shm)
+	return wl_global_create(display->wl_display, &wl_shm_interface, VERSION, display, shm_bind)
 		       ? 0
 		       : -1;
 }

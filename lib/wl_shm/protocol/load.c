@@ -22,7 +22,7 @@ __attribute__((constructor)) static void on_load(void)
 	const bool has_reporter = getenv(SETTING_STATS);
 	shm_stats_share(SETTING_STATS);
 	unsetenv(SETTING_STATS);
-	if (preload_leave_environment("libuffd_guard_wl_shm.so") && !has_reporter)
+	if (preload_remove_from_environment("libuffd_guard_wl_shm.so") && !has_reporter)
 		to_be_told = getpid();
 }
 

@@ -39,7 +39,7 @@ static void allow_huge_pages(const struct wl_shm_pool *pool)
 		madvise(uffd_guard_region_data(pool->region), (size_t)pool->size, MADV_HUGEPAGE);
 }
 
-static void on_resource_destroy(struct wl_resource *resource)
+static void pool_on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
 	pool->resource = NULL;
@@ -48,7 +48,7 @@ static void on_resource_destroy(struct wl_resource *resource)
 
 /* ---- Requests ---- */
 
-static void request_create_buffer(struct wl_client *wl_client, struct wl_resource *resource,
+static void pool_request_create_buffer(struct wl_client *wl_client, struct wl_resource *resource,
 	uint32_t id, int32_t offset, int32_t width, int32_t height, int32_t stride, uint32_t format)
 {
 	const struct buffer_layout layout = { offset, width, height, stride, format };
@@ -56,13 +56,14 @@ static void request_create_buffer(struct wl_client *wl_client, struct wl_resourc
 	buffer_requests_create(wl_client, pool, id, &layout);
 }
 
-static void request_destroy(struct wl_client *wl_client, struct wl_resource *resource)
+static void pool_request_destroy(struct wl_client *wl_client, struct wl_resource *resource)
 {
 	(void)wl_client;
 	wl_resource_destroy(resource);
 }
 
-static void request_resize(struct wl_client *wl_client, struct wl_resource *resource, int32_t size)
+static void pool_request_resize(
+	struct wl_client *wl_client, struct wl_resource *resource, int32_t size)
 {
 	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
 	(void)wl_client;
@@ -82,16 +83,16 @@ static void request_resize(struct wl_client *wl_client, struct wl_resource *reso
 		allow_huge_pages(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
-	losses_blame_now(pool); /* as in open_pool() */
+	losses_deliver_now(pool); /* as in pool_open() */
 	if (err)
 		wl_resource_post_error(
 			resource, WL_SHM_ERROR_INVALID_FD, "failed resize: %s", strerror(-err));
 }
 
 static const struct wl_shm_pool_interface implementation = {
-	.create_buffer = request_create_buffer,
-	.destroy = request_destroy,
-	.resize = request_resize,
+	.create_buffer = pool_request_create_buffer,
+	.destroy = pool_request_destroy,
+	.resize = pool_request_resize,
 };
 
 /* ---- Mapping ---- */
@@ -107,7 +108,7 @@ static int check_writable(int fd)
 	return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
 }
 
-static int map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
+static int pool_map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 {
 	struct uffd_guard_map_options options = {
 		.size = sizeof(options),
@@ -129,7 +130,7 @@ static int map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 /* Where addresses are scarce (RLIMIT_AS, 32 bits) or count as memory, a pool has less room to grow:
  * a resize beyond it is an error, as it is in libwayland when the kernel has no room. Three times
  * its size has any planes of any buffer. */
-static int map(struct wl_shm_pool *pool, int fd)
+static int pool_map(struct wl_shm_pool *pool, int fd)
 {
 	const size_t size = (size_t)pool->size, least = size + LEAST_BEHIND;
 	const size_t reserves[] = { RESERVE, least + 2 * size, least + size, least };
@@ -137,16 +138,16 @@ static int map(struct wl_shm_pool *pool, int fd)
 	int err = -ENOMEM;
 	for (unsigned i = is_counted ? 2 : 0; i < 4 && err == -ENOMEM; i++) {
 		if (reserves[i] >= least)
-			err = map_reserving(pool, fd, reserves[i]);
+			err = pool_map_reserving(pool, fd, reserves[i]);
 	}
 	return err;
 }
 
-static int open_pool(struct wl_shm_pool *pool, int fd)
+static int pool_open(struct wl_shm_pool *pool, int fd)
 {
 	int err = check_writable(fd);
 	if (!err)
-		err = map(pool, fd);
+		err = pool_map(pool, fd);
 	if (err)
 		return err;
 
@@ -156,13 +157,13 @@ static int open_pool(struct wl_shm_pool *pool, int fd)
 	shm_stats_add(&shm_stats()->pools[mode], 1);
 	/* In mode EAGER what the file lacks is reported by now; but no buffer is there yet, and
 	 * until one is, the file may grow. */
-	losses_blame_now(pool);
+	losses_deliver_now(pool);
 	return 0;
 }
 
 /* ---- Creation ---- */
 
-static void refuse(struct wl_resource *shm, int fd, int err)
+static void pool_refuse(struct wl_resource *shm, int fd, int err)
 {
 	if (err == -EMFILE || err == -ENFILE)
 		wl_resource_post_no_memory(shm);
@@ -178,14 +179,14 @@ void pool_requests_create(
 {
 	struct shm_client *client = client_of(wl_client);
 	struct wl_shm_pool *pool =
-		client && descriptors_may_take(client) ? pool_create(client, size) : NULL;
+		client && descriptors_allow_pool(client) ? pool_create(client, size) : NULL;
 	if (!pool) {
 		wl_client_post_no_memory(wl_client);
 		return;
 	}
-	int err = open_pool(pool, fd);
+	int err = pool_open(pool, fd);
 	if (err) {
-		refuse(shm, fd, err);
+		pool_refuse(shm, fd, err);
 		pool_unref(pool);
 		return;
 	}
@@ -196,12 +197,13 @@ void pool_requests_create(
 		pool_unref(pool);
 		return;
 	}
-	wl_resource_set_implementation(pool->resource, &implementation, pool, on_resource_destroy);
+	wl_resource_set_implementation(
+		pool->resource, &implementation, pool, pool_on_resource_destroy);
 }
 
 /* ---- The compositor's references ---- */
 
-static void keep(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+static void pool_set_kept(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
 {
 	const bool is_first = pool->compositor_references == 0;
 	pthread_mutex_lock(&pool->lock);
@@ -216,7 +218,7 @@ WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffe
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	const uint64_t offset = (uint64_t)buffer->layout.offset;
-	keep(pool, offset, offset + buffer->length);
+	pool_set_kept(pool, offset, offset + buffer->length);
 	pool->references++;
 	pool->compositor_references++;
 	return pool;
@@ -225,7 +227,7 @@ WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffe
 WL_EXPORT void wl_shm_pool_unref(struct wl_shm_pool *pool)
 {
 	if (--pool->compositor_references == 0)
-		keep(pool, 0, 0);
+		pool_set_kept(pool, 0, 0);
 	memory_drop_if_idle(pool);
 	pool_unref(pool);
 }

@@ -22,16 +22,16 @@ void client_unref(struct shm_client *client)
 	free(client);
 }
 
-static void on_destroy(struct wl_listener *listener, void *data)
+static void client_on_destroy(struct wl_listener *listener, void *data)
 {
 	struct shm_client *client = wl_container_of(listener, client, destroy);
 	(void)data;
-	if (client->farewell)
-		wl_event_source_remove(client->farewell);
-	client->farewell = NULL;
-	if (client->timer)
-		wl_event_source_remove(client->timer);
-	client->timer = NULL;
+	if (client->disconnect)
+		wl_event_source_remove(client->disconnect);
+	client->disconnect = NULL;
+	if (client->postponed_timer)
+		wl_event_source_remove(client->postponed_timer);
+	client->postponed_timer = NULL;
 	client->wl_client = NULL;
 	display_update_stats(client->display);
 	client_unref(client);
@@ -39,7 +39,7 @@ static void on_destroy(struct wl_listener *listener, void *data)
 
 struct shm_client *client_of(struct wl_client *wl_client)
 {
-	struct wl_listener *listener = wl_client_get_destroy_listener(wl_client, on_destroy);
+	struct wl_listener *listener = wl_client_get_destroy_listener(wl_client, client_on_destroy);
 	struct shm_client *client;
 	if (listener)
 		return wl_container_of(listener, client, destroy);
@@ -51,7 +51,7 @@ struct shm_client *client_of(struct wl_client *wl_client)
 	*client = (struct shm_client){
 		.wl_client = wl_client,
 		.display = display,
-		.destroy = { .notify = on_destroy },
+		.destroy = { .notify = client_on_destroy },
 		.references = 1,
 	};
 	display->references++;
@@ -122,19 +122,19 @@ bool client_is_too_slow(struct shm_client *client)
 	return ++client->n_timeouts > TIMEOUTS_FORGIVEN;
 }
 
-static void on_farewell(void *data)
+static void client_on_disconnect(void *data)
 {
 	struct shm_client *client = data;
-	client->farewell = NULL; /* an idle source is gone after its call */
+	client->disconnect = NULL; /* an idle source is gone after its call */
 	wl_client_destroy(client->wl_client);
 }
 
 void client_disconnect_soon(struct shm_client *client)
 {
-	if (!client->wl_client || client->farewell)
+	if (!client->wl_client || client->disconnect)
 		return;
 	struct wl_event_loop *loop = wl_display_get_event_loop(client->display->wl_display);
-	client->farewell = wl_event_loop_add_idle(loop, on_farewell, client);
+	client->disconnect = wl_event_loop_add_idle(loop, client_on_disconnect, client);
 	if (client->stats)
 		atomic_store(&client->stats->is_disconnected, true);
 }

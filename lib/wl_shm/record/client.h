@@ -16,16 +16,16 @@ struct shm_client {
 	pid_t pid;
 	struct wl_list pools; /* struct wl_shm_pool.link, the one used last first */
 
-	_Atomic uint64_t filled; /* bytes of its pools that are copies */
-	int64_t swept_in_vain;	 /* the period in which none of them could be given back */
+	_Atomic uint64_t filled;     /* bytes of its pools that are copies */
+	int64_t failed_sweep_period; /* the period in which none of them could be given back */
 
-	struct surface *awaits_viewport; /* it has none yet, but has asked for one; or NULL */
-	uint32_t awaited_viewport;	 /* the number of that object */
+	struct surface *viewport_awaited_by; /* it has none yet, but has asked for one; or NULL */
+	uint32_t awaited_viewport_id;	     /* the number of that object */
 
-	struct wl_list postponed;	  /* struct wl_shm_buffer.postponed */
-	struct wl_event_source *timer;	  /* for these; NULL until there were some */
-	struct wl_event_source *farewell; /* it is about to be disconnected */
-	struct shm_stats_client *stats;	  /* NULL: has lost nothing yet */
+	struct wl_list postponed;		 /* struct wl_shm_buffer.postponed */
+	struct wl_event_source *postponed_timer; /* for these; NULL until there were some */
+	struct wl_event_source *disconnect;	 /* it is about to be disconnected */
+	struct shm_stats_client *stats;		 /* NULL: has lost nothing yet */
 
 	unsigned n_timeouts; /* of its files that were waited for, since: */
 	int64_t timeouts_since, last_timeout;

@@ -50,7 +50,7 @@ static unsigned most_pools(void)
 	return limit.rlim_cur < MOST_POOLS ? (unsigned)limit.rlim_cur : MOST_POOLS;
 }
 
-bool descriptors_may_take(struct shm_client *client)
+bool descriptors_allow_pool(struct shm_client *client)
 {
 	const unsigned most = most_pools(), taken = client->display->n_pools,
 		       left = taken < most ? most - taken : 0;

@@ -7,4 +7,4 @@
 void descriptors_raise_limit(void);
 
 /* Whether the client may have one more pool. Tells the log when not. */
-bool descriptors_may_take(struct shm_client *client);
+bool descriptors_allow_pool(struct shm_client *client);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-static void drop(struct surface *surface, unsigned i)
+static void surface_drop_known(struct surface *surface, unsigned i)
 {
 	if (surface->known[i])
 		surface->known[i]->home = NULL;
@@ -19,12 +19,12 @@ static void surface_on_destroy(struct wl_listener *listener, void *data)
 	struct surface *surface = wl_container_of(listener, surface, destroy);
 	(void)data;
 	for (unsigned i = 0; i < SURFACE_BUFFERS; i++)
-		drop(surface, i);
+		surface_drop_known(surface, i);
 	buffer_use_set(&surface->pending.buffer, NULL);
 	buffer_use_set(&surface->shown, NULL);
 	wl_list_remove(&surface->viewport.link);
-	if (surface->client->awaits_viewport == surface)
-		surface->client->awaits_viewport = NULL;
+	if (surface->client->viewport_awaited_by == surface)
+		surface->client->viewport_awaited_by = NULL;
 	client_unref(surface->client);
 	free(surface);
 }
@@ -54,7 +54,7 @@ struct surface *surface_of(struct wl_resource *resource)
 
 /* ---- Buffers whose home is here ---- */
 
-static unsigned find(const struct surface *surface, const struct wl_shm_buffer *buffer)
+static unsigned find_known(const struct surface *surface, const struct wl_shm_buffer *buffer)
 {
 	unsigned i = 0;
 	while (i < SURFACE_BUFFERS && surface->known[i] != buffer)
@@ -64,16 +64,16 @@ static unsigned find(const struct surface *surface, const struct wl_shm_buffer *
 
 void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer)
 {
-	unsigned i = find(surface, buffer);
+	unsigned i = find_known(surface, buffer);
 	if (i < SURFACE_BUFFERS)
-		drop(surface, i);
+		surface_drop_known(surface, i);
 }
 
 void surface_forget_all_but(struct surface *surface, const struct wl_shm_buffer *buffer)
 {
 	for (unsigned i = 0; i < SURFACE_BUFFERS; i++) {
 		if (surface->known[i] != buffer)
-			drop(surface, i);
+			surface_drop_known(surface, i);
 	}
 }
 
@@ -83,9 +83,9 @@ bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer)
 	if (buffer->home && !was_here)
 		surface_forget_buffer(buffer->home, buffer);
 
-	unsigned i = was_here ? find(surface, buffer) : SURFACE_BUFFERS - 1;
+	unsigned i = was_here ? find_known(surface, buffer) : SURFACE_BUFFERS - 1;
 	if (!was_here)
-		drop(surface, i);
+		surface_drop_known(surface, i);
 	for (; i > 0; i--)
 		surface->known[i] = surface->known[i - 1];
 	surface->known[0] = buffer;

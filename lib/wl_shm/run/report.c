@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static uint64_t count(const _Atomic uint64_t *counter)
+static uint64_t value_of(const _Atomic uint64_t *counter)
 {
 	return atomic_load(counter);
 }
@@ -18,7 +18,7 @@ static uint64_t count(const _Atomic uint64_t *counter)
 static void print_bytes(const char *before, const _Atomic uint64_t *counter, const char *after)
 {
 	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	double bytes = (double)count(counter);
+	double bytes = (double)value_of(counter);
 	unsigned unit = 0;
 	for (; bytes >= 1024 && unit < 4; unit++)
 		bytes /= 1024;
@@ -34,15 +34,15 @@ static void print_client(const struct shm_stats_client *client)
 		fprintf(stderr, "  client %" PRId32 " (%s)", pid, client->name);
 	else
 		fputs("  others", stderr);
-	fprintf(stderr, ": %" PRIu64 " losses, %" PRIu64 " bytes%s\n", count(&client->losses),
-		count(&client->bytes_lost),
+	fprintf(stderr, ": %" PRIu64 " losses, %" PRIu64 " bytes%s\n", value_of(&client->losses),
+		value_of(&client->bytes_lost),
 		atomic_load(&client->is_disconnected) ? ", disconnected" : "");
 }
 
 void report_text(const struct shm_stats *stats, const char *command)
 {
 	fprintf(stderr, PROGRAM ": %s\n", command);
-	if (count(&stats->displays) == 0) {
+	if (value_of(&stats->displays) == 0) {
 		fputs("  The library was not used: nothing was guarded. Does the compositor take "
 		      "wl_shm from\n  libwayland-server.so? (Rust and Qt compositors may have "
 		      "their "
@@ -53,16 +53,17 @@ void report_text(const struct shm_stats *stats, const char *command)
 	fprintf(stderr,
 		"  pools: %" PRIu64 " lazy, %" PRIu64 " direct, %" PRIu64 " eager; %" PRIu64
 		" buffers, %" PRIu64 " commits\n",
-		count(&stats->pools[0]), count(&stats->pools[1]), count(&stats->pools[2]),
-		count(&stats->buffers), count(&stats->commits));
+		value_of(&stats->pools[0]), value_of(&stats->pools[1]), value_of(&stats->pools[2]),
+		value_of(&stats->buffers), value_of(&stats->commits));
 	print_bytes("  content: ", &stats->bytes_filled, " read for the first time, ");
 	print_bytes("", &stats->bytes_refreshed, " refreshed, ");
 	print_bytes("", &stats->bytes_written_back, " written back\n");
-	fprintf(stderr, "  refreshes postponed in floods: %" PRIu64 "\n", count(&stats->postponed));
-	if (count(&stats->files_mapped) > 0)
+	fprintf(stderr, "  refreshes postponed in floods: %" PRIu64 "\n",
+		value_of(&stats->postponed));
+	if (value_of(&stats->files_mapped) > 0)
 		fprintf(stderr, "  other files guarded: %" PRIu64 "\n",
-			count(&stats->files_mapped));
-	fprintf(stderr, "  losses: %" PRIu64 "\n", count(&stats->losses));
+			value_of(&stats->files_mapped));
+	fprintf(stderr, "  losses: %" PRIu64 "\n", value_of(&stats->losses));
 	for (unsigned i = 0; i < SHM_STATS_CLIENTS; i++)
 		print_client(&stats->clients[i]);
 }
@@ -71,7 +72,7 @@ void report_text(const struct shm_stats *stats, const char *command)
 
 static void json_number(const char *name, const _Atomic uint64_t *counter)
 {
-	printf("\"%s\":%" PRIu64 ",", name, count(counter));
+	printf("\"%s\":%" PRIu64 ",", name, value_of(counter));
 }
 
 /* Names of processes are bytes of the client's choice. */
@@ -93,7 +94,7 @@ static void json_client(const struct shm_stats_client *client)
 	printf("{\"pid\":%" PRId32 ",\"name\":", atomic_load(&client->pid));
 	json_string(client->name);
 	printf(",\"losses\":%" PRIu64 ",\"bytes_lost\":%" PRIu64 ",\"disconnected\":%s}",
-		count(&client->losses), count(&client->bytes_lost),
+		value_of(&client->losses), value_of(&client->bytes_lost),
 		atomic_load(&client->is_disconnected) ? "true" : "false");
 }
 

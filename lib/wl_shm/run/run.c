@@ -86,7 +86,7 @@ int run_become(const struct run_options *options, const char *path)
 
 /* ---- As a child ---- */
 
-static void end_signals(sigset_t *signals)
+static void list_signals(sigset_t *signals)
 {
 	static const int all[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT,
 		SIGCHLD };
@@ -113,7 +113,7 @@ static bool has_ended(pid_t child, int *status)
 	return ended != 0;
 }
 
-static int wait_for(pid_t child, const sigset_t *signals)
+static int wait_for_child(pid_t child, const sigset_t *signals)
 {
 	for (;;) {
 		siginfo_t signal;
@@ -135,14 +135,14 @@ struct inherited {
 
 /* Where whoever started us ignores SIGCHLD, so would we: it would never come, and the kernel would
  * wait for the child in our place. */
-static void take_signals(const sigset_t *signals, struct inherited *before)
+static void block_signals(const sigset_t *signals, struct inherited *before)
 {
 	const struct sigaction normal = { .sa_handler = SIG_DFL };
 	sigaction(SIGCHLD, &normal, &before->on_child_end);
 	sigprocmask(SIG_BLOCK, signals, &before->mask);
 }
 
-static void give_signals_back(const struct inherited *before)
+static void restore_signals(const struct inherited *before)
 {
 	sigaction(SIGCHLD, &before->on_child_end, NULL);
 	sigprocmask(SIG_SETMASK, &before->mask, NULL);
@@ -155,7 +155,7 @@ static void run_child(const struct run_options *options, const char *path, pid_t
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_CANNOT);
-	give_signals_back(before);
+	restore_signals(before);
 	_exit(run_become(options, path));
 }
 
@@ -165,12 +165,12 @@ int run_and_wait(const struct run_options *options, const char *path, int stats_
 	sigset_t signals;
 	if (prepare_stats(options, stats_fd) < 0)
 		return -1;
-	end_signals(&signals);
-	take_signals(&signals, &before);
+	list_signals(&signals);
+	block_signals(&signals, &before);
 	const pid_t parent = getpid(), child = fork();
 	if (child < 0)
 		return cannot("start a process");
 	if (child == 0)
 		run_child(options, path, parent, &before);
-	return wait_for(child, &signals);
+	return wait_for_child(child, &signals);
 }

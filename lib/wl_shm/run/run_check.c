@@ -23,7 +23,7 @@
 /* ---- Libraries ---- */
 
 /* With the rights that the loader and execve(2) will have: access(2) leaves capabilities out. */
-static bool may(const char *path, int what)
+static bool may_access(const char *path, int what)
 {
 	return faccessat(AT_FDCWD, path, what, AT_EACCESS) == 0;
 }
@@ -32,7 +32,7 @@ static bool is_in(const char *directory, const char *file)
 {
 	char path[2 * PATH_MAX];
 	snprintf(path, sizeof(path), "%s/%s", directory, file);
-	return may(path, R_OK);
+	return may_access(path, R_OK);
 }
 
 static int own_directory(char directory[PATH_MAX])
@@ -77,7 +77,7 @@ static int find_libraries(char directory[PATH_MAX])
 }
 
 /* As the loader will do it. Here it does nothing, for this program needs no libwayland. */
-static int load(const char *directory, const char *file, const char *otherwise)
+static int load_library(const char *directory, const char *file, const char *otherwise)
 {
 	char path[2 * PATH_MAX];
 	snprintf(path, sizeof(path), "%s/%s", directory, file);
@@ -96,9 +96,9 @@ int run_check_libraries(bool with_mmap, char directory[PATH_MAX])
 {
 	int err = find_libraries(directory);
 	if (!err)
-		err = load(directory, LIBRARY, "");
+		err = load_library(directory, LIBRARY, "");
 	if (!err && with_mmap)
-		err = load(directory, LIBRARY_MMAP,
+		err = load_library(directory, LIBRARY_MMAP,
 			", or leave out --mmap: keymaps are not guarded then");
 	return err;
 }
@@ -161,7 +161,7 @@ int run_check_machine(bool is_verbose)
 static bool is_executable(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && may(path, X_OK);
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && may_access(path, X_OK);
 }
 
 /* As execvp(3): an empty item is the current directory. */
@@ -225,7 +225,7 @@ static bool is_static_program(const char *path)
 
 int run_check_command(const char *name, char path[PATH_MAX])
 {
-	bool is_found = strchr(name, '/') ? may(name, F_OK) : find_in_path(name, path);
+	bool is_found = strchr(name, '/') ? may_access(name, F_OK) : find_in_path(name, path);
 	if (strchr(name, '/'))
 		snprintf(path, PATH_MAX, "%s", name);
 	if (!is_found) {
