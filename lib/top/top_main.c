@@ -8,9 +8,9 @@
  * (view_*.c).
  */
 #include "cli/cli.h"
+#include "cli/json.h"
 
 #include "format.h"
-#include "print_json.h"
 #include "search.h"
 #include "top_options.h"
 #include "watch.h"
@@ -37,15 +37,19 @@ static void print_list(FILE *file, const struct found *found, size_t n)
 
 static void print_list_json(const struct found *found, size_t n)
 {
-	putchar('[');
+	struct json json = { .file = stdout };
+	json_begin_array(&json, NULL);
 	for (size_t i = 0; i < n; i++) {
-		printf("%s{\"pid\":%d,\"command\":", i ? "," : "", (int)found[i].process.pid);
-		print_json_string(found[i].process.command);
-		printf(",\"guards\":%zu,\"regions\":%llu,\"bytes_resident\":%llu}",
-			found[i].n_guards, (unsigned long long)found[i].n_regions,
-			(unsigned long long)found[i].bytes_resident);
+		json_begin_object(&json, NULL);
+		json_put_integer(&json, "pid", found[i].process.pid);
+		json_put_string(&json, "command", found[i].process.command);
+		json_put_unsigned(&json, "guards", found[i].n_guards);
+		json_put_unsigned(&json, "regions", found[i].n_regions);
+		json_put_unsigned(&json, "bytes_resident", found[i].bytes_resident);
+		json_end_object(&json);
 	}
-	puts("]");
+	json_end_array(&json);
+	json_finish(&json);
 }
 
 static enum exit_code complain_of_none(void)

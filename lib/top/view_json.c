@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* For programs: one JSON object, on one line, for each interval. Names are clean by now; what is
- * left to escape is what JSON itself takes for its own. */
+/* For programs: one JSON object, on one line, for each interval. */
 #include "view.h"
 
-#include "print_json.h"
+#include "cli/json.h"
 
-#include <stdio.h>
-
-void print_json_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
-	}
-	putchar('"');
-}
-
-static void print_counters(const struct interval *interval)
+static void write_counters(struct json *json, const struct interval *interval)
 {
 	const struct {
 		const char *name;
@@ -40,71 +26,82 @@ static void print_counters(const struct interval *interval)
 #undef COUNTER
 	};
 	const size_t n = sizeof(counters) / sizeof(counters[0]);
-	printf(",\"total\":{");
+	json_begin_object(json, "total");
 	for (size_t i = 0; i < n; i++)
-		printf("%s\"%s\":%llu", i ? "," : "", counters[i].name,
-			(unsigned long long)counters[i].total);
-	printf("},\"per_second\":{");
+		json_put_unsigned(json, counters[i].name, counters[i].total);
+	json_end_object(json);
+	json_begin_object(json, "per_second");
 	for (size_t i = 0; i < n; i++)
-		printf("%s\"%s\":%.3f", i ? "," : "", counters[i].name,
-			interval_rate(interval, counters[i].change));
-	putchar('}');
+		json_put_real(json, counters[i].name, interval_rate(interval, counters[i].change));
+	json_end_object(json);
 }
 
-static void print_latency(const struct latency *latency)
+static void write_latency(struct json *json, const struct latency *latency)
 {
-	if (latency->n_faults == 0)
-		printf(",\"fault_ns_below\":null");
-	else
-		printf(",\"fault_ns_below\":{\"p50\":%.0f,\"p99\":%.0f,\"all\":%.0f}", latency->p50,
-			latency->p99, latency->longest);
+	if (latency->n_faults == 0) {
+		json_put_null(json, "fault_ns_below");
+		return;
+	}
+	json_begin_object(json, "fault_ns_below");
+	json_put_real(json, "p50", latency->p50);
+	json_put_real(json, "p99", latency->p99);
+	json_put_real(json, "all", latency->longest);
+	json_end_object(json);
 }
 
-static void print_reasons(uint32_t reasons)
+static void write_reasons(struct json *json, uint32_t reasons)
 {
 	unsigned at = 0;
-	const char *separator = "";
-	printf(",\"reasons\":[");
-	for (const char *name; (name = next_reason(reasons, &at)); separator = ",")
-		printf("%s\"%s\"", separator, name);
-	putchar(']');
+	json_begin_array(json, "reasons");
+	for (const char *name; (name = next_reason(reasons, &at));)
+		json_put_string(json, NULL, name);
+	json_end_array(json);
 }
 
-static void print_region(const struct shown_region *region)
+static void write_region(struct json *json, const struct shown_region *region)
 {
-	printf("{\"guard\":%llu,\"number\":%llu,\"length\":%llu,\"bytes_resident\":%llu,"
-	       "\"faults_per_second\":%.3f,\"losses\":%llu,\"new_losses\":%llu,\"mode\":\"%s\"",
-		(unsigned long long)region->guard, (unsigned long long)region->number,
-		(unsigned long long)region->length, (unsigned long long)region->bytes_resident,
-		region->faults, (unsigned long long)region->losses,
-		(unsigned long long)region->new_losses, mode_name(region->mode));
-	print_reasons(region->reasons);
-	printf(",\"file\":");
-	print_json_string(region->name);
-	putchar('}');
+	json_begin_object(json, NULL);
+	json_put_unsigned(json, "guard", region->guard);
+	json_put_unsigned(json, "number", region->number);
+	json_put_unsigned(json, "length", region->length);
+	json_put_unsigned(json, "bytes_resident", region->bytes_resident);
+	json_put_real(json, "faults_per_second", region->faults);
+	json_put_unsigned(json, "losses", region->losses);
+	json_put_unsigned(json, "new_losses", region->new_losses);
+	json_put_string(json, "mode", mode_name(region->mode));
+	write_reasons(json, region->reasons);
+	json_put_string(json, "file", region->name);
+	json_end_object(json);
+}
+
+static void write_head(
+	struct json *json, const struct process *process, const struct interval *interval)
+{
+	json_put_integer(json, "pid", process->pid);
+	json_put_string(json, "command", process->command);
+	json_put_real(json, "seconds", interval->seconds);
+	json_put_bool(json, "is_whole_life", interval->is_whole_life);
+	json_put_real(json, "age", interval->age);
+	json_put_unsigned(json, "guards", interval->n_guards);
+	json_put_unsigned(json, "regions", interval->now.named.regions);
+	json_put_unsigned(json, "bytes_resident", interval->now.named.bytes_resident);
 }
 
 static void show_json(
 	const struct process *process, struct interval *interval, struct options *options)
 {
+	struct json json = { .file = stdout };
 	interval_sort(interval, options->sort);
-	printf("{\"pid\":%d,\"command\":", (int)process->pid);
-	print_json_string(process->command);
-	printf(",\"seconds\":%.3f,\"is_whole_life\":%s,\"age\":%.3f,\"guards\":%zu,\"regions\":%"
-	       "llu,"
-	       "\"bytes_resident\":%llu",
-		interval->seconds, interval->is_whole_life ? "true" : "false", interval->age,
-		interval->n_guards, (unsigned long long)interval->now.named.regions,
-		(unsigned long long)interval->now.named.bytes_resident);
-	print_counters(interval);
-	print_latency(&interval->latency);
-	printf(",\"listed\":[");
-	for (size_t i = 0; i < interval->n_regions; i++) {
-		if (i > 0)
-			putchar(',');
-		print_region(&interval->regions[i]);
-	}
-	puts("]}");
+	json_begin_object(&json, NULL);
+	write_head(&json, process, interval);
+	write_counters(&json, interval);
+	write_latency(&json, &interval->latency);
+	json_begin_array(&json, "listed");
+	for (size_t i = 0; i < interval->n_regions; i++)
+		write_region(&json, &interval->regions[i]);
+	json_end_array(&json);
+	json_end_object(&json);
+	json_finish(&json);
 }
 
 const struct view view_json = { .show = show_json, .wait = view_wait };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program reads: one JSON object. Strings of our own need no quoting; paths and what the
- * system says do. Times are nanoseconds. What was not measured is null. */
+/* What a program reads: one JSON object. Times are nanoseconds. What was not measured is null. */
 #include "report.h"
 
 #include "cli/cli.h"
+#include "cli/json.h"
 
 #include "peer.h"
 
@@ -14,51 +14,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+static struct json json;
 static const char *open_list; /* the list of results that is being written, or NULL */
-
-static void print_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < ' ')
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
-static void print_text(const char *name, const char *text)
-{
-	printf("\"%s\":", name);
-	print_string(text);
-	putchar(',');
-}
-
-static void print_number(const char *name, double value)
-{
-	if (isfinite(value))
-		printf("\"%s\":%.9g,", name, value);
-	else
-		printf("\"%s\":null,", name);
-}
-
-static void print_error(int err)
-{
-	fputs("\"error\":", stdout);
-	if (err)
-		print_string(strerror(-err));
-	else
-		fputs("null", stdout);
-}
 
 static void close_list(void)
 {
 	if (open_list)
-		putchar(']');
+		json_end_array(&json);
 	open_list = NULL;
 }
 
@@ -67,127 +29,149 @@ static void begin_item(const char *list)
 {
 	if (!open_list || strcmp(open_list, list) != 0) {
 		close_list();
-		printf(",\n\"%s\":[\n", list);
+		json_new_line(&json);
+		json_begin_array(&json, list);
 		open_list = list;
-	} else {
-		fputs(",\n", stdout);
 	}
+	json_new_line(&json);
+}
+
+static void write_error(int err)
+{
+	json_put_string(&json, "error", err ? strerror(-err) : NULL);
 }
 
 static void begin(const struct bench *bench)
 {
 	struct utsname system;
-	uint32_t features = uffd_guard_features(bench->guard);
+	const uint32_t features = uffd_guard_features(bench->guard);
 	uname(&system);
-	putchar('{');
-	print_text("version", UFFD_GUARD_VERSION);
-	print_text("system", system.release);
-	print_text("machine", system.machine);
-	print_number("processors", (double)sysconf(_SC_NPROCESSORS_ONLN));
-	print_text("loop", features & UFFD_GUARD_FEATURE_IO_URING ? "uring" : "poll");
-	printf("\"wl_shm\":%s,\"kernel_faults\":%s,\"move\":%s,",
-		peer_wl_shm.open ? "true" : "false",
-		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "true" : "false",
-		features & UFFD_GUARD_FEATURE_MOVE ? "true" : "false");
-	printf("\"frame\":{\"width\":%u,\"height\":%u,\"bytes\":%zu}", bench->options->frame.width,
-		bench->options->frame.height, bench->frame_length);
+	json = (struct json){ .file = stdout };
+	json_begin_object(&json, NULL);
+	json_put_string(&json, "version", UFFD_GUARD_VERSION);
+	json_put_string(&json, "system", system.release);
+	json_put_string(&json, "machine", system.machine);
+	json_put_integer(&json, "processors", sysconf(_SC_NPROCESSORS_ONLN));
+	json_put_string(&json, "loop", features & UFFD_GUARD_FEATURE_IO_URING ? "uring" : "poll");
+	json_put_bool(&json, "wl_shm", peer_wl_shm.open);
+	json_put_bool(&json, "kernel_faults", features & UFFD_GUARD_FEATURE_KERNEL_FAULTS);
+	json_put_bool(&json, "move", features & UFFD_GUARD_FEATURE_MOVE);
+	json_begin_object(&json, "frame");
+	json_put_unsigned(&json, "width", bench->options->frame.width);
+	json_put_unsigned(&json, "height", bench->options->frame.height);
+	json_put_unsigned(&json, "bytes", bench->frame_length);
+	json_end_object(&json);
 }
 
-static void print_contender(struct contender *contender)
+static void write_figures(struct contender *contender)
 {
-	putchar('{');
-	print_text("name", contender->name);
-	if (contender->why_not[0]) {
-		print_text("error", contender->why_not);
-		fputs("\"median\":null}", stdout);
-		return;
-	}
 	if (contender->singles.n > 0) {
-		print_number("p50", series_median(&contender->singles));
-		print_number("p99", series_quantile(&contender->singles, 0.99));
+		json_put_real(&json, "p50", series_median(&contender->singles));
+		json_put_real(&json, "p99", series_quantile(&contender->singles, 0.99));
 	}
-	print_number("spread", series_spread(&contender->samples));
-	print_number("median", series_median(&contender->samples));
-	printf("\"samples\":%zu}", contender->samples.n);
+	json_put_real(&json, "spread", series_spread(&contender->samples));
+	json_put_real(&json, "median", series_median(&contender->samples));
+	json_put_unsigned(&json, "samples", contender->samples.n);
 }
 
-static void print_row(const struct row *row, struct contest *contest, int err)
+static void write_contender(struct contender *contender)
 {
-	double ratio = contest_ratio(contest);
-	begin_item("rows");
-	putchar('{');
-	print_text("id", row->id);
-	print_text("title", row->title);
-	print_text("unit", row->unit == UNIT_NS ? "ns" : "bytes");
-	print_number("target", row->target);
-	print_number("ratio", ratio);
-	print_number("spread", isnan(ratio) ? NAN : contest_spread(contest));
-	print_text("verdict", isnan(ratio) ? "n/a" : ratio <= row->target ? "ok" : "miss");
-	if (contest->n)
-		print_text("against", contest->contenders[contest->against].name);
-	fputs("\"contenders\":[", stdout);
-	for (unsigned i = 0; i < contest->n; i++) {
-		fputs(i ? ",\n  " : "\n  ", stdout);
-		print_contender(&contest->contenders[i]);
+	json_new_line(&json);
+	json_begin_object(&json, NULL);
+	json_put_string(&json, "name", contender->name);
+	if (contender->why_not[0]) {
+		json_put_string(&json, "error", contender->why_not);
+		json_put_null(&json, "median");
+	} else {
+		write_figures(contender);
 	}
-	fputs("],", stdout);
-	print_error(err);
-	putchar('}');
+	json_end_object(&json);
+}
+
+static void write_row(const struct row *row, struct contest *contest, int err)
+{
+	const double ratio = contest_ratio(contest);
+	begin_item("rows");
+	json_begin_object(&json, NULL);
+	json_put_string(&json, "id", row->id);
+	json_put_string(&json, "title", row->title);
+	json_put_string(&json, "unit", row->unit == UNIT_NS ? "ns" : "bytes");
+	json_put_real(&json, "target", row->target);
+	json_put_real(&json, "ratio", ratio);
+	json_put_real(&json, "spread", isnan(ratio) ? NAN : contest_spread(contest));
+	json_put_string(&json, "verdict",
+		isnan(ratio)	       ? "n/a"
+		: ratio <= row->target ? "ok"
+				       : "miss");
+	if (contest->n)
+		json_put_string(&json, "against", contest->contenders[contest->against].name);
+	json_begin_array(&json, "contenders");
+	for (unsigned i = 0; i < contest->n; i++)
+		write_contender(&contest->contenders[i]);
+	json_end_array(&json);
+	write_error(err);
+	json_end_object(&json);
 	cli_flush_output();
 }
 
-static void print_faults(struct fault_growth *growth)
+static void write_faults(struct fault_growth *growth)
 {
 	begin_item("faults");
-	putchar('{');
-	print_text("name", growth->name);
-	print_number("regions", growth->n_regions);
-	print_number("readers", growth->n_readers);
-	print_text("handler_on", growth->place == PLACE_SAME_CORE ? "same core" : "any core");
-	print_number("p50", series_median(&growth->singles));
-	print_number("p99", series_quantile(&growth->singles, 0.99));
-	print_number("samples", (double)growth->singles.n);
-	print_error(growth->err);
-	putchar('}');
+	json_begin_object(&json, NULL);
+	json_put_string(&json, "name", growth->name);
+	json_put_unsigned(&json, "regions", growth->n_regions);
+	json_put_unsigned(&json, "readers", growth->n_readers);
+	json_put_string(
+		&json, "handler_on", growth->place == PLACE_SAME_CORE ? "same core" : "any core");
+	json_put_real(&json, "p50", series_median(&growth->singles));
+	json_put_real(&json, "p99", series_quantile(&growth->singles, 0.99));
+	json_put_unsigned(&json, "samples", growth->singles.n);
+	write_error(growth->err);
+	json_end_object(&json);
 }
 
-static void print_cost(const struct cost_growth *growth)
+static void write_cost(const struct cost_growth *growth)
 {
 	begin_item("growth");
-	putchar('{');
-	print_text("title", growth->title);
-	print_text("unit", growth->unit);
-	print_number("exponent", growth->n_points > 1 ? growth->exponent : NAN);
-	print_number("expected", growth->expected);
-	print_text("verdict", growth->n_points < 2		? "n/a"
-			      : growth_is_hidden_factor(growth) ? "miss"
-								: "ok");
-	fputs("\"points\":[", stdout);
-	for (unsigned i = 0; i < growth->n_points; i++)
-		printf("%s[%.0f,%.9g]", i ? "," : "", growth->n[i], growth->ns[i]);
-	fputs("],", stdout);
-	print_error(growth->err);
-	putchar('}');
+	json_begin_object(&json, NULL);
+	json_put_string(&json, "title", growth->title);
+	json_put_string(&json, "unit", growth->unit);
+	json_put_real(&json, "exponent", growth->n_points > 1 ? growth->exponent : NAN);
+	json_put_real(&json, "expected", growth->expected);
+	json_put_string(&json, "verdict",
+		growth->n_points < 2		  ? "n/a"
+		: growth_is_hidden_factor(growth) ? "miss"
+						  : "ok");
+	json_begin_array(&json, "points");
+	for (unsigned i = 0; i < growth->n_points; i++) {
+		json_begin_array(&json, NULL);
+		json_put_real(&json, NULL, growth->n[i]);
+		json_put_real(&json, NULL, growth->ns[i]);
+		json_end_array(&json);
+	}
+	json_end_array(&json);
+	write_error(growth->err);
+	json_end_object(&json);
 }
 
-static void print_chart(const char *path)
+static void write_chart(const char *path)
 {
 	begin_item("charts");
-	print_string(path);
+	json_put_string(&json, NULL, path);
 }
 
 static void end(void)
 {
 	close_list();
-	puts("}");
-	cli_flush_output();
+	json_end_object(&json);
+	json_finish(&json);
 }
 
 const struct report report_json = {
 	.begin = begin,
-	.row = print_row,
-	.faults = print_faults,
-	.cost = print_cost,
-	.chart = print_chart,
+	.row = write_row,
+	.faults = write_faults,
+	.cost = write_cost,
+	.chart = write_chart,
 	.end = end,
 };

@@ -6,172 +6,154 @@
 #include "findings.h"
 #include "print.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "cli/json.h"
+
 #include <unistd.h>
 
 /* ---- Values ---- */
 
-static void print_string(const char *text)
+static void write_text(struct json *json, const char *name, const char *text)
 {
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < ' ' || c >= 0x7f) /* names of users need not be UTF-8 */
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
+	json_put_string(json, name, text && *text ? text : NULL);
 }
 
-static void print_text_or_null(const char *name, const char *text)
-{
-	printf("\"%s\":", name);
-	if (text && *text)
-		print_string(text);
-	else
-		fputs("null", stdout);
-	putchar(',');
-}
-
-static void print_number(const char *name, int64_t value)
+static void write_number(struct json *json, const char *name, int64_t value)
 {
 	if (value == UNKNOWN)
-		printf("\"%s\":null,", name);
+		json_put_null(json, name);
 	else
-		printf("\"%s\":%" PRId64 ",", name, value);
+		json_put_integer(json, name, value);
 }
 
-static void print_bool(const char *name, bool value)
-{
-	printf("\"%s\":%s,", name, value ? "true" : "false");
-}
-
-static void print_bound(uint64_t bound)
+static void write_bound(struct json *json, const char *name, uint64_t bound)
 {
 	if (bound == UINT64_MAX)
-		fputs("null", stdout);
+		json_put_null(json, name);
 	else
-		printf("%" PRIu64, bound);
+		json_put_unsigned(json, name, bound);
 }
 
-static void print_limit(const char *name, const struct limit *limit)
+static void write_limit(struct json *json, const char *name, const struct limit *limit)
 {
-	printf("\"%s\":{\"soft\":", name);
-	print_bound(limit->soft);
-	fputs(",\"hard\":", stdout);
-	print_bound(limit->hard);
-	fputs("},", stdout);
+	json_begin_object(json, name);
+	write_bound(json, "soft", limit->soft);
+	write_bound(json, "hard", limit->hard);
+	json_end_object(json);
 }
 
 /* ---- Parts ---- */
 
-static void print_head(const struct facts *facts)
+static void write_head(struct json *json, const struct facts *facts)
 {
 	char verdict[300];
 	verdict_text(facts, verdict, sizeof(verdict));
-	print_text_or_null("version", UFFD_GUARD_VERSION);
-	print_bool("works", verdict_works(facts));
-	print_text_or_null("verdict", verdict);
-	print_text_or_null("system", facts->release);
-	print_number("user", facts->user);
-	print_text_or_null("container", facts->container);
+	json_put_string(json, "version", UFFD_GUARD_VERSION);
+	json_put_bool(json, "works", verdict_works(facts));
+	write_text(json, "verdict", verdict);
+	write_text(json, "system", facts->release);
+	write_number(json, "user", facts->user);
+	write_text(json, "container", facts->container);
 }
 
-static void print_findings(const struct facts *facts)
+static void write_findings(struct json *json, const struct facts *facts)
 {
 	struct finding findings[N_FINDINGS];
 	findings_make(facts, findings);
-	fputs("\n\"findings\":{", stdout);
+	json_new_line(json);
+	json_begin_object(json, "findings");
 	for (unsigned i = 0; i < N_FINDINGS; i++) {
-		printf("%s\n\"%s\":{\"state\":\"%s\",\"meaning\":", i ? "," : "", findings[i].id,
-			state_name(findings[i].state));
-		print_string(findings[i].meaning);
-		putchar('}');
+		json_new_line(json);
+		json_begin_object(json, findings[i].id);
+		json_put_string(json, "state", state_name(findings[i].state));
+		json_put_string(json, "meaning", findings[i].meaning);
+		json_end_object(json);
 	}
-	fputs("},", stdout);
+	json_end_object(json);
 }
 
-static void print_change(const struct change *change)
+static void write_change(struct json *json, const struct change *change)
 {
-	printf("\n{\"id\":\"%s\",", change->id);
-	print_bool("needed", change->is_needed);
-	print_text_or_null("why", change->why);
-	fputs("\"commands\":[", stdout);
-	for (unsigned i = 0; i < change->n_commands; i++) {
-		fputs(i ? "," : "", stdout);
-		print_string(change->commands[i]);
-	}
-	fputs("]}", stdout);
+	json_new_line(json);
+	json_begin_object(json, NULL);
+	json_put_string(json, "id", change->id);
+	json_put_bool(json, "needed", change->is_needed);
+	write_text(json, "why", change->why);
+	json_begin_array(json, "commands");
+	for (unsigned i = 0; i < change->n_commands; i++)
+		json_put_string(json, NULL, change->commands[i]);
+	json_end_array(json);
+	json_end_object(json);
 }
 
-static void print_changes(const struct facts *facts)
+static void write_changes(struct json *json, const struct facts *facts)
 {
 	struct change changes[MOST_CHANGES];
 	unsigned n = changes_make(facts, changes);
-	fputs("\n\"changes\":[", stdout);
-	for (unsigned i = 0; i < n; i++) {
-		fputs(i ? "," : "", stdout);
-		print_change(&changes[i]);
-	}
-	fputs("],", stdout);
+	json_new_line(json);
+	json_begin_array(json, "changes");
+	for (unsigned i = 0; i < n; i++)
+		write_change(json, &changes[i]);
+	json_end_array(json);
 }
 
-static void print_facts(const struct facts *facts)
+static void write_facts(struct json *json, const struct facts *facts)
 {
-	fputs("\n\"facts\":{", stdout);
-	print_number("page_size", sysconf(_SC_PAGESIZE));
-	print_number("seccomp", facts->seccomp);
-	print_number("no_new_privs", facts->no_new_privs);
-	print_number("unprivileged_userfaultfd", facts->unprivileged_userfaultfd);
-	print_number("io_uring_disabled", facts->io_uring_disabled);
-	print_number("io_uring_group", facts->io_uring_group);
-	print_number("max_map_count", facts->max_map_count);
-	print_number("overcommit_memory", facts->overcommit_memory);
-	print_number("huge_pages", facts->huge_pages);
-	print_number("huge_pages_free", facts->huge_pages_free);
-	print_text_or_null("transparent_huge_pages", facts->thp);
-	print_limit("open_files", &facts->open_files);
-	print_limit("locked_memory", &facts->locked_memory);
-	print_limit("realtime_priority", &facts->realtime_priority);
-	printf("\"userfaultfd_features\":%" PRIu64 ",\"guard_features\":%" PRIu32 "},",
-		facts->uffd_features, facts->guard_features);
+	json_new_line(json);
+	json_begin_object(json, "facts");
+	write_number(json, "page_size", sysconf(_SC_PAGESIZE));
+	write_number(json, "seccomp", facts->seccomp);
+	write_number(json, "no_new_privs", facts->no_new_privs);
+	write_number(json, "unprivileged_userfaultfd", facts->unprivileged_userfaultfd);
+	write_number(json, "io_uring_disabled", facts->io_uring_disabled);
+	write_number(json, "io_uring_group", facts->io_uring_group);
+	write_number(json, "max_map_count", facts->max_map_count);
+	write_number(json, "overcommit_memory", facts->overcommit_memory);
+	write_number(json, "huge_pages", facts->huge_pages);
+	write_number(json, "huge_pages_free", facts->huge_pages_free);
+	write_text(json, "transparent_huge_pages", facts->thp);
+	write_limit(json, "open_files", &facts->open_files);
+	write_limit(json, "locked_memory", &facts->locked_memory);
+	write_limit(json, "realtime_priority", &facts->realtime_priority);
+	json_put_unsigned(json, "userfaultfd_features", facts->uffd_features);
+	json_put_unsigned(json, "guard_features", facts->guard_features);
+	json_end_object(json);
 }
 
-static void print_attempt(const struct attempt *attempt)
+static void write_attempt(struct json *json, const char *name, const struct attempt *attempt)
 {
+	const bool was_ended = attempt->has_hung || attempt->signal;
+	json_new_line(json);
 	if (!attempt->was_made) {
-		fputs("null", stdout);
+		json_put_null(json, name);
 		return;
 	}
-	bool was_ended = attempt->has_hung || attempt->signal;
-	putchar('{');
-	print_bool("works", !was_ended && !attempt->err);
-	print_text_or_null("error", !was_ended && attempt->err ? error_name(attempt->err) : NULL);
-	print_number("signal", attempt->signal && !attempt->has_hung ? attempt->signal : UNKNOWN);
-	printf("\"hung\":%s}", attempt->has_hung ? "true" : "false");
+	json_begin_object(json, name);
+	json_put_bool(json, "works", !was_ended && !attempt->err);
+	write_text(json, "error", !was_ended && attempt->err ? error_name(attempt->err) : NULL);
+	write_number(
+		json, "signal", attempt->signal && !attempt->has_hung ? attempt->signal : UNKNOWN);
+	json_put_bool(json, "hung", attempt->has_hung);
+	json_end_object(json);
 }
 
-static void print_attempts(const struct facts *facts)
+static void write_attempts(struct json *json, const struct facts *facts)
 {
-	fputs("\n\"attempts\":{", stdout);
-	for (unsigned i = 0; i < N_ATTEMPTS; i++) {
-		printf("%s\n\"%s\":", i ? "," : "", attempt_name((enum attempt_id)i));
-		print_attempt(&facts->attempts[i]);
-	}
-	putchar('}');
+	json_new_line(json);
+	json_begin_object(json, "attempts");
+	for (unsigned i = 0; i < N_ATTEMPTS; i++)
+		write_attempt(json, attempt_name((enum attempt_id)i), &facts->attempts[i]);
+	json_end_object(json);
 }
 
 void print_json(const struct facts *facts)
 {
-	putchar('{');
-	print_head(facts);
-	print_findings(facts);
-	print_changes(facts);
-	print_facts(facts);
-	print_attempts(facts);
-	puts("}");
+	struct json json = { .file = stdout };
+	json_begin_object(&json, NULL);
+	write_head(&json, facts);
+	write_findings(&json, facts);
+	write_changes(&json, facts);
+	write_facts(&json, facts);
+	write_attempts(&json, facts);
+	json_end_object(&json);
+	json_finish(&json);
 }

@@ -46,7 +46,7 @@ static void print_latency(const char *name, const struct histogram *histogram)
 		us(histogram, 0.999));
 }
 
-static uint64_t n_done(const struct control *control, unsigned attack)
+uint64_t report_attacks_done(const struct control *control, enum attack attack)
 {
 	uint64_t n = 0;
 	for (uint32_t i = 0; i < control->n_files; i++)
@@ -64,7 +64,8 @@ static void print_attacks(const struct outcome *outcome)
 		char fate[64];
 		experiment_describe(&outcome->experiments[i], fate, sizeof(fate));
 		printf("%-34s %12" PRIu64 " %16" PRIu64 "   %s\n", attack_name((enum attack)i),
-			n_done(server->control, i), atomic_load(&server->pages_lost[i]), fate);
+			report_attacks_done(server->control, (enum attack)i),
+			atomic_load(&server->pages_lost[i]), fate);
 	}
 	printf("%-34s %12s %16" PRIu64 "\n", "(a region longer than its file)", "",
 		atomic_load(&server->pages_lost[ATTACK_NONE]));

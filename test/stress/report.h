@@ -33,4 +33,5 @@ struct progress {
 void report_progress(const struct server *server, const struct progress *progress);
 /* The handler's histogram, as one of ours. */
 void report_handler_histogram(const struct uffd_guard_stats *stats, struct histogram *histogram);
+uint64_t report_attacks_done(const struct control *control, enum attack attack);
 unsigned report_dead_clients(const struct outcome *outcome);

@@ -1,158 +1,166 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program reads: one JSON object. Every string in it is one of ours, and needs no quoting.
- * Names are those of the tables, with underscores. */
+/* What a program reads: one JSON object. Names are those of the tables, with underscores. */
 #include "report.h"
+
+#include "cli/json.h"
 
 #include "client.h"
 #include "server.h"
 #include "stress_options.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static void print_key(const char *name)
+/* @name with underscores for spaces; until the next call. */
+static const char *key(const char *name)
 {
-	putchar('"');
-	for (; *name; name++)
-		putchar(*name == ' ' ? '_' : *name);
-	fputs("\":", stdout);
+	static char text[64];
+	snprintf(text, sizeof(text), "%s", name);
+	for (char *c = text; *c; c++)
+		*c = *c == ' ' ? '_' : *c;
+	return text;
 }
 
-static void print_number(const char *name, uint64_t value)
+static void write_latency(struct json *json, const char *name, const struct histogram *histogram)
 {
-	print_key(name);
-	printf("%" PRIu64 ",", value);
+	json_begin_object(json, name);
+	json_put_unsigned(json, "count", histogram_count(histogram));
+	json_put_unsigned(json, "p50", histogram_quantile(histogram, 0.5));
+	json_put_unsigned(json, "p99", histogram_quantile(histogram, 0.99));
+	json_put_unsigned(json, "p99_9", histogram_quantile(histogram, 0.999));
+	json_end_object(json);
 }
 
-static void print_bool(const char *name, bool value)
-{
-	print_key(name);
-	printf("%s,", value ? "true" : "false");
-}
-
-static void print_latency(const char *name, const struct histogram *histogram)
-{
-	print_key(name);
-	printf("{\"count\":%" PRIu64 ",\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p99_9\":%" PRIu64
-	       "},",
-		histogram_count(histogram), histogram_quantile(histogram, 0.5),
-		histogram_quantile(histogram, 0.99), histogram_quantile(histogram, 0.999));
-}
-
-static void print_options(const struct outcome *outcome)
+static void write_options(struct json *json, const struct outcome *outcome)
 {
 	const struct options *options = outcome->server->options;
-	printf("\"version\":\"%s\",\"loop\":\"%s\",", UFFD_GUARD_VERSION,
-		outcome->uses_uring ? "uring" : "poll");
-	printf("\"mode\":\"%s\",", mode_names[options->mode]);
-	print_number("budget", options->budget);
-	print_number("user", geteuid());
-	print_bool("kernel_faults", outcome->kernel_faults);
-	print_number("clients", options->n_clients);
-	print_number("readers", options->n_readers);
-	print_number("regions", options->n_regions);
-	print_number("size", options->size);
-	print_number("seed", options->seed);
-	print_number("ns", outcome->ns);
+	json_put_string(json, "version", UFFD_GUARD_VERSION);
+	json_put_string(json, "loop", outcome->uses_uring ? "uring" : "poll");
+	json_put_string(json, "mode", mode_names[options->mode]);
+	json_put_unsigned(json, "budget", options->budget);
+	json_put_unsigned(json, "user", geteuid());
+	json_put_bool(json, "kernel_faults", outcome->kernel_faults);
+	json_put_unsigned(json, "clients", options->n_clients);
+	json_put_unsigned(json, "readers", options->n_readers);
+	json_put_unsigned(json, "regions", options->n_regions);
+	json_put_unsigned(json, "size", options->size);
+	json_put_unsigned(json, "seed", options->seed);
+	json_put_unsigned(json, "ns", outcome->ns);
 }
 
-static void print_experiment(const struct experiment *experiment)
+static void write_experiment(struct json *json, const struct experiment *experiment)
 {
-	if (!experiment->was_made)
-		fputs("null", stdout);
-	else
-		printf("{\"killed_by\":%d,\"sigbus\":%s,\"ns\":%" PRIu64 "}", experiment->signal,
-			experiment->signal == SIGBUS ? "true" : "false", experiment->ns);
+	if (!experiment->was_made) {
+		json_put_null(json, "plain_mapping");
+		return;
+	}
+	json_begin_object(json, "plain_mapping");
+	json_put_integer(json, "killed_by", experiment->signal);
+	json_put_bool(json, "sigbus", experiment->signal == SIGBUS);
+	json_put_unsigned(json, "ns", experiment->ns);
+	json_end_object(json);
 }
 
-static void print_attacks(const struct outcome *outcome)
+static void write_attack(struct json *json, const struct outcome *outcome, enum attack attack)
 {
 	const struct server *server = outcome->server;
-	const struct control *control = server->control;
-	fputs("\"attacks\":{", stdout);
-	for (unsigned i = 0; i < N_ATTACKS; i++) {
-		if (!(server->options->attacks & 1u << i))
-			continue;
-		uint64_t n_done = 0;
-		for (uint32_t file = 0; file < control->n_files; file++)
-			n_done += atomic_load(&control->files[file].n_done[i]);
-		print_key(attack_name((enum attack)i));
-		putchar('{');
-		print_number("done", n_done);
-		print_number("pages_lost", atomic_load(&server->pages_lost[i]));
-		fputs("\"plain_mapping\":", stdout);
-		print_experiment(&outcome->experiments[i]);
-		fputs("},", stdout);
-	}
-	printf("\"none\":{\"pages_lost\":%" PRIu64 "}},",
-		atomic_load(&server->pages_lost[ATTACK_NONE]));
+	json_begin_object(json, attack_name(attack));
+	json_put_unsigned(json, "done", report_attacks_done(server->control, attack));
+	json_put_unsigned(json, "pages_lost", atomic_load(&server->pages_lost[attack]));
+	write_experiment(json, &outcome->experiments[attack]);
+	json_end_object(json);
 }
 
-static void print_judge(const struct judge *judge)
+static void write_attacks(struct json *json, const struct outcome *outcome)
 {
-	fputs("\"found\":{", stdout);
-	for (unsigned i = 0; i < N_VIOLATIONS; i++)
-		print_number(violation_name((enum violation)i), atomic_load(&judge->violations[i]));
-	printf("\"all\":%" PRIu64 "},\"judged\":{", judge_violations(judge));
-	for (unsigned i = 0; i < N_CHECKS; i++)
-		print_number(check_name((enum check)i), atomic_load(&judge->checks[i]));
-	print_number("words zero", atomic_load(&judge->n_zeros));
-	printf("\"words_cut\":%" PRIu64 ",", atomic_load(&judge->n_cuts));
-	printf("\"words_split\":%" PRIu64 "},", atomic_load(&judge->n_splits));
+	const struct server *server = outcome->server;
+	json_begin_object(json, "attacks");
+	for (unsigned i = 0; i < N_ATTACKS; i++) {
+		if (server->options->attacks & 1u << i)
+			write_attack(json, outcome, (enum attack)i);
+	}
+	json_begin_object(json, "none");
+	json_put_unsigned(json, "pages_lost", atomic_load(&server->pages_lost[ATTACK_NONE]));
+	json_end_object(json);
+	json_end_object(json);
 }
 
-static void print_stats(const struct outcome *outcome)
+static void write_judge(struct json *json, const struct judge *judge)
+{
+	json_begin_object(json, "found");
+	for (unsigned i = 0; i < N_VIOLATIONS; i++)
+		json_put_unsigned(json, key(violation_name((enum violation)i)),
+			atomic_load(&judge->violations[i]));
+	json_put_unsigned(json, "all", judge_violations(judge));
+	json_end_object(json);
+
+	json_begin_object(json, "judged");
+	for (unsigned i = 0; i < N_CHECKS; i++)
+		json_put_unsigned(
+			json, key(check_name((enum check)i)), atomic_load(&judge->checks[i]));
+	json_put_unsigned(json, "words_zero", atomic_load(&judge->n_zeros));
+	json_put_unsigned(json, "words_cut", atomic_load(&judge->n_cuts));
+	json_put_unsigned(json, "words_split", atomic_load(&judge->n_splits));
+	json_end_object(json);
+}
+
+static void write_stats(struct json *json, const struct outcome *outcome)
 {
 	const struct uffd_guard_stats *stats = &outcome->stats;
 	const struct server *server = outcome->server;
-	print_number("faults", stats->faults);
-	print_number("wakeups", stats->wakeups);
-	print_number("pages_copied", stats->pages_copied);
-	print_number("pages_zeroed", stats->pages_zeroed);
-	print_number("bytes_read", stats->bytes_read);
-	print_number("bytes_refreshed", stats->bytes_refreshed);
-	print_number("bytes_resident", stats->bytes_resident);
-	print_number("most_resident", atomic_load(&server->judge.most_resident));
-	print_number("pages_evicted", stats->pages_evicted);
-	print_number("losses", stats->losses);
-	print_number("events", stats->events);
-	print_number("retries", stats->retries);
-	print_number("maps", atomic_load(&server->n_maps));
-	fputs("\"bytes_lost\":{", stdout);
+	json_put_unsigned(json, "faults", stats->faults);
+	json_put_unsigned(json, "wakeups", stats->wakeups);
+	json_put_unsigned(json, "pages_copied", stats->pages_copied);
+	json_put_unsigned(json, "pages_zeroed", stats->pages_zeroed);
+	json_put_unsigned(json, "bytes_read", stats->bytes_read);
+	json_put_unsigned(json, "bytes_refreshed", stats->bytes_refreshed);
+	json_put_unsigned(json, "bytes_resident", stats->bytes_resident);
+	json_put_unsigned(json, "most_resident", atomic_load(&server->judge.most_resident));
+	json_put_unsigned(json, "pages_evicted", stats->pages_evicted);
+	json_put_unsigned(json, "losses", stats->losses);
+	json_put_unsigned(json, "events", stats->events);
+	json_put_unsigned(json, "retries", stats->retries);
+	json_put_unsigned(json, "maps", atomic_load(&server->n_maps));
+	json_begin_object(json, "bytes_lost");
 	for (unsigned i = 0; i < N_LOSS_REASONS; i++)
-		printf("%s\"%s\":%" PRIu64, i ? "," : "", loss_reason_names[i],
-			atomic_load(&server->bytes_lost[i]));
-	fputs("},", stdout);
+		json_put_unsigned(json, loss_reason_names[i], atomic_load(&server->bytes_lost[i]));
+	json_end_object(json);
 }
 
-static void print_growth(const struct growth *growth)
+static void write_growth(struct json *json, const struct growth *growth)
 {
-	fputs("\"quarters\":[", stdout);
+	json_begin_array(json, "quarters");
 	for (unsigned i = 0; i < GROWTH_QUARTERS; i++) {
 		const struct holdings *most = &growth->most[i];
-		printf("%s{\"samples\":%u,\"rss\":%" PRIu64 ",\"rss_anon\":%" PRIu64
-		       ",\"open_files\":%" PRIu64 "}",
-			i ? "," : "", growth->n_samples[i], most->rss, most->rss_anon, most->n_fds);
+		json_begin_object(json, NULL);
+		json_put_unsigned(json, "samples", growth->n_samples[i]);
+		json_put_unsigned(json, "rss", most->rss);
+		json_put_unsigned(json, "rss_anon", most->rss_anon);
+		json_put_unsigned(json, "open_files", most->n_fds);
+		json_end_object(json);
 	}
-	fputs("],", stdout);
+	json_end_array(json);
 }
 
 void report_print_json(const struct outcome *outcome)
 {
+	struct json json = { .file = stdout };
 	struct histogram handler = { .counts = { 0 } };
 	report_handler_histogram(&outcome->stats, &handler);
 
-	putchar('{');
-	print_options(outcome);
-	print_attacks(outcome);
-	print_judge(&outcome->server->judge);
-	print_latency("first_touch_ns", &outcome->server->first_touch);
-	print_latency("fault_ns", &handler);
-	print_number("longest_load_ns", watchdog_longest_load(&outcome->server->watchdog));
-	print_stats(outcome);
-	print_growth(&outcome->server->growth);
-	print_number("dead_clients", report_dead_clients(outcome));
-	printf("\"max_rss\":%" PRIu64 "}\n", outcome->max_rss);
+	json_begin_object(&json, NULL);
+	write_options(&json, outcome);
+	write_attacks(&json, outcome);
+	write_judge(&json, &outcome->server->judge);
+	write_latency(&json, "first_touch_ns", &outcome->server->first_touch);
+	write_latency(&json, "fault_ns", &handler);
+	json_put_unsigned(
+		&json, "longest_load_ns", watchdog_longest_load(&outcome->server->watchdog));
+	write_stats(&json, outcome);
+	write_growth(&json, &outcome->server->growth);
+	json_put_unsigned(&json, "dead_clients", report_dead_clients(outcome));
+	json_put_unsigned(&json, "max_rss", outcome->max_rss);
+	json_end_object(&json);
+	json_finish(&json);
 }

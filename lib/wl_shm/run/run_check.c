@@ -131,18 +131,7 @@ static void explain(int err)
 	}
 }
 
-static void describe(const struct uffd_guard *guard)
-{
-	const uint32_t features = uffd_guard_features(guard);
-	printf("memory can be guarded: %s\n",
-		features & UFFD_GUARD_FEATURE_LAZY ? "yes" : "by copying all of it each time");
-	printf("system calls may touch it before it was read: %s\n",
-		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
-	printf("huge pages are moved, not copied: %s\n",
-		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
-}
-
-int run_check_machine(bool is_verbose)
+int run_check_machine(uint32_t *features)
 {
 	struct uffd_guard *guard;
 	int err = make_guard(NULL, &guard);
@@ -150,8 +139,7 @@ int run_check_machine(bool is_verbose)
 		explain(err);
 		return err;
 	}
-	if (is_verbose)
-		describe(guard);
+	*features = uffd_guard_features(guard);
 	uffd_guard_destroy(guard);
 	return 0;
 }

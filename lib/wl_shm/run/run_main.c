@@ -7,9 +7,9 @@
  */
 #include "cli/cli.h"
 
-#include "run/report.h"
 #include "run/run.h"
 #include "run/run_check.h"
+#include "run/run_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +75,17 @@ static int run_with_stats(const struct run_options *options, const char *path)
 	return status == 0 && !is_written ? CLI_EXIT_NOT_WRITTEN : end_as(status);
 }
 
+static int tell_check(
+	const struct run_options *options, const char *path, const struct check *check)
+{
+	const char *command = options->command && !check->err ? path : NULL;
+	if (options->json)
+		report_check_json(check, command);
+	else if (!check->err)
+		report_check_text(check, command);
+	return cli_finish_output() ? CLI_EXIT_NOT_WRITTEN : check->exit_code;
+}
+
 int main(int argc, char **argv)
 {
 	struct run_options options;
@@ -83,14 +94,16 @@ int main(int argc, char **argv)
 	int err = run_options_parse(&options, argc, argv);
 	if (err)
 		return err == -EINVAL ? EXIT_CANNOT : cli_exit_code(err);
-	if (run_check_libraries(options.mmap, directory) || run_check_machine(options.only_check))
-		return EXIT_CANNOT;
-	int exit_code = options.command ? run_check_command(options.command[0], path) : 0;
-	if (!exit_code && options.only_check && options.command)
-		printf("%s can be guarded\n", path);
-	if (options.only_check && cli_finish_output())
-		return CLI_EXIT_NOT_WRITTEN;
-	if (exit_code || options.only_check)
+	uint32_t features = 0;
+	err = run_check_libraries(options.mmap, directory);
+	if (!err)
+		err = run_check_machine(&features);
+	const int exit_code = err		? EXIT_CANNOT
+			      : options.command ? run_check_command(options.command[0], path)
+						: 0;
+	if (options.only_check)
+		return tell_check(&options, path, &(struct check){ err, features, exit_code });
+	if (exit_code)
 		return exit_code;
 	if (run_prepare(&options, directory))
 		return EXIT_CANNOT;

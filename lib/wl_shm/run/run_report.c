@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* What happened, for people (on standard error, where the compositor's log is) and for programs (on
+ * standard output). */
+#include "run/run_report.h"
+
+#include "cli/json.h"
+
+#include "run/run_options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <uffd_guard.h>
+
+/* ---- Before ---- */
+
+void report_check_text(const struct check *check, const char *command)
+{
+	const uint32_t features = check->features;
+	printf("memory can be guarded: %s\n",
+		features & UFFD_GUARD_FEATURE_LAZY ? "yes" : "by copying all of it each time");
+	printf("system calls may touch it before it was read: %s\n",
+		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
+	printf("huge pages are moved, not copied: %s\n",
+		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
+	if (command && check->exit_code == 0)
+		printf("%s can be guarded\n", command);
+}
+
+void report_check_json(const struct check *check, const char *command)
+{
+	struct json json = { .file = stdout };
+	json_begin_object(&json, NULL);
+	json_put_bool(&json, "works", check->err == 0);
+	json_put_string(&json, "error", check->err ? strerror(-check->err) : NULL);
+	json_put_bool(&json, "lazy", check->features & UFFD_GUARD_FEATURE_LAZY);
+	json_put_bool(&json, "kernel_faults", check->features & UFFD_GUARD_FEATURE_KERNEL_FAULTS);
+	json_put_bool(&json, "move", check->features & UFFD_GUARD_FEATURE_MOVE);
+	json_put_string(&json, "command", command);
+	if (command)
+		json_put_bool(&json, "can_be_guarded", check->exit_code == 0);
+	else
+		json_put_null(&json, "can_be_guarded");
+	json_end_object(&json);
+	json_finish(&json);
+}
+
+/* ---- Afterwards ---- */
+
+static uint64_t value_of(const _Atomic uint64_t *counter)
+{
+	return atomic_load(counter);
+}
+
+/* ---- For people ---- */
+
+static void print_bytes(const char *before, const _Atomic uint64_t *counter, const char *after)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	double bytes = (double)value_of(counter);
+	unsigned unit = 0;
+	for (; bytes >= 1024 && unit < 4; unit++)
+		bytes /= 1024;
+	fprintf(stderr, "%s%.*f %s%s", before, unit > 0, bytes, units[unit], after);
+}
+
+static void print_client(const struct shm_stats_client *client)
+{
+	const int32_t pid = atomic_load(&client->pid);
+	if (pid == 0)
+		return;
+	if (pid > 0)
+		fprintf(stderr, "  client %" PRId32 " (%s)", pid, client->name);
+	else
+		fputs("  others", stderr);
+	fprintf(stderr, ": %" PRIu64 " losses, %" PRIu64 " bytes%s\n", value_of(&client->losses),
+		value_of(&client->bytes_lost),
+		atomic_load(&client->is_disconnected) ? ", disconnected" : "");
+}
+
+void report_text(const struct shm_stats *stats, const char *command)
+{
+	fprintf(stderr, PROGRAM ": %s\n", command);
+	if (value_of(&stats->displays) == 0) {
+		fputs("  The library was not used: nothing was guarded. Does the compositor take "
+		      "wl_shm from\n  libwayland-server.so? (Rust and Qt compositors may have "
+		      "their "
+		      "own.)\n",
+			stderr);
+		return;
+	}
+	fprintf(stderr,
+		"  pools: %" PRIu64 " lazy, %" PRIu64 " direct, %" PRIu64 " eager; %" PRIu64
+		" buffers, %" PRIu64 " commits\n",
+		value_of(&stats->pools[0]), value_of(&stats->pools[1]), value_of(&stats->pools[2]),
+		value_of(&stats->buffers), value_of(&stats->commits));
+	print_bytes("  content: ", &stats->bytes_filled, " read for the first time, ");
+	print_bytes("", &stats->bytes_refreshed, " refreshed, ");
+	print_bytes("", &stats->bytes_written_back, " written back\n");
+	fprintf(stderr, "  refreshes postponed in floods: %" PRIu64 "\n",
+		value_of(&stats->postponed));
+	if (value_of(&stats->files_mapped) > 0)
+		fprintf(stderr, "  other files guarded: %" PRIu64 "\n",
+			value_of(&stats->files_mapped));
+	fprintf(stderr, "  losses: %" PRIu64 "\n", value_of(&stats->losses));
+	for (unsigned i = 0; i < SHM_STATS_CLIENTS; i++)
+		print_client(&stats->clients[i]);
+}
+
+/* ---- For programs ---- */
+
+/* Names of processes are bytes of the client's choice. */
+static void write_client(struct json *json, const struct shm_stats_client *client)
+{
+	json_begin_object(json, NULL);
+	json_put_integer(json, "pid", atomic_load(&client->pid));
+	json_put_string(json, "name", client->name);
+	json_put_unsigned(json, "losses", value_of(&client->losses));
+	json_put_unsigned(json, "bytes_lost", value_of(&client->bytes_lost));
+	json_put_bool(json, "disconnected", atomic_load(&client->is_disconnected));
+	json_end_object(json);
+}
+
+static void write_counters(struct json *json, const struct shm_stats *stats)
+{
+	json_put_unsigned(json, "displays", value_of(&stats->displays));
+	json_put_unsigned(json, "pools_lazy", value_of(&stats->pools[0]));
+	json_put_unsigned(json, "pools_direct", value_of(&stats->pools[1]));
+	json_put_unsigned(json, "pools_eager", value_of(&stats->pools[2]));
+	json_put_unsigned(json, "buffers", value_of(&stats->buffers));
+	json_put_unsigned(json, "commits", value_of(&stats->commits));
+	json_put_unsigned(json, "postponed", value_of(&stats->postponed));
+	json_put_unsigned(json, "bytes_filled", value_of(&stats->bytes_filled));
+	json_put_unsigned(json, "bytes_refreshed", value_of(&stats->bytes_refreshed));
+	json_put_unsigned(json, "bytes_written_back", value_of(&stats->bytes_written_back));
+	json_put_unsigned(json, "files_mapped", value_of(&stats->files_mapped));
+	json_put_unsigned(json, "losses", value_of(&stats->losses));
+}
+
+void report_json(const struct shm_stats *stats)
+{
+	struct json json = { .file = stdout };
+	json_begin_object(&json, NULL);
+	write_counters(&json, stats);
+	json_begin_array(&json, "clients");
+	for (unsigned i = 0; i < SHM_STATS_CLIENTS; i++) {
+		if (atomic_load(&stats->clients[i].pid) != 0)
+			write_client(&json, &stats->clients[i]);
+	}
+	json_end_array(&json);
+	json_end_object(&json);
+	json_finish(&json);
+}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# Each name in the JSON that a program prints is on its manual page: after .It or .Va, where commas stand between several.
+# -D page=... -D program=... -D "arguments=--json ..."
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/text.cmake)
+
+separate_arguments(arguments)
+execute_process(COMMAND ${program} ${arguments} OUTPUT_VARIABLE text RESULT_VARIABLE status)
+read_text(${page} manual)
+
+# Names of the value at the path @ARGN, and of all that is in it.
+function(collect_names)
+  string(JSON type TYPE "${text}" ${ARGN})
+  if(NOT type MATCHES "^(OBJECT|ARRAY)$")
+    return()
+  endif()
+  string(JSON n LENGTH "${text}" ${ARGN})
+  if(n EQUAL 0)
+    return()
+  endif()
+  math(EXPR last "${n} - 1")
+  foreach(i RANGE ${last})
+    set(key ${i})
+    if(type STREQUAL "OBJECT")
+      string(JSON key MEMBER "${text}" ${ARGN} ${i})
+      set_property(GLOBAL APPEND PROPERTY names ${key})
+    endif()
+    collect_names(${ARGN} ${key})
+  endforeach()
+endfunction()
+
+collect_names()
+get_property(names GLOBAL PROPERTY names)
+list(REMOVE_DUPLICATES names)
+list(LENGTH names n)
+if(n LESS 3)
+  fail("${program} ${arguments}, which ended with ${status}, printed only: ${names}")
+endif()
+foreach(name ${names})
+  if(NOT manual MATCHES "\n\\.(It|Va|Pq Va) ([^\n]* , )?${name}( |\n)")
+    fail("the page does not name ${name}")
+  endif()
+endforeach()
+
+report_failures()
