@@ -32,7 +32,7 @@
 #define LOW_32_BITS(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
 
 /* clang-format off */
-/* Needed whole, and harmless: none takes a name. Some exist on 32-bit machines only. */
+/* Needed whole, and harmless: none takes a name. Here and below, some exist on 32-bit machines only. */
 static const int plain[] = {
 	SCMP_SYS(brk),            /* free(), as a thread ends */
 	SCMP_SYS(clock_gettime),  /* where the vDSO has no clock */
@@ -59,17 +59,31 @@ static const int plain[] = {
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(sigaltstack),    /* of sanitizers, which end the program without it */
 };
+
+/* When the program changes user or groups, the C library has every thread repeat the call, by a
+ * signal of its own that cannot be blocked, and waits for all of them. No name here either, and no
+ * right that the program has not got. */
+static const int identity[] = {
+	SCMP_SYS(getpid), /* of the signal's handler: is it ours? */
+	SCMP_SYS(setgid),    SCMP_SYS(setgid32),
+	SCMP_SYS(setgroups), SCMP_SYS(setgroups32),
+	SCMP_SYS(setregid),  SCMP_SYS(setregid32),
+	SCMP_SYS(setresgid), SCMP_SYS(setresgid32),
+	SCMP_SYS(setresuid), SCMP_SYS(setresuid32),
+	SCMP_SYS(setreuid),  SCMP_SYS(setreuid32),
+	SCMP_SYS(setuid),    SCMP_SYS(setuid32),
+};
 /* clang-format on */
 
 /* Of the userfaultfd: filling and giving up, but not registering. */
 static const unsigned long requests[] = { UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE, UFFDIO_WAKE,
 	UFFDIO_UNREGISTER, UFFDIO_WRITEPROTECT };
 
-static int allow_plain(scmp_filter_ctx filter)
+static int allow_all_of(scmp_filter_ctx filter, const int *calls, size_t n_calls)
 {
 	int err = 0;
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) && !err; i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, plain[i], 0);
+	for (size_t i = 0; i < n_calls && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 	return err;
 }
 
@@ -98,7 +112,9 @@ static int allow_memory(scmp_filter_ctx filter)
 
 static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 {
-	int err = allow_plain(filter);
+	int err = allow_all_of(filter, plain, sizeof(plain) / sizeof(plain[0]));
+	if (!err)
+		err = allow_all_of(filter, identity, sizeof(identity) / sizeof(identity[0]));
 	if (!err)
 		err = allow_memory(filter);
 	if (!err)
