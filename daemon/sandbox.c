@@ -125,6 +125,10 @@ static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 		err = allow_on_fd(filter, SCMP_SYS(read), wake_fd);
 	if (!err)
 		err = allow_on_fd(filter, SCMP_SYS(write), events_fd);
+#ifdef UFFD_GUARD_CHECKS /* a broken contract tells which */
+	if (!err)
+		err = allow_on_fd(filter, SCMP_SYS(write), STDERR_FILENO);
+#endif
 	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_register), 1,
 			LOW_32_BITS(1, IO_URING_UNREGISTER_RING_FDS));

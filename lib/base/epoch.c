@@ -13,6 +13,7 @@
  * count is gone: it may have been freed.
  */
 #include "base/epoch.h"
+#include "base/check.h"
 
 #include "base/futex.h"
 
@@ -33,6 +34,7 @@ static uint32_t count_inside(uint32_t state, uint32_t parity)
 uint32_t epoch_enter(struct epoch *epoch)
 {
 	uint32_t state = atomic_load(&epoch->state);
+	check(count_inside(state, state & PARITY) < COUNTER_MASK);
 	while (!atomic_compare_exchange_weak(
 		&epoch->state, &state, state + (1u << counter_shift(state & PARITY))))
 		;
@@ -42,9 +44,16 @@ uint32_t epoch_enter(struct epoch *epoch)
 void epoch_leave(struct epoch *epoch, uint32_t ticket)
 {
 	uint32_t before = atomic_fetch_sub(&epoch->state, 1u << counter_shift(ticket));
+	check(count_inside(before, ticket) > 0);
 
 	if ((before & PARITY) != ticket && count_inside(before, ticket) == 1)
 		futex_wake(&epoch->state);
+}
+
+bool epoch_is_entered(struct epoch *epoch)
+{
+	const uint32_t state = atomic_load(&epoch->state);
+	return count_inside(state, 0) + count_inside(state, PARITY) > 0;
 }
 
 void epoch_synchronize(struct epoch *epoch)

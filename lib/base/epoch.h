@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct epoch {
@@ -15,3 +16,6 @@ void epoch_leave(struct epoch *epoch, uint32_t ticket);
 /* Wait until all who entered before this call have left. One caller at a time: hold the lock of the
  * epoch's owner. */
 void epoch_synchronize(struct epoch *epoch);
+
+/* For check(): somebody is inside. */
+bool epoch_is_entered(struct epoch *epoch);

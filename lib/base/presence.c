@@ -10,6 +10,7 @@
  * makes one.
  */
 #include "base/presence.h"
+#include "base/check.h"
 
 #include "base/page.h"
 
@@ -70,6 +71,7 @@ size_t presence_fill(
 	struct presence *presence, size_t first, size_t n_pages, enum presence_kind kind)
 {
 	size_t fresh = 0;
+	check(first + n_pages <= presence->n_pages);
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
 		if (kind == PRESENCE_HELD) {
@@ -108,6 +110,7 @@ bool presence_has_stored(const struct presence *presence, size_t first, size_t n
 size_t presence_clear(struct presence *presence, size_t first, size_t n_pages)
 {
 	size_t held = 0;
+	check(first + n_pages <= presence->n_pages);
 	presence_unmark_stored(presence, first, n_pages);
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);

@@ -7,6 +7,7 @@
  * reader on it finds its way out. The owner frees it after a grace period (epoch.c).
  */
 #include "base/range_table.h"
+#include "base/check.h"
 
 #include <stddef.h>
 
@@ -51,6 +52,8 @@ void range_table_insert(struct range_table *table, struct range *range)
 {
 	struct range *before[RANGE_TABLE_LEVELS];
 	find_before(table, range->start, before);
+	check(before[0]->end <= range->start);
+	check(!next_of(before[0], 0) || next_of(before[0], 0)->start >= range->end);
 
 	int height = random_height(table);
 	for (int level = 0; level < RANGE_TABLE_LEVELS; level++)
@@ -64,6 +67,7 @@ void range_table_remove(struct range_table *table, struct range *range)
 {
 	struct range *before[RANGE_TABLE_LEVELS];
 	find_before(table, range->start, before);
+	check(next_of(before[0], 0) == range);
 
 	for (int level = RANGE_TABLE_LEVELS - 1; level >= 0; level--) {
 		if (next_of(before[level], level) == range)

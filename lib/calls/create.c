@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a guard: create, destroy; what it can do, and what it has done. */
+#include "base/lock.h"
 #include "state/guard.h"
 
 #include "base/options.h"
@@ -143,7 +144,7 @@ static void finish(struct uffd_guard *guard)
 
 static int init(struct uffd_guard *guard, const struct uffd_guard_options *known)
 {
-	pthread_mutex_init(&guard->lock, NULL);
+	lock_init(&guard->lock);
 	range_table_init(&guard->ranges);
 	staging_pool_init(&guard->staging);
 	guard->zeros.fd = guard->uffd.fd = -1;

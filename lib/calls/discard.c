@@ -4,6 +4,7 @@
  * once where nothing tells of a touch (EAGER). Of pages that are only partly in the range the bytes
  * are refreshed, for the rest is to stay.
  */
+#include "base/check.h"
 #include "calls/refresh.h"
 #include "pages/change.h"
 #include "pages/refill.h"
@@ -20,6 +21,7 @@ static int refresh_bytes(struct uffd_guard_region *region, uint64_t start, uint6
 static int discard_pages(struct uffd_guard_region *region, uint64_t start, uint64_t stop)
 {
 	const size_t first = start / page_size(), end = stop / page_size();
+	check(page_floor(start) == start && page_floor(stop) == stop);
 	/* Of what is direct, only copies go that stores have made. */
 	const size_t n_direct = region_direct_end(region) / page_size();
 	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;

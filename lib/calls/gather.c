@@ -4,6 +4,7 @@
  * costs more than reading what is between them as well, into a buffer that nobody looks at.
  */
 #include "calls/gather.h"
+#include "base/lock.h"
 
 #include "base/spans.h"
 #include "state/guard.h"
@@ -17,6 +18,7 @@
 size_t gather_count(
 	const struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
+	check(n_spans > 0 && lock_is_held(&region->lock));
 	const size_t page = page_size(), first = spans[0].offset / page;
 	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_GATHERED) - 1];
 	const uint64_t end = min_u64(last->offset + last->length, atomic_load(&region->length));

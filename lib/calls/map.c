@@ -5,6 +5,7 @@
  * A region is one anonymous mapping (mapping.c), as long as its reserve and registered from end to
  * end, so that resize only moves a number.
  */
+#include "base/lock.h"
 #include "state/region.h"
 
 #include "base/options.h"
@@ -54,10 +55,10 @@ static int check_options(const struct uffd_guard_map_options *options, size_t le
 static void enlist(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
-	pthread_mutex_lock(&guard->lock);
+	lock_take(&guard->lock);
 	range_table_insert(&guard->ranges, &region->range);
 	epoch_synchronize(&guard->lookups);
-	pthread_mutex_unlock(&guard->lock);
+	lock_give(&guard->lock);
 	stats_add(&guard->stats->regions, 1);
 }
 
@@ -80,10 +81,10 @@ static void end_fills(struct uffd_guard_region *region)
 static void delist(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
-	pthread_mutex_lock(&guard->lock);
+	lock_take(&guard->lock);
 	range_table_remove(&guard->ranges, &region->range);
 	epoch_synchronize(&guard->lookups);
-	pthread_mutex_unlock(&guard->lock);
+	lock_give(&guard->lock);
 	end_fills(region);
 	stats_sub(&guard->stats->regions, 1);
 }
@@ -210,7 +211,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 		.lifetime.references = 1,
 	};
 	fresh->publication.stats = &fresh->publication.own_stats;
-	pthread_mutex_init(&fresh->lock, NULL);
+	lock_init(&fresh->lock);
 	loss_overflow_init(&fresh->lifetime.overflow);
 
 	err = map_region(fresh, fd, &known);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* populate: the pages of a range, filled on the caller's thread. */
 #include "calls/populate.h"
+#include "base/lock.h"
 
 #include "kernel/staging.h"
 #include "pages/evict.h"
@@ -13,11 +14,11 @@
 /* They would get EFAULT from pages that are protected. */
 static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
-	pthread_mutex_lock(&region->lock);
+	lock_take(&region->lock);
 	eviction_pause(region);
 	evict_allow_stores(region, first, n_pages);
 	eviction_resume(region);
-	pthread_mutex_unlock(&region->lock);
+	lock_give(&region->lock);
 }
 
 int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)

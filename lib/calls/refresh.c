@@ -13,6 +13,7 @@
  * answers -EFAULT, and the page is replaced too.
  */
 #include "calls/refresh.h"
+#include "base/lock.h"
 
 #include "base/spans.h"
 #include "calls/gather.h"
@@ -48,6 +49,7 @@ static int read_in_place(const struct source *source, uint64_t from,
 static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	size_t got;
+	check(end - start <= page_size() && start / page_size() == (end - 1) / page_size());
 	int err = read_in_place(&region->guard->zeros, 0, region, start, end - start, &got);
 	return err == -EFAULT ? replace_bytes(region, start, end) : err;
 }
@@ -132,6 +134,8 @@ static int refresh_filled(
 	 * What is direct is up to date by itself. */
 	const size_t page = page_size();
 	const uint64_t end = min_u64(offset + length, atomic_load(&region->length));
+	check(lock_is_held(&region->lock));
+	check(offset + length <= region_reserve(region));
 	offset = max_u64(offset, region_direct_end(region));
 	int err = 0;
 	for (uint64_t next; offset < end && !err; offset = next) {
@@ -156,7 +160,9 @@ int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 
 int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
-	if (!page_is_present(&region->presence, offset / page_size()))
+	check(lock_is_held(&region->lock));
+	check(offset % page_size() + length <= page_size());
+	if (length == 0 || !page_is_present(&region->presence, offset / page_size()))
 		return 0;
 	if (region_tracks_stores(region))
 		evict_allow_stores(region, offset / page_size(), 1);

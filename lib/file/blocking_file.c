@@ -9,6 +9,7 @@
  * buffer that lives until the kernel has answered.
  */
 #include "file/blocking_file.h"
+#include "base/lock.h"
 
 #include "base/clock.h"
 #include "base/epoch.h"
@@ -90,7 +91,7 @@ struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigne
 	file->region = region;
 	file->fills = fills;
 	file->size = size;
-	pthread_mutex_init(&file->lock, NULL);
+	lock_init(&file->lock);
 	file->call = (struct blocking_read){ .file = file, .buffer = buffer };
 	for (size_t i = 0; i < N_FAULT_READS; i++)
 		file->faults[i] = (struct blocking_read){ .file = file,
@@ -117,13 +118,13 @@ void blocking_file_release(struct blocking_file *file)
 
 void blocking_file_begin_call(struct blocking_file *file)
 {
-	pthread_mutex_lock(&file->lock);
+	lock_take(&file->lock);
 	file->call_deadline = now_ns() + file->deadline_ns;
 }
 
 void blocking_file_end_call(struct blocking_file *file)
 {
-	pthread_mutex_unlock(&file->lock);
+	lock_give(&file->lock);
 }
 
 /* False: the deadline has come first. */

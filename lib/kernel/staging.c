@@ -12,6 +12,7 @@
  * clients' bytes.
  */
 #include "kernel/staging.h"
+#include "base/lock.h"
 
 #include "base/page.h"
 
@@ -114,7 +115,7 @@ bool staging_is_huge(struct staging *staging)
 void staging_pool_init(struct staging_pool *pool)
 {
 	*pool = (struct staging_pool){ .n_spare = 0 };
-	pthread_mutex_init(&pool->lock, NULL);
+	lock_init(&pool->lock);
 }
 
 void staging_pool_finish(struct staging_pool *pool)
@@ -126,19 +127,19 @@ void staging_pool_finish(struct staging_pool *pool)
 
 struct staging *staging_borrow(struct staging_pool *pool)
 {
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock);
 	struct staging *staging = pool->n_spare > 0 ? pool->spare[--pool->n_spare] : NULL;
-	pthread_mutex_unlock(&pool->lock);
+	lock_give(&pool->lock);
 	return staging ? staging : staging_create();
 }
 
 void staging_return(struct staging_pool *pool, struct staging *staging)
 {
-	pthread_mutex_lock(&pool->lock);
+	lock_take(&pool->lock);
 	bool is_kept = pool->n_spare < sizeof(pool->spare) / sizeof(pool->spare[0]);
 	if (is_kept)
 		pool->spare[pool->n_spare++] = staging;
-	pthread_mutex_unlock(&pool->lock);
+	lock_give(&pool->lock);
 	if (!is_kept)
 		staging_destroy(staging);
 }

@@ -13,6 +13,7 @@
  * from the file, and the page it hits is a copy from then on, until it is discarded.
  */
 #include "pages/direct.h"
+#include "base/lock.h"
 
 #include "pages/mapping.h"
 #include "pages/resident.h"
@@ -72,6 +73,7 @@ int direct_retract(struct uffd_guard_region *region)
 {
 	const uint64_t end = page_ceil(atomic_load(&region->length)),
 		       before = region_direct_end(region);
+	check(lock_is_held(&region->lock));
 	if (end >= before)
 		return 0;
 

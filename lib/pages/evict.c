@@ -17,6 +17,7 @@
  * Pages of zeros hold no memory and stay.
  */
 #include "pages/evict.h"
+#include "base/lock.h"
 
 #include "base/page.h"
 #include "kernel/uffd.h"
@@ -113,21 +114,25 @@ static void make_room(struct uffd_guard *guard, struct budget *budget,
 void eviction_pause(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
+	check(lock_is_held(&region->lock));
 	if (!region_is_bounded(region))
 		return;
+	check(!atomic_load(&region->eviction.evictor));
 	atomic_store(&region->eviction.evictor, this_thread());
-	pthread_mutex_lock(&guard->lock);
+	lock_take(&guard->lock);
 	epoch_synchronize(&guard->lookups); /* who has begun to take pages has taken them */
-	pthread_mutex_unlock(&guard->lock);
+	lock_give(&guard->lock);
 }
 
 void eviction_resume(struct uffd_guard_region *region)
 {
+	check(lock_is_held(&region->lock));
 	atomic_store(&region->eviction.evictor, 0);
 }
 
 void evict_allow_stores(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
+	check(atomic_load(&region->eviction.evictor) == this_thread());
 	presence_mark_stored(&region->presence, first, n_pages);
 	uffd_protect(&region->guard->uffd, region_address(region, first * page_size()),
 		n_pages * page_size(), false);
@@ -172,9 +177,9 @@ int evict_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_ha
 void evict_note(struct uffd_guard_region *region, size_t first, size_t n_pages, bool is_handler)
 {
 	struct uffd_guard *guard = region->guard;
-	const uint64_t piece = piece_of(region_address(region, first * page_size()), n_pages);
 	if (n_pages == 0 || guard->is_eager)
 		return;
+	const uint64_t piece = piece_of(region_address(region, first * page_size()), n_pages);
 	if (region->eviction.budget.most)
 		evict(guard, &region->eviction.budget, budget_put(&region->eviction.budget, piece),
 			is_handler);

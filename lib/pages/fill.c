@@ -8,6 +8,7 @@
  * costs no memory here, and reading one none in the client's file.
  */
 #include "pages/fill.h"
+#include "base/check.h"
 
 #include "pages/evict.h"
 #include "pages/install.h"
@@ -195,6 +196,7 @@ int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size
 	const size_t page = page_size();
 	const uint64_t start = first * page;
 	const bool is_lossy = got < wanted;
+	check(got <= wanted && got <= n_pages * page);
 
 	stats_add(&fill->region->guard->stats->bytes_read, got);
 	/* What an earlier fill left in the buffer is another client's. */
@@ -248,6 +250,7 @@ int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 {
 	struct uffd_guard_region *region = fill->region;
 	fill->asked_end = 0;
+	check(epoch_is_entered(&region->fills));
 
 	int err = 0;
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {

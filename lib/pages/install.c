@@ -4,6 +4,7 @@
  * ever because of an answer that was taken for something else.
  */
 #include "pages/install.h"
+#include "base/check.h"
 
 #include "base/page.h"
 #include "pages/install_plain.h"
@@ -75,6 +76,7 @@ static int take_answer(struct install *in, int err)
 static int install(struct install *in, size_t *done)
 {
 	int err = 0;
+	check(page_floor(in->start) == in->start && page_floor(in->length) == in->length);
 	while (!err && in->done < in->length)
 		err = take_answer(in, try_once(in));
 	*done = in->done;

@@ -6,6 +6,7 @@
  * read as zeros for ever.
  */
 #include "pages/mapping.h"
+#include "base/check.h"
 
 #include "state/guard.h"
 #include "state/region.h"
@@ -49,6 +50,7 @@ int mapping_reserve(struct range *range, const struct uffd_guard_map_options *op
 int mapping_drop(uintptr_t start, size_t length)
 {
 	void *address = (void *)start;
+	check(page_floor(start) == start);
 	if (madvise(address, length, MADV_DONTNEED) == 0)
 		return 0;
 	if (errno == EINVAL && munlock(address, length) == 0 &&

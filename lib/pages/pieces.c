@@ -4,6 +4,7 @@
  * piece, so that whoever waits for us waits no longer than for a fault.
  */
 #include "pages/pieces.h"
+#include "base/lock.h"
 
 #include "base/epoch.h"
 #include "kernel/staging.h"
@@ -29,6 +30,7 @@ int fill_in_pieces(struct uffd_guard_region *region, struct staging *staging, si
 {
 	int err = 0;
 	const size_t most = STAGING_SIZE / page_size();
+	check(!is_again || lock_is_held(&region->lock));
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
 		n = min_u64(most, end - first);
 		if (is_again)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pages/refill.h"
+#include "base/lock.h"
 
 #include "kernel/staging.h"
 #include "pages/eager.h"
@@ -12,6 +13,7 @@
 
 int refill_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
+	check(lock_is_held(&region->lock));
 	if (region->guard->is_eager) {
 		resident_note_absent(region, first, n_pages);
 		return eager_fill(region, first, n_pages);

@@ -8,6 +8,7 @@
  * before it looks.
  */
 #include "pages/resident.h"
+#include "base/lock.h"
 
 #include "pages/mapping.h"
 #include "state/guard.h"
@@ -47,6 +48,7 @@ int resident_drop_synced(struct uffd_guard_region *region, size_t first, size_t 
 {
 	int err = 0;
 	size_t n_absent = 0;
+	check(lock_is_held(&region->lock));
 	for (int i = 0; i < DROP_TRIES && n_absent < n_pages && !err; i++) {
 		err = resident_drop(region, first, n_pages);
 		epoch_synchronize(&region->fills);

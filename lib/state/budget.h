@@ -3,6 +3,7 @@
  * thread, without a lock. */
 #pragma once
 
+#include "base/check.h"
 #include "base/page.h"
 
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct budget {
 
 static inline uint64_t piece_of(uintptr_t address, size_t n_pages)
 {
+	check(n_pages > 0 && n_pages < (size_t)1 << PIECE_COUNT_BITS);
 	return (uint64_t)(address / page_size()) << PIECE_COUNT_BITS | n_pages;
 }
 
