@@ -91,7 +91,9 @@ static void answer_fault(struct blocking_reads *reads, struct blocking_read *rea
 {
 	struct blocking_file *file = read->file;
 	struct uffd_guard_region *region = file->region;
-	struct fill fill = { .region = region, .asked = read->page, .is_handler = true };
+	struct fill fill = {
+		.region = region, .asked = ASKED_PAGE, .page = read->page, .is_handler = true
+	};
 	int err = fill_with(&fill, read->page, page_ceil(read->length) / page_size(), read->buffer,
 		read->length, read->got, read->error);
 	reads->error = err ? err : reads->error;
@@ -202,7 +204,9 @@ static bool is_stalled(const struct blocking_file *file)
 static void answer_with_zeros(
 	struct blocking_reads *reads, struct uffd_guard_region *region, size_t page, size_t wanted)
 {
-	struct fill fill = { .region = region, .asked = page, .is_handler = true };
+	struct fill fill = {
+		.region = region, .asked = ASKED_PAGE, .page = page, .is_handler = true
+	};
 	int err = fill_with(&fill, page, 1, NULL, wanted, 0, -ETIMEDOUT);
 	reads->error = err ? err : reads->error;
 }

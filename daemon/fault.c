@@ -83,9 +83,11 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 			serving->blocking_reads, region, page, window.n_pages, ticket);
 		return 0;
 	}
-	struct fill fill = {
-		.region = region, .staging = serving->staging, .asked = page, .is_handler = true
-	};
+	struct fill fill = { .region = region,
+		.staging = serving->staging,
+		.asked = ASKED_PAGE,
+		.page = page,
+		.is_handler = true };
 	int err = fill_pages(&fill, window.first, window.n_pages);
 
 	answer->start = region_address(region, page * page_size());
@@ -131,7 +133,7 @@ void fault_fill_ahead(struct serving *serving)
 				 : 0;
 	struct fill fill = { .region = region,
 		.staging = serving->staging,
-		.asked = FILL_NONE_ASKED,
+		.asked = ASKED_NONE,
 		.is_handler = true };
 	int err = fill_pages(&fill, page, n_pages);
 

@@ -23,38 +23,51 @@
 #include <errno.h>
 #include <string.h>
 
+/* What was read in one go, on its way into pages. */
+struct piece {
+	struct fill *fill;
+	bool is_movable; /* it may go in as one huge page */
+	bool is_spent;	 /* the staging was given back: what was read is gone */
+};
+
+static bool is_the_asked(const struct fill *fill, size_t first, size_t end)
+{
+	return fill->asked == ASKED_PAGE && fill->page >= first && fill->page < end;
+}
+
 static bool is_asked(const struct fill *fill, size_t first, size_t end)
 {
-	return fill->asked == FILL_ALL_ASKED || (fill->asked >= first && fill->asked < end);
+	return fill->asked == ASKED_ALL || is_the_asked(fill, first, end);
 }
 
 static void note_filled(struct fill *fill, size_t first, size_t end)
 {
 	PROBE_FILL(fill->region, first * page_size(), (end - first) * page_size());
-	if (fill->asked >= first && fill->asked < end)
-		fill->asked_end = end;
-	else if (fill->asked_end == first && first > fill->asked)
+	const bool goes_on = fill->asked_end > 0 && fill->asked_end == first;
+	if (is_the_asked(fill, first, end) || goes_on)
 		fill->asked_end = end;
 }
 
 /* Even a page of zeros may need a page table. The handler has one thing to give up for it: the huge
  * page of its staging. What that held is lost. */
-static bool give_staging_back(struct fill *fill)
+static bool give_staging_back(struct piece *piece)
 {
-	if (!fill->is_handler || !fill->staging || fill->is_spent)
+	const struct fill *fill = piece->fill;
+	if (!fill->is_handler || !fill->staging || piece->is_spent)
 		return false;
-	fill->is_spent = true;
+	piece->is_spent = true;
 	return staging_give_back(fill->staging) == 0;
 }
 
-static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
+static int put_zeros(struct piece *piece, size_t first, size_t n_pages)
 {
+	struct fill *fill = piece->fill;
 	struct uffd_guard_region *region = fill->region;
 	size_t page = page_size(), done;
 	int err = install_zeros(
 		region->guard, region_address(region, first * page), n_pages * page, &done);
 	if (err == -ENOMEM && is_asked(fill, first + done / page, first + n_pages) &&
-		give_staging_back(fill))
+		give_staging_back(piece))
 		err = install_zeros(
 			region->guard, region_address(region, first * page), n_pages * page, &done);
 
@@ -67,20 +80,22 @@ static int put_zeros(struct fill *fill, size_t first, size_t n_pages)
 
 /* No page could be made for data: whoever waits gets zeros, and hears of it; the others may try
  * again later. */
-static int put_zeros_for_lost(struct fill *fill, size_t first, size_t end, int err)
+static int put_zeros_for_lost(struct piece *piece, size_t first, size_t end, int err)
 {
+	const struct fill *fill = piece->fill;
 	if (!is_asked(fill, first, end))
 		return 0;
-	if (fill->asked != FILL_ALL_ASKED) {
-		first = fill->asked;
+	if (fill->asked == ASKED_PAGE) {
+		first = fill->page;
 		end = first + 1;
 	}
 	region_report_failure(fill->region, first * page_size(), end * page_size(), err);
-	return put_zeros(fill, first, end - first);
+	return put_zeros(piece, first, end - first);
 }
 
-static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+static int put_copies(struct piece *piece, size_t first, const char *bytes, size_t n_pages)
 {
+	struct fill *fill = piece->fill;
 	struct uffd_guard_region *region = fill->region;
 	struct stats *stats = region->guard->stats;
 	size_t page = page_size(), done = 0;
@@ -94,7 +109,7 @@ static int put_copies(struct fill *fill, size_t first, const char *bytes, size_t
 	evict_note(region, first, done / page, fill->is_handler);
 	stats_add(&stats->pages_copied, done / page);
 	note_filled(fill, first, end);
-	return err && err != -ENOENT ? put_zeros_for_lost(fill, end, first + n_pages, err) : 0;
+	return err && err != -ENOENT ? put_zeros_for_lost(piece, end, first + n_pages, err) : 0;
 }
 
 /* How many pages from @bytes on are all zeros, or all are not, as the first one. */
@@ -107,13 +122,13 @@ static size_t count_alike(const char *bytes, size_t n_pages, bool *is_zero)
 	return n;
 }
 
-static int put_bytes(struct fill *fill, size_t first, const char *bytes, size_t n_pages)
+static int put_bytes(struct piece *piece, size_t first, const char *bytes, size_t n_pages)
 {
 	int err = 0;
-	while (n_pages > 0 && !err && !fill->is_spent) {
+	while (n_pages > 0 && !err && !piece->is_spent) {
 		bool is_zero;
 		size_t n = count_alike(bytes, n_pages, &is_zero);
-		err = is_zero ? put_zeros(fill, first, n) : put_copies(fill, first, bytes, n);
+		err = is_zero ? put_zeros(piece, first, n) : put_copies(piece, first, bytes, n);
 		bytes += n * page_size();
 		first += n;
 		n_pages -= n;
@@ -139,8 +154,9 @@ static bool is_data(const struct fill *fill, size_t n_pages)
 }
 
 /* All of the staging, which is one huge page: moved, and what does not move is copied. */
-static int put_huge(struct fill *fill, size_t first, size_t n_pages)
+static int put_huge(struct piece *piece, size_t first, size_t n_pages)
 {
+	struct fill *fill = piece->fill;
 	struct uffd_guard_region *region = fill->region;
 	const uintptr_t address = region_address(region, first * page_size());
 	evict_make_room(
@@ -153,7 +169,7 @@ static int put_huge(struct fill *fill, size_t first, size_t n_pages)
 	stats_add(&region->guard->stats->pages_moved, n);
 	note_filled(fill, first, first + n);
 	int err = n < n_pages
-			  ? put_bytes(fill, first + n, fill->staging->memory + done, n_pages - n)
+			  ? put_bytes(piece, first + n, fill->staging->memory + done, n_pages - n)
 			  : 0;
 	if (n > 0)
 		staging_renew(fill->staging);
@@ -166,20 +182,21 @@ static size_t count_more_zeros(const struct fill *fill, size_t end, size_t n_rea
 {
 	const struct uffd_guard_region *region = fill->region;
 	size_t n_pages = page_ceil(atomic_load(&region->length)) / page_size();
-	if (fill->asked == FILL_ALL_ASKED || end >= n_pages)
+	if (fill->asked == ASKED_ALL || end >= n_pages)
 		return 0;
 	return presence_count_absent(
 		&region->presence, end, min_u64(window_of_zeros(n_read) - n_read, n_pages - end));
 }
 
 /* The file ended (or failed) at byte @at of the region, before the end of the pages. */
-static int put_lost(struct fill *fill, uint64_t at, size_t end, int err)
+static int put_lost(struct piece *piece, uint64_t at, size_t end, int err)
 {
+	struct fill *fill = piece->fill;
 	size_t first = page_ceil(at) / page_size();
 	if (!err)
 		end += count_more_zeros(fill, end, end - at / page_size());
 	region_report_failure(fill->region, at, end * page_size(), err);
-	return first < end ? put_zeros(fill, first, end - first) : 0;
+	return first < end ? put_zeros(piece, first, end - first) : 0;
 }
 
 /* Pages from @first on that may be read in one go: what staging holds and the budget bears, and not
@@ -190,9 +207,10 @@ static size_t count_in_piece(const struct uffd_guard_region *region, size_t firs
 	return evict_limit(region, (STAGING_SIZE - address % STAGING_SIZE) / page_size());
 }
 
-int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t wanted,
+static int put_piece(struct piece *piece, size_t first, size_t n_pages, char *bytes, size_t wanted,
 	size_t got, int err)
 {
+	struct fill *fill = piece->fill;
 	const size_t page = page_size();
 	const uint64_t start = first * page;
 	const bool is_lossy = got < wanted;
@@ -205,19 +223,26 @@ int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size
 
 	const size_t n_whole = got / page; /* pages before the first lost byte */
 	if (is_lossy && !is_asked(fill, first + n_whole, first + n_pages))
-		return put_bytes(fill, first, bytes, n_whole);
+		return put_bytes(piece, first, bytes, n_whole);
 
 	/* Report before anybody can read the zeros. */
 	const size_t n_data = page_ceil(got) / page;
 	if (is_lossy) {
-		int lost_err = put_lost(fill, start + got, first + n_pages, err);
-		int data_err = put_bytes(fill, first, bytes, n_data);
+		int lost_err = put_lost(piece, start + got, first + n_pages, err);
+		int data_err = put_bytes(piece, first, bytes, n_data);
 		return lost_err ? lost_err : data_err;
 	}
-	if (fill->is_movable && n_data == n_pages && is_data(fill, n_data))
-		return put_huge(fill, first, n_data);
-	err = put_bytes(fill, first, bytes, n_data);
-	return err || n_data == n_pages ? err : put_zeros(fill, first + n_data, n_pages - n_data);
+	if (piece->is_movable && n_data == n_pages && is_data(fill, n_data))
+		return put_huge(piece, first, n_data);
+	err = put_bytes(piece, first, bytes, n_data);
+	return err || n_data == n_pages ? err : put_zeros(piece, first + n_data, n_pages - n_data);
+}
+
+int fill_with(struct fill *fill, size_t first, size_t n_pages, char *bytes, size_t wanted,
+	size_t got, int err)
+{
+	struct piece piece = { .fill = fill };
+	return put_piece(&piece, first, n_pages, bytes, wanted, got, err);
 }
 
 /* Where the file fails, only that page is lost; the next may be readable. Not so if it is late. */
@@ -226,8 +251,9 @@ static size_t count_failed(size_t got, int err, size_t n_pages)
 	return err && err != -ETIMEDOUT ? min_u64(got / page_size() + 1, n_pages) : n_pages;
 }
 
-/* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with. */
-static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
+/* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with;
+ * *has_failed: the file could not be read. */
+static int fill_run(struct fill *fill, size_t first, size_t *n_pages, bool *has_failed)
 {
 	struct uffd_guard_region *region = fill->region;
 	const uint64_t start = first * page_size();
@@ -235,15 +261,14 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages)
 	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
 
 	size_t got;
-	fill->is_spent = false;
-	fill->is_movable = may_move(fill, first, *n_pages);
+	struct piece piece = { .fill = fill, .is_movable = may_move(fill, first, *n_pages) };
 	const size_t wanted = end - start;
 	int err = source_read(&region->source, start, fill->staging->memory, wanted, &got);
 	if (err == -EFAULT)
 		err = -ENOMEM; /* it is the staging that the kernel has no page for */
-	fill->has_failed = err != 0;
+	*has_failed = err != 0;
 	*n_pages = count_failed(got, err, *n_pages);
-	return fill_with(fill, first, *n_pages, fill->staging->memory, wanted, got, err);
+	return put_piece(&piece, first, *n_pages, fill->staging->memory, wanted, got, err);
 }
 
 int fill_pages(struct fill *fill, size_t first, size_t n_pages)
@@ -253,9 +278,10 @@ int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 	check(epoch_is_entered(&region->fills));
 
 	int err = 0;
+	bool has_failed;
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
 		n = 1;
-		if (first != fill->asked) {
+		if (!is_the_asked(fill, first, first + 1)) {
 			if (presence_run(&region->presence, first, end - first, &n) !=
 				PRESENCE_ABSENT)
 				continue;
@@ -263,8 +289,8 @@ int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 			n += presence_count_absent(&region->presence, first + 1, end - first - 1);
 		}
 		n = min_u64(n, count_in_piece(region, first));
-		err = fill_run(fill, first, &n);
-		if (fill->has_failed && !is_asked(fill, first + n, end))
+		err = fill_run(fill, first, &n, &has_failed);
+		if (has_failed && !is_asked(fill, first + n, end))
 			break; /* nothing is read ahead of need then */
 	}
 	return err;

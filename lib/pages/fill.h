@@ -8,21 +8,20 @@
 struct staging;
 struct uffd_guard_region;
 
-#define FILL_ALL_ASKED	SIZE_MAX
-#define FILL_NONE_ASKED (SIZE_MAX - 1)
+enum fill_asked {
+	ASKED_NONE, /* nobody waits yet: all of it is ahead of need */
+	ASKED_PAGE, /* a thread waits for .page, which is filled whatever presence says */
+	ASKED_ALL,  /* somebody wants every page */
+};
 
 struct fill {
 	struct uffd_guard_region *region;
-	struct staging *staging;
-	/* The page that a thread waits for, filled whatever presence says; the rest is ahead of
-	 * time. FILL_ALL_ASKED: somebody wants every page; FILL_NONE_ASKED: nobody yet. */
-	size_t asked;
+	struct staging *staging; /* NULL: only for fill_with() */
+	enum fill_asked asked;
+	size_t page;	  /* with ASKED_PAGE */
 	bool is_handler;  /* on its thread */
-	bool is_spent;	  /* fill.c's own: what was read is gone */
-	bool is_movable;  /* fill.c's own: what is read now would be a huge page, in one */
-	bool has_failed;  /* fill.c's own: the file could not be read */
-	size_t asked_end; /* out: pages [asked, asked_end) are in place, and who waited for them is
-			     awake */
+	size_t asked_end; /* out, with ASKED_PAGE: pages [page, asked_end) are in place, and their
+			     waiters are awake */
 };
 
 /*

@@ -18,7 +18,7 @@
 static int fill_piece(
 	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
 {
-	struct fill fill = { .region = region, .staging = staging, .asked = FILL_ALL_ASKED };
+	struct fill fill = { .region = region, .staging = staging, .asked = ASKED_ALL };
 	uint32_t ticket = epoch_enter(&region->fills);
 	int err = fill_pages(&fill, first, n_pages);
 	epoch_leave(&region->fills, ticket);
