@@ -7,6 +7,7 @@
  * turns, and the table prints ratios, their targets, and which of them were missed.
  */
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 
 #include "bench.h"
 #include "bench_options.h"
@@ -50,7 +51,7 @@ static int run(struct bench *bench, const struct report *report)
 		growth_run(bench, report, share * of_growth);
 	if (of_plot)
 		err = plot_run(bench, report, share * of_plot);
-	report->end();
+	report->end(interrupt_came());
 	return err;
 }
 
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 		return cli_exit_code(err);
 	if (options.plot_directory && plot_prepare(options.plot_directory))
 		return EXIT_NOT_RUN;
+	interrupt_expect();
 	err = bench_start(&bench, &options);
 	if (err) {
 		say_why_not(err);
@@ -72,5 +74,9 @@ int main(int argc, char **argv)
 	peers_settle();
 	err = run(&bench, options.json ? &report_json : &report_table);
 	bench_finish(&bench);
-	return err || cli_finish_output() ? EXIT_NOT_RUN : EXIT_DONE;
+	if (cli_finish_output())
+		return EXIT_NOT_RUN;
+	if (interrupt_came())
+		return interrupt_exit_code(interrupt_came());
+	return err ? EXIT_NOT_RUN : EXIT_DONE;
 }

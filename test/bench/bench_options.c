@@ -28,7 +28,7 @@ static const char help[] =
 	"  -V, --version     the version\n"
 	"\n"
 	"Exit status: 0 measured, also if targets were missed; 2 wrong usage; 3 could not run, or\n"
-	"could not write.\n";
+	"could not write; 130 interrupted.\n";
 
 static int take_frame(void *member, const char *value)
 {

@@ -5,6 +5,8 @@
  */
 #include "growth.h"
 
+#include "cli/interrupt.h"
+
 #include "clock.h"
 #include "growth_cost.h"
 #include "peer.h"
@@ -142,6 +144,8 @@ static void run_faults(struct bench *bench, const struct report *report, const s
 	struct fault_growth growth, uint64_t ns)
 {
 	uint64_t deadline = clock_ns() + ns;
+	if (interrupt_came())
+		return;
 	progress_show("growth: faults of %s, %u regions, %u readers", peer->name, growth.n_regions,
 		growth.n_readers);
 	growth.name = peer->name;
@@ -149,10 +153,12 @@ static void run_faults(struct bench *bench, const struct report *report, const s
 	do {
 		growth.err = growth.n_regions > 1 ? fault_in_pools(bench, &growth)
 						  : fault_in_region(bench, peer, &growth);
-	} while (!growth.err && (growth.singles.n < LEAST_SINGLES || clock_ns() < deadline));
+	} while (!growth.err && !interrupt_came() &&
+		 (growth.singles.n < LEAST_SINGLES || clock_ns() < deadline));
 	progress_clear();
 	place_threads(PLACE_ANYWHERE);
-	report->faults(&growth);
+	if (!interrupt_came() || growth.singles.n >= LEAST_SINGLES)
+		report->faults(&growth);
 	series_finish(&growth.singles);
 }
 
@@ -195,20 +201,25 @@ bool growth_is_hidden_factor(const struct cost_growth *growth)
 	return growth->exponent > growth->expected + EXPONENT_TOO;
 }
 
-/* Medians of at least LEAST_ROUNDS; more as long as there is time. */
+/* Medians of at least LEAST_ROUNDS; more as long as there is time. -EINTR after interrupt_came().
+ */
 static int measure(const struct cost_kind *kind, struct cost *cost, uint64_t ns, double *median)
 {
 	struct series samples = { .n = 0 };
 	uint64_t deadline = clock_ns() + ns;
 	double value = kind->sample(cost); /* warms up */
-	while (value >= 0 && (samples.n < LEAST_ROUNDS || clock_ns() < deadline)) {
+	while (value >= 0 && !interrupt_came() &&
+		(samples.n < LEAST_ROUNDS || clock_ns() < deadline)) {
 		value = kind->sample(cost);
 		if (value >= 0)
 			series_add(&samples, value);
 	}
 	*median = samples.n ? series_median(&samples) : 0;
+	const bool is_whole = samples.n >= LEAST_ROUNDS;
 	series_finish(&samples);
-	return value < 0 ? (int)value : 0;
+	if (value < 0)
+		return (int)value;
+	return is_whole ? 0 : -EINTR;
 }
 
 static int measure_at(struct bench *bench, const struct cost_kind *kind, size_t n, uint64_t ns,
@@ -240,6 +251,8 @@ static void run_cost(
 		.unit = kind->unit,
 		.expected = kind->expected,
 	};
+	if (interrupt_came())
+		return;
 	for (size_t n = kind->first; n <= kind->last && !growth.err; n *= 2) {
 		progress_show("growth: %s, %zu %s", kind->title, n, kind->unit);
 		growth.err = measure_at(bench, kind, n, ns / count_points(kind), &growth);

@@ -5,6 +5,9 @@
  */
 #include "plot.h"
 
+#include "cli/cli.h"
+#include "cli/interrupt.h"
+
 #include "clock.h"
 #include "damage.h"
 #include "peer.h"
@@ -46,12 +49,6 @@ struct chart {
 };
 
 /* ---- Measuring ---- */
-
-static int cannot(const char *what, const char *path, int err)
-{
-	fprintf(stderr, "uffd-guard-bench: cannot %s %s: %s\n", what, path, strerror(-err));
-	return err;
-}
 
 static void write_medians(struct contest *contest, FILE *data)
 {
@@ -187,10 +184,10 @@ static int draw(const struct chart *chart, const char *data, const char *image)
 {
 	FILE *gnuplot = popen("gnuplot", "w");
 	if (!gnuplot)
-		return cannot("start", "gnuplot", -errno);
+		return cli_cannot(-errno, "start gnuplot");
 	write_script(gnuplot, chart, data, image);
 	int status = pclose(gnuplot);
-	return status ? cannot("draw", image, -EIO) : 0;
+	return status ? cli_cannot(-EIO, "draw %s", image) : 0;
 }
 
 static int measure_chart(
@@ -198,7 +195,7 @@ static int measure_chart(
 {
 	FILE *data = fopen(path, "we");
 	if (!data)
-		return cannot("write", path, -errno);
+		return cli_cannot(-errno, "write %s", path);
 	fprintf(data, "# milliseconds a frame: %s, label", chart->x);
 	for (size_t i = 0; i < N_CURVES; i++)
 		fprintf(data, ", %s%s", curves[i].peer->name,
@@ -206,11 +203,14 @@ static int measure_chart(
 	fputc('\n', data);
 
 	int err = 0;
-	for (unsigned i = 0; i < chart->n_points && !err; i++)
+	for (unsigned i = 0; i < chart->n_points && !err; i++) {
 		err = chart->measure(bench, i, clock_ns() + ns / chart->n_points, data);
+		if (interrupt_came())
+			err = -EINTR;
+	}
 	if (fclose(data) && !err)
 		err = -errno;
-	return err ? cannot("measure for", path, err) : 0;
+	return err ? cli_cannot(err, "measure for %s", path) : 0;
 }
 
 static int run_chart(
@@ -222,7 +222,7 @@ static int run_chart(
 	if (!err)
 		err = path_of(image, sizeof(image), directory, chart, "svg");
 	if (err)
-		return cannot("write into", directory, err);
+		return cli_cannot(err, "write into %s", directory);
 	err = measure_chart(bench, chart, data, ns);
 	if (!err)
 		err = draw(chart, data, image);
@@ -241,13 +241,14 @@ int plot_prepare(const char *directory)
 		return -ENOENT;
 	}
 	if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-		return cannot("make", directory, -errno);
-	return access(directory, W_OK | X_OK) < 0 ? cannot("write into", directory, -errno) : 0;
+		return cli_cannot(-errno, "make %s", directory);
+	return access(directory, W_OK | X_OK) < 0 ? cli_cannot(-errno, "write into %s", directory)
+						  : 0;
 }
 
 int plot_run(struct bench *bench, const struct report *report, uint64_t ns)
 {
-	int err = 0;
+	int err = interrupt_came() ? -EINTR : 0;
 	for (size_t i = 0; i < N_CHARTS && !err; i++)
 		err = run_chart(bench, report, &charts[i], ns / N_CHARTS);
 	return err;

@@ -14,7 +14,7 @@ struct report {
 	void (*faults)(struct fault_growth *growth);
 	void (*cost)(const struct cost_growth *growth);
 	void (*chart)(const char *path);
-	void (*end)(void);
+	void (*end)(bool is_interrupted);
 };
 
 extern const struct report report_table, report_json;

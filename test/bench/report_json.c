@@ -160,9 +160,11 @@ static void write_chart(const char *path)
 	json_put_string(&json, NULL, path);
 }
 
-static void end(void)
+static void end(bool is_interrupted)
 {
 	close_list();
+	json_new_line(&json);
+	json_put_bool(&json, "interrupted", is_interrupted);
 	json_end_object(&json);
 	json_finish(&json);
 }

@@ -224,9 +224,10 @@ static void print_chart(const char *path)
 	section = IN_NOTHING;
 }
 
-static void end(void)
+static void end(bool is_interrupted)
 {
-	cli_flush_output();
+	if (is_interrupted)
+		puts("\nInterrupted: what stands above was measured until then");
 }
 
 const struct report report_table = {

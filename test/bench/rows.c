@@ -2,6 +2,8 @@
 /* The table of rows: which there are, and each with its share of the time. */
 #include "rows.h"
 
+#include "cli/interrupt.h"
+
 #include "clock.h"
 #include "report.h"
 
@@ -50,7 +52,8 @@ static void run_row(
 	int err = row->open(bench, &contest);
 	if (!err)
 		contest_run(&contest, row->id, start + ns);
-	report->row(row, &contest, err);
+	if (err || contest_is_whole(&contest))
+		report->row(row, &contest, err);
 	contest_finish(&contest);
 }
 
@@ -59,7 +62,7 @@ void rows_run(struct bench *bench, const struct report *report, uint64_t ns)
 	const unsigned weight = rows_weight(bench->options);
 	for (size_t i = 0; i < N_TABLES; i++) {
 		for (const struct row *row = tables[i]; row->id; row++) {
-			if (is_wanted(bench->options, row))
+			if (is_wanted(bench->options, row) && !interrupt_came())
 				run_row(bench, report, row, ns * row->weight / weight);
 		}
 	}

@@ -7,6 +7,8 @@
  */
 #include "sampling.h"
 
+#include "cli/interrupt.h"
+
 #include "clock.h"
 #include "progress.h"
 
@@ -62,6 +64,8 @@ static bool is_over(struct contest *contest, uint64_t deadline)
 {
 	if (contest->contenders[0].why_not[0])
 		return true;
+	if (interrupt_came())
+		return true;
 	if (contest->n_rounds < LEAST_ROUNDS)
 		return false;
 	return contest_spread(contest) < STEADY || clock_ns() >= deadline;
@@ -78,6 +82,11 @@ void contest_run(struct contest *contest, const char *id, uint64_t deadline)
 			contest_ratio(contest), 100 * contest_spread(contest));
 	}
 	progress_clear();
+}
+
+bool contest_is_whole(const struct contest *contest)
+{
+	return contest->n_rounds >= LEAST_ROUNDS || !interrupt_came();
 }
 
 double contest_ratio(struct contest *contest)

@@ -3,6 +3,7 @@
 
 #include "series.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MOST_CONTENDERS 12
@@ -39,8 +40,10 @@ __attribute__((format(printf, 2, 3))) void contender_give_up(
 	struct contender *contender, const char *format, ...);
 
 /* Every contender once a round, and rounds until ours and the one it is compared with are steady,
- * or it is @deadline on the clock. */
+ * it is @deadline on the clock, or interrupt_came(). */
 void contest_run(struct contest *contest, const char *id, uint64_t deadline);
+/* Whether its figures are worth telling: it was not interrupted before LEAST_ROUNDS. */
+bool contest_is_whole(const struct contest *contest);
 /* Ours divided by the other; NAN if either did not run. */
 double contest_ratio(struct contest *contest);
 /* The larger one of the two. */

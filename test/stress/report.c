@@ -79,6 +79,8 @@ static const char *why_never(const struct outcome *outcome, enum check check)
 		return "  (no --budget)";
 	if (check == CHECK_GROWTH && options->seconds < GROWTH_LEAST_SECONDS)
 		return "  (in runs of 60 s)";
+	if (check == CHECK_GROWTH && outcome->is_interrupted)
+		return "  (interrupted)";
 	if (check == CHECK_WHOLE && options->budget && options->mode == MODE_EAGER)
 		return "  (the budget is too small)";
 	return "  NEVER CHECKED";
@@ -189,6 +191,9 @@ static void print_head(const struct outcome *outcome)
 	else
 		printf("no violation");
 	printf(" in %.1f s\n", (double)outcome->ns / 1e9);
+	if (outcome->is_interrupted)
+		printf("interrupted after %.1f of %u s\n", (double)outcome->ns / 1e9,
+			options->seconds);
 	if (options->budget)
 		printf("budget %.1f MiB, ", (double)options->budget / MIB);
 	printf("mode %s, %u clients, %u readers, %u regions of %.0f KiB, loop %s, user %u, %s, "

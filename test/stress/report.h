@@ -16,6 +16,7 @@ struct outcome {
 	const struct experiment *experiments; /* [N_ATTACKS] */
 	struct uffd_guard_stats stats;
 	uint64_t ns;
+	bool is_interrupted; /* by a signal, before the time was over */
 	bool uses_uring, kernel_faults;
 	uint64_t max_rss; /* bytes */
 };

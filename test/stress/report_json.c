@@ -46,6 +46,8 @@ static void write_options(struct json *json, const struct outcome *outcome)
 	json_put_unsigned(json, "regions", options->n_regions);
 	json_put_unsigned(json, "size", options->size);
 	json_put_unsigned(json, "seed", options->seed);
+	json_put_unsigned(json, "seconds", options->seconds);
+	json_put_bool(json, "interrupted", outcome->is_interrupted);
 	json_put_unsigned(json, "ns", outcome->ns);
 }
 

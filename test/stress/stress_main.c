@@ -7,6 +7,7 @@
  * stop, report. Processes are forked before there is any thread.
  */
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 
 #include "client.h"
 #include "clock.h"
@@ -21,7 +22,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ struct run {
 	struct client *clients;
 	struct server server;
 	struct experiment experiments[N_ATTACKS];
-	sigset_t end_signals;
+	int interrupt; /* the signal that ended the run early, or 0 */
 };
 
 /* ---- Preparations ---- */
@@ -74,15 +74,6 @@ static int give_up_privileges(void)
 		return cli_cannot(-errno, "give up privileges");
 	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
 	return 0;
-}
-
-static void block_end_signals(sigset_t *signals)
-{
-	sigemptyset(signals);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGTERM);
-	sigaddset(signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
 /* ---- Clients ---- */
@@ -187,8 +178,8 @@ static void wait_for_the_end(struct run *run, uint64_t start)
 {
 	uint64_t end = start + run->options->seconds * NS_PER_S;
 	for (uint64_t now; (now = clock_ns()) < end;) {
-		struct timespec pause = clock_timespec(end - now < NS_PER_S ? end - now : NS_PER_S);
-		if (sigtimedwait(&run->end_signals, NULL, &pause) > 0)
+		run->interrupt = interrupt_wait(end - now < NS_PER_S ? end - now : NS_PER_S);
+		if (run->interrupt)
 			break;
 		tick(run, start);
 	}
@@ -207,6 +198,7 @@ static void report(struct run *run, uint64_t ns)
 		.experiments = run->experiments,
 		.stats = server_stats(&run->server),
 		.ns = ns,
+		.is_interrupted = run->interrupt,
 		.uses_uring = features & UFFD_GUARD_FEATURE_IO_URING,
 		.kernel_faults = features & UFFD_GUARD_FEATURE_KERNEL_FAULTS,
 		.max_rss = (uint64_t)usage.ru_maxrss << 10,
@@ -232,7 +224,7 @@ static int run_server(struct run *run)
 	bool has_stopped = server_stop_readers(server);
 	uint64_t ns = clock_ns() - start;
 	judge_signals(&server->judge);
-	if (run->options->seconds >= GROWTH_LEAST_SECONDS)
+	if (run->options->seconds >= GROWTH_LEAST_SECONDS && !run->interrupt)
 		growth_judge(&server->growth, &server->judge, run->options->n_readers);
 	stop_clients(run);
 	report(run, ns);
@@ -250,7 +242,7 @@ static int prepare(struct run *run)
 		err = give_up_privileges();
 	if (err)
 		return err;
-	block_end_signals(&run->end_signals);
+	interrupt_expect();
 
 	run->control = control_create(
 		options->n_regions, (uint32_t)(options->size / (uint64_t)sysconf(_SC_PAGESIZE)));
@@ -261,7 +253,7 @@ static int prepare(struct run *run)
 	return err ? cli_cannot(err, "start") : 0;
 }
 
-static enum exit_code run_all(const struct options *options)
+static int run_all(const struct options *options)
 {
 	static struct run run; /* large */
 	run.options = options;
@@ -281,8 +273,9 @@ static enum exit_code run_all(const struct options *options)
 		stop_clients(&run);
 		_exit(EXIT_NOT_RUN); /* threads may be running */
 	}
-	enum exit_code exit_code =
-		judge_violations(&run.server.judge) ? EXIT_VIOLATION : EXIT_NO_VIOLATION;
+	int exit_code = judge_violations(&run.server.judge) ? EXIT_VIOLATION : EXIT_NO_VIOLATION;
+	if (exit_code == EXIT_NO_VIOLATION && run.interrupt)
+		exit_code = interrupt_exit_code(run.interrupt);
 	server_finish(&run.server);
 	free(run.clients);
 	control_destroy(run.control);
@@ -295,6 +288,6 @@ int main(int argc, char **argv)
 	int err = stress_options_parse(&options, argc, argv);
 	if (err)
 		return cli_exit_code(err);
-	enum exit_code exit_code = options.selftest ? selftest_run() : run_all(&options);
+	int exit_code = options.selftest ? (int)selftest_run() : run_all(&options);
 	return exit_code == EXIT_NO_VIOLATION && cli_finish_output() ? EXIT_NOT_RUN : exit_code;
 }

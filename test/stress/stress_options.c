@@ -40,7 +40,7 @@ static const char help[] =
 	"  -V, --version     the version\n"
 	"\n"
 	"Exit status: 0 no violation, 1 a violation, 2 wrong usage, 3 could not run, or could not\n"
-	"write.\n";
+	"write, 130 interrupted.\n";
 
 /* The attack, or N_ATTACKS. */
 static enum attack find_attack(const char *name, size_t length)

@@ -3,6 +3,7 @@
  * uffd-guard-top as it is run, beside processes that publish something, or nothing, or nonsense.
  * What is watched is mostly the test itself.
  */
+#include "../support/command.h"
 #include "../support/fixture.h"
 #include "../support/json_text.h"
 #include "base/published.h"
@@ -31,79 +32,31 @@ static void opt_in(void)
 
 /* ---- Running it ---- */
 
-struct run {
-	const char *arguments[MOST_ARGUMENTS];
-	pid_t pid; /* appended to them, if not 0 */
-
-	pid_t child;
-	int out, error;
-	char text[1 << 20], complaint[4096];
-	int exit_code; /* or -1: a signal */
-};
-
-static void execute(const struct run *run)
+static struct command *prepare_top(const char *const arguments[MOST_ARGUMENTS], pid_t pid)
 {
-	const char *argv[MOST_ARGUMENTS + 3] = { top };
-	char pid[16];
+	static struct command command;
+	static char number[16];
 	unsigned n = 1;
-	for (unsigned i = 0; i < MOST_ARGUMENTS && run->arguments[i]; i++)
-		argv[n++] = run->arguments[i];
-	snprintf(pid, sizeof(pid), "%d", (int)run->pid);
-	if (run->pid)
-		argv[n++] = pid;
-	execvp(top, (char *const *)argv);
-	_exit(127);
+	command = (struct command){ .words = { top } };
+	for (unsigned i = 0; i < MOST_ARGUMENTS && arguments[i]; i++)
+		command.words[n++] = arguments[i];
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	if (pid)
+		command.words[n++] = number;
+	return &command;
 }
 
-static void start(struct run *run)
+static struct command *run_top(const char *const arguments[MOST_ARGUMENTS], pid_t pid)
 {
-	int out[2], error[2];
-	assert_ok(pipe2(out, O_CLOEXEC));
-	assert_ok(pipe2(error, O_CLOEXEC));
-	run->child = fork();
-	ck_assert_int_ge(run->child, 0);
-	if (run->child == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		dup2(error[1], STDERR_FILENO);
-		execute(run);
-	}
-	close(out[1]);
-	close(error[1]);
-	run->out = out[0];
-	run->error = error[0];
+	struct command *command = prepare_top(arguments, pid);
+	command_run(command);
+	return command;
 }
 
-static void read_all(int fd, char *text, size_t size)
-{
-	size_t length = 0;
-	for (ssize_t n; length < size - 1 && (n = read(fd, text + length, size - 1 - length)) > 0;)
-		length += (size_t)n;
-	text[length] = '\0';
-	close(fd);
-}
+#define PREPARE(pid, ...) prepare_top((const char *const[MOST_ARGUMENTS]){ __VA_ARGS__ }, pid)
+#define RUN(pid, ...)	  run_top((const char *const[MOST_ARGUMENTS]){ __VA_ARGS__ }, pid)
 
-static void finish(struct run *run)
-{
-	int status;
-	read_all(run->out, run->text, sizeof(run->text));
-	read_all(run->error, run->complaint, sizeof(run->complaint));
-	ck_assert_int_eq(waitpid(run->child, &status, 0), run->child);
-	run->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static struct run *run_top(const char *const arguments[MOST_ARGUMENTS], pid_t pid)
-{
-	static struct run run;
-	run = (struct run){ .pid = pid };
-	memcpy(run.arguments, arguments, sizeof(run.arguments));
-	start(&run);
-	finish(&run);
-	return &run;
-}
-
-#define RUN(pid, ...) run_top((const char *const[MOST_ARGUMENTS]){ __VA_ARGS__ }, pid)
-
-static void assert_exits(const struct run *run, int exit_code)
+static void assert_exits(const struct command *run, int exit_code)
 {
 	ck_assert_msg(
 		run->exit_code == exit_code, "%d: %s%s", run->exit_code, run->text, run->complaint);
@@ -126,7 +79,7 @@ START_TEST(json_says_what_the_guard_does)
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
 	fixture_truncate(&f, 15);
 	assert_ok(uffd_guard_populate(f.region, 0, 16 * f.page));
-	const struct run *run = RUN(getpid(), "--json", "--once");
+	const struct command *run = RUN(getpid(), "--json", "--once");
 	assert_exits(run, 0);
 	ck_assert_str_eq(run->complaint, "");
 	assert_is_json(run->text);
@@ -151,7 +104,7 @@ START_TEST(pipe_gets_a_heading_and_a_line_for_each_interval)
 	struct fixture f;
 	opt_in();
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 2 }));
-	const struct run *run = RUN(getpid(), "--interval", "0.05", "--count", "3");
+	const struct command *run = RUN(getpid(), "--interval", "0.05", "--count", "3");
 	assert_exits(run, 0);
 	ck_assert_uint_eq(count_lines(run->text), 4);
 	ck_assert_ptr_nonnull(strstr(run->text, "faults/s"));
@@ -168,7 +121,7 @@ START_TEST(once_prints_the_page)
 	struct fixture f;
 	opt_in();
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 2 }));
-	const struct run *run = RUN(getpid(), "--once");
+	const struct command *run = RUN(getpid(), "--once");
 	assert_exits(run, 0);
 	ck_assert_ptr_nonnull(strstr(run->text, "1 guard for 0:00:"));
 	ck_assert_ptr_nonnull(strstr(run->text, "memfd:"));
@@ -182,7 +135,7 @@ START_TEST(all_guards_of_a_process_are_shown)
 	opt_in();
 	ck_assert(fixture_start(&a, &(struct fixture_options){ .n_pages = 1 }));
 	ck_assert(fixture_start(&b, &(struct fixture_options){ .n_pages = 3 }));
-	const struct run *run = RUN(getpid(), "--json", "--once", "--sort", "length");
+	const struct command *run = RUN(getpid(), "--json", "--once", "--sort", "length");
 	assert_json_has(run->text, "/guards", "2");
 	assert_json_has(run->text, "/regions", "2");
 	assert_json_has(run->text, "/listed/0/guard", "2");
@@ -202,7 +155,7 @@ START_TEST(names_of_clients_give_the_terminal_no_orders)
 	ck_assert_int_ge(fd, 0);
 	assert_ok(uffd_guard_map(guard, fd, 4096, NULL, &region));
 
-	const struct run *run = RUN(getpid(), "--json", "--once");
+	const struct command *run = RUN(getpid(), "--json", "--once");
 	assert_exits(run, 0);
 	assert_is_json(run->text);
 	assert_json_has(run->text, "/listed/0/file", "memfd:?[2J?]0;x???\"\\?");
@@ -219,7 +172,7 @@ END_TEST
 
 static bool is_listed(pid_t pid)
 {
-	const struct run *run = RUN(0, "--list", "--json");
+	const struct command *run = RUN(0, "--list", "--json");
 	char path[32], value[32] = "", expected[16];
 	snprintf(expected, sizeof(expected), "%d", (int)pid);
 	assert_exits(run, 0);
@@ -260,28 +213,27 @@ static void stop_other(pid_t pid)
 
 START_TEST(process_that_dies_meanwhile_is_told)
 {
-	static struct run run = { .arguments = { "--interval", "0.05" } };
 	char c;
-	run.pid = start_other();
-	start(&run);
+	const pid_t other = start_other();
+	struct command *run = PREPARE(other, "--interval", "0.05");
+	command_start(run);
 	for (unsigned n_lines = 0; n_lines < 2; n_lines += c == '\n') /* it watches */
-		ck_assert_int_eq(read(run.out, &c, 1), 1);
-	stop_other(run.pid);
-	finish(&run);
-	assert_exits(&run, 1);
-	ck_assert_ptr_nonnull(strstr(run.complaint, "has ended"));
+		ck_assert_int_eq(read(run->out, &c, 1), 1);
+	stop_other(other);
+	command_finish(run);
+	assert_exits(run, 1);
+	ck_assert_ptr_nonnull(strstr(run->complaint, "has ended"));
 }
 END_TEST
 
 START_TEST(guards_may_go_and_come_while_they_are_watched)
 {
-	static struct run run = { .arguments = { "--interval", "0.05", "--json" } };
 	char line[4096];
 	opt_in();
 	struct uffd_guard *guard = guard_start(0);
-	run.pid = getpid();
-	start(&run);
-	FILE *out = fdopen(run.out, "r");
+	struct command *run = PREPARE(getpid(), "--interval", "0.05", "--json");
+	command_start(run);
+	FILE *out = fdopen(run->out, "r");
 	ck_assert_ptr_nonnull(out);
 	static const char *const expected[] = { "\"guards\":1,", "\"guards\":0,", "\"guards\":1," };
 	for (unsigned i = 0; i < 3; i++) {
@@ -293,8 +245,8 @@ START_TEST(guards_may_go_and_come_while_they_are_watched)
 			ck_assert_ptr_nonnull(fgets(line, sizeof(line), out));
 		while (!strstr(line, expected[i]));
 	}
-	kill(run.child, SIGTERM);
-	ck_assert_int_eq(waitpid(run.child, NULL, 0), run.child);
+	kill(run->child, SIGTERM);
+	ck_assert_int_eq(waitpid(run->child, NULL, 0), run->child);
 	fclose(out);
 	uffd_guard_destroy(guard);
 }
@@ -303,7 +255,7 @@ END_TEST
 START_TEST(process_without_the_variable_is_told_what_to_do)
 {
 	struct uffd_guard *guard = guard_start(0);
-	const struct run *run = RUN(getpid(), "--once");
+	const struct command *run = RUN(getpid(), "--once");
 	assert_exits(run, 3);
 	ck_assert_str_eq(run->text, "");
 	ck_assert_ptr_nonnull(strstr(run->complaint, "UFFD_GUARD_STATS=1"));
@@ -316,7 +268,7 @@ START_TEST(process_that_is_not_there_is_told)
 {
 	pid_t pid = start_other();
 	stop_other(pid);
-	const struct run *run = RUN(pid, "--once");
+	const struct command *run = RUN(pid, "--once");
 	assert_exits(run, 3);
 	ck_assert_ptr_nonnull(strstr(run->complaint, "there is no process"));
 }
@@ -344,7 +296,7 @@ START_TEST(of_several_processes_one_is_to_be_chosen)
 	opt_in();
 	struct uffd_guard *guard = guard_start(0);
 	pid_t other = start_other();
-	const struct run *run = RUN(0, "--once");
+	const struct command *run = RUN(0, "--once");
 	assert_exits(run, 2);
 	ck_assert_str_eq(run->text, "");
 	ck_assert_ptr_nonnull(strstr(run->complaint, "which?"));
@@ -380,7 +332,7 @@ START_TEST(memfds_of_others_are_not_believed)
 	close(fd);
 	page.version++;
 	fd = make_page(&page, sizeof(page), seals);
-	const struct run *run = RUN(getpid(), "--once");
+	const struct command *run = RUN(getpid(), "--once");
 	assert_exits(run, 3);
 	ck_assert_ptr_nonnull(strstr(run->complaint, "version"));
 	close(fd);
@@ -404,7 +356,7 @@ START_TEST(nonsense_is_shown_without_harm)
 	page.version = PUBLISHED_VERSION;
 	page.pid = (uint32_t)getpid();
 	int fd = make_page(&page, sizeof(page), F_SEAL_SHRINK | F_SEAL_GROW);
-	const struct run *run = RUN(getpid(), "--once", "--json");
+	const struct command *run = RUN(getpid(), "--once", "--json");
 	assert_exits(run, 0);
 	assert_is_json(run->text);
 	assert_json_has(run->text, "/listed/1023/mode", "unknown");
@@ -427,7 +379,7 @@ static void become_lonely(void)
 START_TEST(without_a_process_to_watch_it_is_said_how_to_start_one)
 {
 	become_lonely();
-	const struct run *run = RUN(0, "--once");
+	const struct command *run = RUN(0, "--once");
 	assert_exits(run, 3);
 	ck_assert_ptr_nonnull(strstr(run->complaint, "UFFD_GUARD_STATS=1"));
 	run = RUN(0, "--list", "--json");
@@ -446,7 +398,7 @@ START_TEST(only_process_is_found)
 	struct uffd_guard *guard = guard_start(0);
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	const struct run *run = RUN(0, "--once", "--json");
+	const struct command *run = RUN(0, "--once", "--json");
 	assert_exits(run, 0);
 	assert_json_has(run->text, "/pid", pid);
 	uffd_guard_destroy(guard);
@@ -472,7 +424,7 @@ START_TEST(wrong_usage_is_told)
 		{ "--list", "1" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct run *run = run_top(rows[i], 0);
+		const struct command *run = run_top(rows[i], 0);
 		assert_exits(run, 2);
 		ck_assert_str_eq(run->text, "");
 		ck_assert_ptr_nonnull(strstr(run->complaint, "--help"));
@@ -482,18 +434,13 @@ END_TEST
 
 START_TEST(output_that_cannot_be_written_is_an_error)
 {
-	static struct run run = { .arguments = { "--json", "--once" } };
 	opt_in();
 	struct uffd_guard *guard = guard_start(0);
-	run.pid = getpid();
-	run.child = fork();
-	if (run.child == 0) {
-		dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
-		execute(&run);
-	}
-	int status;
-	ck_assert_int_eq(waitpid(run.child, &status, 0), run.child);
-	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	struct command *run = PREPARE(getpid(), "--json", "--once");
+	run->output = "/dev/full";
+	command_run(run);
+	assert_exits(run, 3);
+	ck_assert_ptr_nonnull(strstr(run->complaint, "No space left on device"));
 	uffd_guard_destroy(guard);
 }
 END_TEST

@@ -3,6 +3,7 @@
  * The doctor as it is run: what it says of this machine is held against the library, and the same
  * with things denied to it. It is another program, so it gives up privileges itself.
  */
+#include "../../support/command.h"
 #include "../../support/fixture.h"
 #include "../../support/json_text.h"
 
@@ -30,81 +31,38 @@ static bool is_unprivileged; /* --user nobody, and we are root */
 
 /* ---- Running it ---- */
 
-struct run {
-	const char *arguments[4];
-	const char *without;   /* run it under that program, if not NULL */
-	void (*prepare)(void); /* runs in its process before it, if not NULL */
-	const char *output;    /* a file to write to; NULL: .text */
+static const char *denied; /* to the doctor: what "without" takes away; NULL: nothing */
 
-	char text[32768], error[4096];
-	int exit_code; /* or -1: a signal */
-};
-
-static void execute(const struct run *run)
+/* @command->words are the arguments. */
+static void run_doctor(struct command *command)
 {
-	const char *argv[12] = { NULL };
+	const char *words[COMMAND_WORDS] = { NULL };
 	unsigned n = 0;
-	if (run->without) {
-		argv[n++] = WITHOUT;
-		argv[n++] = run->without;
+	if (denied) {
+		words[n++] = WITHOUT;
+		words[n++] = denied;
 	}
-	argv[n++] = DOCTOR;
+	words[n++] = DOCTOR;
 	if (is_unprivileged)
-		argv[n++] = "--unprivileged";
-	for (unsigned i = 0; i < N_ELEMENTS(run->arguments) && run->arguments[i]; i++)
-		argv[n++] = run->arguments[i];
-	execv(argv[0], (char *const *)argv);
-	_exit(127);
-}
-
-static void become_it(const struct run *run, int out, int error)
-{
-	int file = run->output ? open(run->output, O_WRONLY) : out;
-	dup2(file, STDOUT_FILENO);
-	dup2(error, STDERR_FILENO);
-	if (run->prepare)
-		run->prepare();
-	execute(run);
-}
-
-static void read_all(int fd, char *text, size_t size)
-{
-	size_t length = 0;
-	for (ssize_t n; length < size - 1 && (n = read(fd, text + length, size - 1 - length)) > 0;)
-		length += (size_t)n;
-	text[length] = '\0';
-	close(fd);
-}
-
-static void run_doctor(struct run *run)
-{
-	int out[2], error[2], status;
-	assert_ok(pipe2(out, O_CLOEXEC));
-	assert_ok(pipe2(error, O_CLOEXEC));
-	pid_t child = fork();
-	ck_assert_int_ge(child, 0);
-	if (child == 0)
-		become_it(run, out[1], error[1]);
-	close(out[1]);
-	close(error[1]);
-	read_all(out[0], run->text, sizeof(run->text));
-	read_all(error[0], run->error, sizeof(run->error));
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	run->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+		words[n++] = "--unprivileged";
+	for (unsigned i = 0; command->words[i]; i++)
+		words[n++] = command->words[i];
+	memcpy(command->words, words, sizeof(words));
+	command_run(command);
 }
 
 /* ---- What it says ---- */
 
-static void assert_mentions(const struct run *run, const char *path, const char *part)
+static void assert_mentions(const struct command *run, const char *path, const char *part)
 {
 	char value[1024];
 	ck_assert_msg(json_find(run->text, path, value, sizeof(value)), "no %s", path);
 	ck_assert_msg(strstr(value, part), "%s is %s", path, value);
 }
 
-static void assert_is_sane(const struct run *run)
+static void assert_is_sane(const struct command *run)
 {
-	ck_assert_str_eq(run->error, "");
+	ck_assert_str_eq(run->complaint, "");
 	assert_is_json(run->text);
 	ck_assert_msg(run->exit_code == 0 || run->exit_code == 1, "%d", run->exit_code);
 	assert_json_has(run->text, "/works", run->exit_code == 0 ? "true" : "false");
@@ -136,7 +94,7 @@ static uint32_t features_of_library(void)
 
 START_TEST(exit_code_says_whether_the_library_works)
 {
-	struct run run = { .arguments = { "--json" } };
+	struct command run = { .words = { "--json" } };
 	run_doctor(&run);
 	assert_is_sane(&run);
 	ck_assert_int_eq(run.exit_code, features_of_library() & UFFD_GUARD_FEATURE_LAZY ? 0 : 1);
@@ -155,7 +113,7 @@ START_TEST(findings_are_those_of_the_library)
 		{ UFFD_GUARD_FEATURE_MOVE, "/attempts/move/works" },
 		{ UFFD_GUARD_FEATURE_IO_URING, "/attempts/ring/works" },
 	};
-	struct run run = { .arguments = { "--json" } };
+	struct command run = { .words = { "--json" } };
 	uint32_t features = features_of_library();
 	run_doctor(&run);
 	assert_is_sane(&run);
@@ -171,7 +129,7 @@ START_TEST(every_finding_has_a_state_and_a_meaning)
 		"move", "io_uring", "io_uring_read", "sandbox", "huge_pages", "hugetlb",
 		"overcommit", "open_files", "mappings", "locked_memory", "realtime", "eager",
 		"end_to_end" };
-	struct run run = { .arguments = { "--json" } };
+	struct command run = { .words = { "--json" } };
 	run_doctor(&run);
 	assert_is_sane(&run);
 	for (size_t i = 0; i < N_ELEMENTS(ids); i++) {
@@ -187,9 +145,9 @@ END_TEST
 
 START_TEST(last_line_is_the_verdict)
 {
-	struct run run = { .arguments = { NULL } };
+	struct command run = { .words = { NULL } };
 	run_doctor(&run);
-	ck_assert_str_eq(run.error, "");
+	ck_assert_str_eq(run.complaint, "");
 	size_t length = strlen(run.text);
 	ck_assert_uint_gt(length, 2);
 	ck_assert_int_eq(run.text[length - 1], '\n');
@@ -205,7 +163,8 @@ END_TEST
 
 START_TEST(denied_userfaultfd_is_blamed_on_the_filter)
 {
-	struct run run = { .arguments = { "--json" }, .without = "userfaultfd" };
+	struct command run = { .words = { "--json" } };
+	denied = "userfaultfd";
 	run_doctor(&run);
 	assert_is_sane(&run);
 	ck_assert_int_eq(run.exit_code, 1);
@@ -220,7 +179,8 @@ END_TEST
 
 START_TEST(denied_io_uring_is_no_obstacle)
 {
-	struct run run = { .arguments = { "--json" }, .without = "io_uring" };
+	struct command run = { .words = { "--json" } };
+	denied = "io_uring";
 	run_doctor(&run);
 	assert_is_sane(&run);
 	ck_assert_int_eq(run.exit_code, features_of_library() & UFFD_GUARD_FEATURE_LAZY ? 0 : 1);
@@ -232,7 +192,8 @@ END_TEST
 
 START_TEST(denied_filters_are_told)
 {
-	struct run run = { .arguments = { "--json" }, .without = "seccomp" };
+	struct command run = { .words = { "--json" } };
+	denied = "seccomp";
 	run_doctor(&run);
 	assert_is_sane(&run);
 	assert_json_has(run.text, "/attempts/filter/error", "EPERM");
@@ -242,9 +203,10 @@ END_TEST
 
 START_TEST(denied_moves_are_told)
 {
-	struct run run = { .arguments = { "--json" }, .without = "move" };
+	struct command run = { .words = { "--json" } };
 	if (!(features_of_library() & UFFD_GUARD_FEATURE_MOVE))
 		return;
+	denied = "move";
 	run_doctor(&run);
 	assert_is_sane(&run);
 	assert_json_has(run.text, "/attempts/move/error", "EPERM");
@@ -273,7 +235,7 @@ static bool has_sysctl(void)
 
 START_TEST(filter_that_says_enosys_is_not_taken_for_the_kernel)
 {
-	struct run run = { .arguments = { "--json" }, .prepare = lie_about_userfaultfd };
+	struct command run = { .words = { "--json" }, .prepare = lie_about_userfaultfd };
 	run_doctor(&run);
 	assert_is_sane(&run);
 	assert_json_has(run.text, "/attempts/syscall/error", "ENOSYS");
@@ -292,7 +254,7 @@ static void kill_who_asks(void)
 START_TEST(filter_that_kills_does_not_kill_the_doctor)
 {
 	char number[12];
-	struct run run = { .arguments = { "--json" }, .prepare = kill_who_asks };
+	struct command run = { .words = { "--json" }, .prepare = kill_who_asks };
 	run_doctor(&run);
 	assert_is_sane(&run);
 	snprintf(number, sizeof(number), "%d", SIGSYS);
@@ -308,11 +270,11 @@ static void deny_pipes(void)
 
 START_TEST(who_cannot_find_out_says_so)
 {
-	struct run run = { .arguments = { "--json" }, .prepare = deny_pipes };
+	struct command run = { .words = { "--json" }, .prepare = deny_pipes };
 	run_doctor(&run);
 	ck_assert_int_eq(run.exit_code, 3);
 	ck_assert_str_eq(run.text, "");
-	ck_assert_ptr_nonnull(strstr(run.error, "uffd-guard-doctor: cannot start a process"));
+	ck_assert_ptr_nonnull(strstr(run.complaint, "uffd-guard-doctor: cannot start a process"));
 }
 END_TEST
 
@@ -322,18 +284,18 @@ START_TEST(wrong_usage_is_explained)
 {
 	static const char *const wrong[] = { "--jso n", "--json=x", "extra", "-x" };
 	for (size_t i = 0; i < N_ELEMENTS(wrong); i++) {
-		struct run run = { .arguments = { wrong[i] } };
+		struct command run = { .words = { wrong[i] } };
 		run_doctor(&run);
 		ck_assert_int_eq(run.exit_code, 2);
 		ck_assert_str_eq(run.text, "");
-		ck_assert_ptr_nonnull(strstr(run.error, "--help"));
+		ck_assert_ptr_nonnull(strstr(run.complaint, "--help"));
 	}
 }
 END_TEST
 
 START_TEST(help_and_version_are_answered)
 {
-	struct run help = { .arguments = { "--help" } }, version = { .arguments = { "--version" } };
+	struct command help = { .words = { "--help" } }, version = { .words = { "--version" } };
 	run_doctor(&help);
 	ck_assert_int_eq(help.exit_code, 0);
 	ck_assert_ptr_nonnull(strstr(help.text, "--unprivileged"));
@@ -345,10 +307,10 @@ END_TEST
 
 START_TEST(full_disk_is_an_error)
 {
-	struct run run = { .arguments = { NULL }, .output = "/dev/full" };
+	struct command run = { .words = { NULL }, .output = "/dev/full" };
 	run_doctor(&run);
 	ck_assert_int_eq(run.exit_code, 3);
-	ck_assert_ptr_nonnull(strstr(run.error, "cannot write"));
+	ck_assert_ptr_nonnull(strstr(run.complaint, "cannot write"));
 }
 END_TEST
 
@@ -368,7 +330,7 @@ static unsigned count_entries(const char *path)
 START_TEST(no_file_and_no_process_is_left_behind)
 {
 	char directory[] = "/tmp/uffd-guard-doctor-XXXXXX";
-	struct run run = { .arguments = { "--json" }, .prepare = kill_who_asks };
+	struct command run = { .words = { "--json" }, .prepare = kill_who_asks };
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	assert_ok(chmod(directory, 0777));
 	assert_ok(chdir(directory));
@@ -412,7 +374,7 @@ static void *read_terminal(void *text)
 static bool prints_colours(void (*prepare)(void))
 {
 	static char text[32768];
-	struct run run = { .prepare = prepare };
+	struct command run = { .prepare = prepare };
 	pthread_t reader;
 	terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ck_assert_int_ge(terminal, 0);
@@ -431,7 +393,7 @@ static bool prints_colours(void (*prepare)(void))
 
 START_TEST(colours_are_for_terminals_that_want_them)
 {
-	struct run run = { .arguments = { NULL } };
+	struct command run = { .words = { NULL } };
 	run_doctor(&run);
 	ck_assert_ptr_null(strchr(run.text, '\033'));
 	ck_assert(prints_colours(take_terminal));

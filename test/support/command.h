@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that a test runs, and what comes of it. */
+#pragma once
+
+#include <sys/types.h>
+
+#define COMMAND_WORDS 16
+
+struct command {
+	const char *words[COMMAND_WORDS]; /* the program and its arguments; ends with NULL */
+	void (*prepare)(void);		  /* runs in the new process before it; may be NULL */
+	const char *output;		  /* the file that it writes to; NULL: .text */
+
+	pid_t child;
+	int out, error; /* descriptors to read from, until command_finish() */
+	char text[1 << 20], complaint[4096];
+	int exit_code; /* -1: it was killed */
+};
+
+void command_start(struct command *command);
+/* Reads what is left, and waits. */
+void command_finish(struct command *command);
+void command_run(struct command *command);
