@@ -28,7 +28,8 @@ function(expect_links documents base)
   set(failures ${failures} PARENT_SCOPE)
 endfunction()
 
-foreach(directory lib daemon lib/wl_shm/base lib/wl_shm/record lib/wl_shm/content lib/wl_shm/protocol)
+foreach(directory lib/base lib/kernel lib/file lib/state lib/pages daemon lib/calls lib/wl_shm/base lib/wl_shm/record
+    lib/wl_shm/content lib/wl_shm/protocol)
   file(GLOB files ${source}/${directory}/*.c)
   expect_links("docs/wl_shm.md;docs/architecture.md" ${directory} ${files})
 endforeach()
