@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What the documents claim and a script can check: uffd_guard.7 shows the example as it is, commands of README.md exist,
-# names are those of the header. (readme_test.c compiles and runs the lines of C in README.md.) Links are checked by
-# links.cmake, lists of files and the like by lists.cmake, and whether the manual leaves something out by manual.cmake.
+# names are those of the header, times those of performance.md, lines fit the page. (readme_test.c compiles and runs the
+# lines of C in README.md.) Links are checked by links.cmake, lists of files and the like by lists.cmake, and whether the
+# manual leaves something out by manual.cmake.
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/text.cmake)
 
@@ -64,6 +65,44 @@ foreach(document ${documents})
     is_in("${header}${others}" "${name}" there)
     if(NOT there)
       fail("${document}: there is no ${name}")
+    endif()
+  endforeach()
+endforeach()
+
+# ---- Times are copied from performance.md as they stand there ----
+
+read_text(${source}/docs/performance.md performance)
+set(n_times 0)
+foreach(document README.md docs/adopting.md docs/compared.md)
+  read_text(${source}/${document} text)
+  string(REGEX MATCHALL "[0-9.,]+ (µs|ns|ms)[^a-z]" times "${text}")
+  foreach(time ${times})
+    string(REGEX REPLACE ".$" "" time "${time}")
+    is_in("${performance}" " ${time}" there)
+    if(NOT there)
+      fail("${document}: docs/performance.md has no ${time}")
+    endif()
+    math(EXPR n_times "${n_times} + 1")
+  endforeach()
+endforeach()
+if(n_times LESS 10)
+  fail("only ${n_times} times were found: this script no longer sees them")
+endif()
+
+# ---- Lines are no longer than .editorconfig has it ----
+
+read_text(${source}/.editorconfig text)
+string(REGEX MATCH "\nmax_line_length = ([0-9]+)" most "${text}")
+set(most ${CMAKE_MATCH_1})
+foreach(document ${documents})
+  read_text(${document} text)
+  string(REPLACE "\n" ";" lines "${text}")
+  foreach(line ${lines})
+    string(REGEX REPLACE "[^ -~]+" "_" ascii "${line}") # CMake counts bytes: a run outside of ASCII is one column
+    string(LENGTH "${ascii}" length)
+    if(length GREATER most)
+      string(SUBSTRING "${line}" 0 60 begin)
+      fail("${document}: longer than ${most} columns: ${begin}...")
     endif()
   endforeach()
 endforeach()
