@@ -161,7 +161,7 @@ static void release(struct blocking_reads *reads, struct blocking_file *file)
 	wake_parked(file);
 	file->region = NULL;
 	/* Closing a file on a disk waits for nobody: unmap does it, and is done with it. */
-	const bool caller_closes = file->n_in_flight == 0 && !region->source.is_remote;
+	const bool caller_closes = file->n_in_flight == 0 && region->source.kind != SOURCE_REMOTE;
 	region->source.caller_closes = caller_closes;
 	epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
 	if (!caller_closes)

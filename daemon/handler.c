@@ -37,7 +37,7 @@ struct handler {
 
 	sem_t is_ready; /* posted by the thread once; what stands below is then set */
 	int start_error;
-	bool uses_io_uring, is_sandboxed, missed_scheduling;
+	bool is_sandboxed, missed_scheduling;
 	int creator_policy;
 	struct sched_param creator_param;
 
@@ -146,7 +146,6 @@ static void *run(void *data)
 	touch_stack();
 	handler->missed_scheduling = !take_over_scheduling(handler);
 	handler->start_error = start_loop(handler);
-	handler->uses_io_uring = handler->server.loop.ops == &loop_uring;
 	int err = handler->start_error;
 	if (!err)
 		handler->is_sandboxed = enter_sandbox(handler);
@@ -280,7 +279,7 @@ void handler_stop(struct handler *handler)
 
 bool handler_uses_io_uring(const struct handler *handler)
 {
-	return handler->uses_io_uring;
+	return handler->server.loop.ops == &loop_uring;
 }
 
 bool handler_is_sandboxed(const struct handler *handler)

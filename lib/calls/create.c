@@ -78,13 +78,13 @@ static void log_outcome(struct uffd_guard *guard)
 {
 	if (!guard->log)
 		return;
-	if (guard->is_eager)
+	if (guard_is_eager(guard))
 		guard->log(LOG_NOTICE,
 			"userfaultfd is denied (by a container, a seccomp filter or the kernel): "
 			"clients' data "
 			"is read at map and refresh, not when it is touched",
 			guard->log_data);
-	if (!guard->uffd.kernel_faults)
+	if (!guard->uffd.kernel_faults && !guard_is_eager(guard))
 		guard->log(LOG_INFO,
 			"userfaultfd is limited to user mode: system calls get EFAULT on pages "
 			"that "
@@ -114,8 +114,7 @@ static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 	int err = uffd_open(&guard->uffd, wanted_faults(flags));
 	if (!err || !(flags & UFFD_GUARD_ALLOW_EAGER) || !is_denial(err))
 		return err;
-	guard->uffd = (struct uffd){ .fd = -1, .kernel_faults = true };
-	guard->is_eager = true;
+	guard->uffd = (struct uffd){ .fd = -1 };
 	return 0;
 }
 
@@ -214,8 +213,9 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard)
 {
 	if (!guard)
 		return 0;
-	return (guard->is_eager ? 0 : UFFD_GUARD_FEATURE_LAZY) |
-	       (guard->uffd.kernel_faults ? UFFD_GUARD_FEATURE_KERNEL_FAULTS : 0) |
+	const bool is_eager = guard_is_eager(guard);
+	return (is_eager ? 0 : UFFD_GUARD_FEATURE_LAZY) |
+	       (is_eager || guard->uffd.kernel_faults ? UFFD_GUARD_FEATURE_KERNEL_FAULTS : 0) |
 	       (guard->uffd.features & UFFD_FEATURE_MOVE ? UFFD_GUARD_FEATURE_MOVE : 0) |
 	       (handler_uses_io_uring(guard->handler) ? UFFD_GUARD_FEATURE_IO_URING : 0) |
 	       (handler_is_sandboxed(guard->handler) ? UFFD_GUARD_FEATURE_SANDBOX : 0);

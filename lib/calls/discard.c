@@ -24,7 +24,8 @@ static int discard_pages(struct uffd_guard_region *region, uint64_t start, uint6
 	check(page_floor(start) == start && page_floor(stop) == stop);
 	/* Of what is direct, only copies go that stores have made. */
 	const size_t n_direct = region_direct_end(region) / page_size();
-	const size_t split = region->guard->is_eager ? min_u64(max_u64(first, n_direct), end) : end;
+	const size_t split =
+		guard_is_eager(region->guard) ? min_u64(max_u64(first, n_direct), end) : end;
 	int err = first < split ? resident_drop_synced(region, first, split - first) : 0;
 	return !err && split < end ? refill_pages(region, split, end - split) : err;
 }

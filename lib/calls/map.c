@@ -95,17 +95,17 @@ static int open_source(
 	struct source *source = &region->source;
 	struct uffd_guard *guard = region->guard;
 	struct blocking_file *file = NULL;
-	int foreign_error = -ENODEV;
+	int blocking_error = -ENODEV;
 	if (options->flags & UFFD_GUARD_MAP_ANY_FILE) {
-		foreign_error = -EOPNOTSUPP;
+		blocking_error = -EOPNOTSUPP;
 		if (guard->blocking_inbox) {
 			file = blocking_file_create(guard->blocking_inbox, guard->read_deadline_ms,
 				region, &region->fills);
-			foreign_error = file ? 0 : -ENOMEM;
+			blocking_error = file ? 0 : -ENOMEM;
 		}
 	}
-	int err = source_open(source, fd, options->offset, foreign_error);
-	if (err || !source->is_foreign) {
+	int err = source_open(source, fd, options->offset, blocking_error);
+	if (err || !source_may_block(source)) {
 		blocking_file_destroy(file);
 		return err;
 	}
@@ -135,7 +135,7 @@ static int init_eviction(
 	int err = budget_init(
 		&region->eviction.budget, options->max_resident, region_reserve(region));
 	if (err || !(region->flags & UFFD_GUARD_MAP_WRITE) || !region_is_bounded(region) ||
-		region->guard->is_eager)
+		guard_is_eager(region->guard))
 		return err;
 	region->eviction.policy = EVICT_UNSTORED;
 	return presence_track_stores(&region->presence);
@@ -163,7 +163,7 @@ static int map_region(
 	err = mapping_make_accessible(region, 0, reserve);
 	if (!err)
 		direct_extend(region);
-	if (!err && region->guard->is_eager)
+	if (!err && guard_is_eager(region->guard))
 		err = fill_eagerly(region);
 	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
 		err = populate_range(region, 0, region->length);

@@ -42,7 +42,7 @@ int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t l
 int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	int err = region_check_range(region, offset, length);
-	if (err || length == 0 || region->guard->is_eager)
+	if (err || length == 0 || guard_is_eager(region->guard))
 		return err;
 	return populate_range(region, offset, length);
 }

@@ -35,7 +35,7 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	if (end > boundary)
 		err = resident_drop_synced(
 			region, boundary / page_size(), (end - boundary) / page_size());
-	if (!err && length > before && region->guard->is_eager && end > boundary)
+	if (!err && length > before && guard_is_eager(region->guard) && end > boundary)
 		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());
 	uint64_t rest = min_u64(page_ceil(shorter), longer) - shorter;
 	if (!err && shorter >= region_direct_end(region))

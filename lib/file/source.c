@@ -3,7 +3,7 @@
  * The client's file: which kinds we take, and reading and storing to it so that nothing the client
  * does to it hurts.
  *
- * A file that is not memory of the kernel's own (tmpfs, hugetlbfs) is foreign: on a disk, a
+ * A file that is not memory of the kernel's own (tmpfs, hugetlbfs) may block: it is on a disk, a
  * network, or a file system that the client serves. It is taken only if asked for, and read through
  * blocking_file.c; not even its size is asked of it.
  *
@@ -55,14 +55,14 @@ static int open_memory(struct source *source, int fd)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -ENODEV;
-	source->is_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
+	source->kind = fs.f_type == HUGETLBFS_MAGIC ? SOURCE_HUGETLB : SOURCE_MEMORY;
 	source->block_size = max_u64(page_size(), (uint64_t)st.st_blksize);
 	return 0;
 }
 
 /* Of other files nothing is asked that might go to a server: of the file's kind, what the kernel
  * knows; and to read a byte only if that needs no waiting. */
-static int open_foreign(struct source *source, int fd)
+static int open_blocking(struct source *source, int fd)
 {
 	struct statx stx;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
@@ -75,8 +75,7 @@ static int open_foreign(struct source *source, int fd)
 	const bool is_unknown = preadv2(fd, &one, 1, 0, RWF_NOWAIT) < 0;
 	if (is_unknown && errno == EINVAL)
 		return -ENODEV; /* memfd_secret, dma-buf: nothing can be read from it */
-	source->is_foreign = true;
-	source->is_remote = is_unknown && errno == EOPNOTSUPP;
+	source->kind = is_unknown && errno == EOPNOTSUPP ? SOURCE_REMOTE : SOURCE_DISK;
 	source->block_size = page_size();
 	return 0;
 }
@@ -86,7 +85,7 @@ static bool has_holes(const struct stat *st)
 	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
 }
 
-int source_open(struct source *source, int fd, uint64_t offset, int foreign_error)
+int source_open(struct source *source, int fd, uint64_t offset, int blocking_error)
 {
 	int flags;
 	int err = check_access(fd, &flags);
@@ -99,9 +98,9 @@ int source_open(struct source *source, int fd, uint64_t offset, int foreign_erro
 	if (fcntl(fd, F_GET_SEALS) >= 0)
 		err = open_memory(source, fd);
 	else
-		err = errno == EINVAL ? open_foreign(source, fd) : -errno;
-	if (!err && source->is_foreign)
-		err = foreign_error;
+		err = errno == EINVAL ? open_blocking(source, fd) : -errno;
+	if (!err && source_may_block(source))
+		err = blocking_error;
 	if (err)
 		return err;
 	source->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -130,7 +129,7 @@ void source_end_call(const struct source *source)
 bool source_cannot_shrink(const struct source *source)
 {
 	int seals = fcntl(source->fd, F_GET_SEALS);
-	return !source->is_hugetlb && seals >= 0 && seals & F_SEAL_SHRINK;
+	return source->kind == SOURCE_MEMORY && seals >= 0 && seals & F_SEAL_SHRINK;
 }
 
 void source_seal(const struct source *source)
@@ -192,7 +191,7 @@ uint64_t source_length_from(const struct source *source, uint64_t offset)
 {
 	struct stat st;
 	uint64_t at = source->offset + offset;
-	if (source->is_remote)
+	if (source->kind == SOURCE_REMOTE)
 		return UINT64_MAX;
 	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size > at ? (uint64_t)st.st_size - at
 									: 0;
@@ -201,14 +200,14 @@ uint64_t source_length_from(const struct source *source, uint64_t offset)
 bool source_is_sparse(const struct source *source)
 {
 	struct stat st;
-	return !source->is_foreign && fstat(source->fd, &st) == 0 && has_holes(&st);
+	return !source_may_block(source) && fstat(source->fd, &st) == 0 && has_holes(&st);
 }
 
 int source_check_store(const struct source *source)
 {
 	if (!source->writable)
 		return -EBADF;
-	if (source->is_remote)
+	if (source->kind == SOURCE_REMOTE)
 		return -EOPNOTSUPP;
 	int seals = fcntl(source->fd, F_GET_SEALS);
 	return seals >= 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : 0;

@@ -7,13 +7,18 @@
 
 struct blocking_file;
 
+enum source_kind {
+	SOURCE_MEMORY,	/* tmpfs: answers at once */
+	SOURCE_HUGETLB, /* so does hugetlbfs, but its pages can run out at a load */
+	SOURCE_DISK,	/* any other file system: reads may block */
+	SOURCE_REMOTE,	/* the same without RWF_NOWAIT: even close(2) may ask a server */
+};
+
 struct source {
 	int fd; /* ours */
 	bool writable;
-	bool is_hugetlb;
-	bool is_foreign;		/* not tmpfs or hugetlbfs: reads may block */
-	bool is_remote;			/* RWF_NOWAIT is not supported */
-	struct blocking_file *blocking; /* through which a foreign one is read */
+	enum source_kind kind;
+	struct blocking_file *blocking; /* through which one that may block is read */
 	bool caller_closes;		/* the caller, not the ring, closes fd and frees blocking */
 	size_t block_size; /* what mappings of it are aligned to: a page, or a huge one of hugetlbfs
 			    */
@@ -21,12 +26,17 @@ struct source {
 			      region's */
 };
 
+static inline bool source_may_block(const struct source *source)
+{
+	return source->kind >= SOURCE_DISK;
+}
+
 /* Take a file that can be guarded: its kind is checked, and a descriptor of our own made.
- * @foreign_error: the answer if it is foreign; 0: take it all the same */
-int source_open(struct source *source, int fd, uint64_t offset, int foreign_error);
+ * @blocking_error: the answer if it may block; 0: take it all the same */
+int source_open(struct source *source, int fd, uint64_t offset, int blocking_error);
 void source_close(struct source *source);
 
-/* Around everything that reads a source on a caller's thread, where it may be foreign: the deadline
+/* Around everything that reads a source on a caller's thread, where it may block: the deadline
  * is for all that is read in between. Not nested. */
 void source_begin_call(const struct source *source);
 void source_end_call(const struct source *source);

@@ -66,13 +66,13 @@ void staging_renew(struct staging *staging)
 	mmap(staging->memory, STAGING_SIZE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	advise(staging->memory);
-	staging->is_there = false;
+	staging->pages = STAGING_NONE;
 	staging->n_pieces = 0;
 }
 
 int staging_give_back(struct staging *staging)
 {
-	staging->is_there = false;
+	staging->pages = STAGING_NONE;
 	return madvise(staging->memory, STAGING_SIZE, MADV_DONTNEED) < 0 ? -errno : 0;
 }
 
@@ -97,19 +97,18 @@ static long count_minor_faults(void)
 
 bool staging_is_huge(struct staging *staging)
 {
-	if (staging->is_there && !staging->is_huge && ++staging->n_pieces >= PIECES_BETWEEN_TRIES)
+	if (staging->pages == STAGING_SMALL && ++staging->n_pieces >= PIECES_BETWEEN_TRIES)
 		staging_renew(staging);
-	if (staging->is_there)
-		return staging->is_huge;
+	if (staging->pages != STAGING_NONE)
+		return staging->pages == STAGING_HUGE;
 
 	if (!touch(staging->memory))
 		return false;
 	long before = count_minor_faults();
 	if (!touch(staging->memory + STAGING_SIZE - page_size()))
 		return false;
-	staging->is_huge = count_minor_faults() == before;
-	staging->is_there = true;
-	return staging->is_huge;
+	staging->pages = count_minor_faults() == before ? STAGING_HUGE : STAGING_SMALL;
+	return staging->pages == STAGING_HUGE;
 }
 
 void staging_pool_init(struct staging_pool *pool)

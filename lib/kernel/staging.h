@@ -9,9 +9,8 @@
 #define STAGING_SIZE ((size_t)2 << 20) /* a huge page, and aligned like one */
 
 struct staging {
-	char *memory;  /* of STAGING_SIZE; what it holds is garbage */
-	bool is_there; /* it has pages, and is_huge is true of them */
-	bool is_huge;
+	char *memory; /* of STAGING_SIZE; what it holds is garbage */
+	enum staging_pages { STAGING_NONE, STAGING_SMALL, STAGING_HUGE } pages; /* that it has */
 	unsigned n_pieces; /* since the kernel had no huge page to give */
 };
 

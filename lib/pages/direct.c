@@ -36,14 +36,12 @@ static int map_file_over(const struct uffd_guard_region *region, uint64_t start,
 	if (scratch == MAP_FAILED)
 		return -errno;
 	if (munlock(scratch, size) < 0 || madvise(scratch, size, MADV_DONTDUMP) < 0 ||
-		mprotect(scratch, size, PROT_READ | PROT_WRITE) < 0 ||
-		mremap(scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-			(void *)region_address(region, start)) == MAP_FAILED) {
+		mprotect(scratch, size, PROT_READ | PROT_WRITE) < 0) {
 		int err = -errno;
 		munmap(scratch, size);
 		return err;
 	}
-	return 0;
+	return mapping_put_over(region_address(region, start), scratch, size);
 }
 
 void direct_extend(struct uffd_guard_region *region)

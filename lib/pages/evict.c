@@ -159,7 +159,7 @@ int evict_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_ha
 	const uint64_t wanted = n_pages * page_size();
 	if (!region_is_bounded(region))
 		return 0;
-	if (guard->is_eager)
+	if (guard_is_eager(guard))
 		return has_room(&region->eviction.budget,
 			       atomic_load(&region->publication.stats->bytes_resident), wanted) &&
 				       has_room(&guard->budget,
@@ -177,7 +177,7 @@ int evict_make_room(struct uffd_guard_region *region, size_t n_pages, bool is_ha
 void evict_note(struct uffd_guard_region *region, size_t first, size_t n_pages, bool is_handler)
 {
 	struct uffd_guard *guard = region->guard;
-	if (n_pages == 0 || guard->is_eager)
+	if (n_pages == 0 || guard_is_eager(guard))
 		return;
 	const uint64_t piece = piece_of(region_address(region, first * page_size()), n_pages);
 	if (region->eviction.budget.most)

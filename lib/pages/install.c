@@ -86,7 +86,7 @@ static int install(struct install *in, size_t *done)
 int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, size_t length,
 	bool is_protected, size_t *done)
 {
-	if (guard->is_eager)
+	if (guard_is_eager(guard))
 		return install_plain_copy(start, source, length, done);
 	struct install in = {
 		.guard = guard,
@@ -101,7 +101,7 @@ int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, 
 
 int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size_t *done)
 {
-	if (guard->is_eager)
+	if (guard_is_eager(guard))
 		return install_plain_zeros(start, length, done);
 	struct install in = { .guard = guard, .start = start, .length = length, .step = length };
 	return install(&in, done);

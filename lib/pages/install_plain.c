@@ -24,13 +24,11 @@ static int put_in_place(uintptr_t start, const void *source, size_t length, int 
 	madvise(fresh, length, MADV_NOHUGEPAGE);
 	if (madvise(fresh, length, MADV_WIPEONFORK) < 0 ||
 		madvise(fresh, length, MADV_DONTDUMP) < 0 ||
-		mprotect(fresh, length, protection) < 0 ||
-		mremap(fresh, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) ==
-			MAP_FAILED) {
+		mprotect(fresh, length, protection) < 0) {
 		munmap(fresh, length);
 		return -ENOMEM;
 	}
-	return 0;
+	return mapping_put_over(start, fresh, length) ? -ENOMEM : 0;
 }
 
 int install_plain_copy(uintptr_t start, const void *source, size_t length, size_t *done)

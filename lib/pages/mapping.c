@@ -59,6 +59,16 @@ int mapping_drop(uintptr_t start, size_t length)
 	return -errno;
 }
 
+int mapping_put_over(uintptr_t start, void *scratch, size_t length)
+{
+	if (mremap(scratch, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) !=
+		MAP_FAILED)
+		return 0;
+	int err = -errno;
+	munmap(scratch, length);
+	return err;
+}
+
 void mapping_release(const struct uffd_guard *guard, const struct range *range)
 {
 	void *address = (void *)range->start;
@@ -86,7 +96,8 @@ int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, s
 {
 	void *address = (void *)region_address(region, offset);
 
-	int err = region->guard->is_eager ? 0 : register_memory(region, (uintptr_t)address, size);
+	int err = guard_is_eager(region->guard) ? 0
+						: register_memory(region, (uintptr_t)address, size);
 	if (err)
 		return atomic_load(&region->guard->gave_up) ? -EIO : err;
 	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
@@ -97,7 +108,7 @@ int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, s
 		return -errno;
 	/* So that a load which faults leaves the place for a huge page free. A store would have the
 	 * kernel make one, clear it and throw it away. */
-	if (region->guard->is_eager)
+	if (guard_is_eager(region->guard))
 		madvise(address, size, MADV_NOHUGEPAGE); /* one page of data is to cost one page */
 	else if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
 		madvise(address, size, MADV_HUGEPAGE);

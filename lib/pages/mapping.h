@@ -16,5 +16,9 @@ void mapping_release(const struct uffd_guard *guard, const struct range *range);
  * zeros in all of it; a core dump leaves it out. */
 int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size);
 
+/* Put a mapping made elsewhere in the place of [start, start + length): all of it, at once, or
+ * nothing, and then it is unmapped. */
+int mapping_put_over(uintptr_t start, void *scratch, size_t length);
+
 /* Make memory that is mapped read as zero again, without keeping any for it. */
 int mapping_drop(uintptr_t start, size_t length);

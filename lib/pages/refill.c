@@ -14,7 +14,7 @@
 int refill_pages(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	check(lock_is_held(&region->lock));
-	if (region->guard->is_eager) {
+	if (guard_is_eager(region->guard)) {
 		resident_note_absent(region, first, n_pages);
 		return eager_fill(region, first, n_pages);
 	}

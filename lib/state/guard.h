@@ -18,8 +18,7 @@ struct handler;
 struct blocking_inbox;
 
 struct uffd_guard {
-	struct uffd uffd;
-	bool is_eager; /* there is none: uffd.fd is -1, and what is read is read beforehand */
+	struct uffd uffd; /* .fd is -1 in EAGER; set by create, for good */
 	struct handler *handler;
 	atomic_bool
 		gave_up; /* the handler has, for good: pages that are not filled read as zeros */
@@ -47,6 +46,12 @@ struct uffd_guard {
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
 	void *log_data;
 };
+
+/* Without a userfaultfd: what is read is read beforehand. */
+static inline bool guard_is_eager(const struct uffd_guard *guard)
+{
+	return guard->uffd.fd < 0;
+}
 
 /* In a forked child: memory of the guard is a copy, its thread does not exist. */
 static inline bool guard_is_in_child(const struct uffd_guard *guard)

@@ -34,7 +34,7 @@ enum presence_kind region_run(
 	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
 {
 	enum presence_kind kind = presence_run(&region->presence, first, limit, n_pages);
-	return kind == PRESENCE_ABSENT && region->guard->is_eager ? PRESENCE_ZERO : kind;
+	return kind == PRESENCE_ABSENT && guard_is_eager(region->guard) ? PRESENCE_ZERO : kind;
 }
 
 bool region_is_bounded(const struct uffd_guard_region *region)
@@ -46,5 +46,5 @@ enum uffd_guard_mode region_mode(const struct uffd_guard_region *region)
 {
 	if (region_direct_end(region) > 0)
 		return UFFD_GUARD_MODE_DIRECT;
-	return region->guard->is_eager ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
+	return guard_is_eager(region->guard) ? UFFD_GUARD_MODE_EAGER : UFFD_GUARD_MODE_LAZY;
 }
