@@ -5,5 +5,6 @@
 
 typedef void guard_log_fn(int level, const char *message, void *data);
 
-/* A guard that works wherever one can; @log may be NULL. 0 or a negative errno. */
+/* Create a guard, in mode EAGER where userfaultfd is denied. @log may be NULL. 0 or a negative
+ * errno. */
 int make_guard(guard_log_fn *log, struct uffd_guard **guard);
