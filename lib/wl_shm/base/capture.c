@@ -2,10 +2,10 @@
 /*
  * Stores: screenshots that a compositor draws into a client's buffer.
  *
- * The region is a copy, so stores must be brought to the file, but nothing else: what the client
- * has written there meanwhile is its own. A sum of each page before the access and after it tells
- * which were stored to. That reads the buffer twice, works on any kernel, and is done only for
- * buffers that were handed to something that may store (requests.c); the others pay nothing.
+ * The region is a copy, so stores must be written to the file. Pages without stores must not: the
+ * client may have written to them meanwhile. A sum of each page before the access and after it
+ * tells which pages were stored to. That reads the buffer twice and works on any kernel. It is done
+ * only for buffers with may_be_stored_to, which requests.c sets; other buffers cost nothing.
  */
 #include "base/capture.h"
 
@@ -23,7 +23,7 @@ static uint64_t mix(uint64_t sum, uint64_t word)
 	return sum ^ sum >> 29;
 }
 
-/* A change of any one word changes the sum; two changes hide each other once in 2^64. */
+/* A change of one word always changes the sum; two changes hide each other once in 2^64. */
 static uint64_t sum_of(const unsigned char *bytes, size_t length)
 {
 	uint64_t lanes[LANES] = { 1, 2, 3, 4 }, words[LANES], sum = length;
@@ -39,7 +39,7 @@ static uint64_t sum_of(const unsigned char *bytes, size_t length)
 	return sum;
 }
 
-/* Bytes of the region: those of the range in its page number @page. */
+/* Answer which bytes of the region lie in page @page of the range. */
 static struct uffd_guard_span bytes_of_page(const struct capture *capture, size_t page)
 {
 	const uint64_t size = page_size(), first = page_floor(capture->offset) + page * size;
@@ -82,7 +82,7 @@ void capture_begin(struct capture *capture, const struct uffd_guard_region *regi
 		capture->sums[i] = sum_of_page(capture, region, i);
 }
 
-/* Without sums, all of it counts as stored to. */
+/* Every page counts as stored to if there was no memory for sums. */
 static bool is_stored_to(
 	const struct capture *capture, const struct uffd_guard_region *region, size_t page)
 {
@@ -96,7 +96,7 @@ void capture_end(struct capture *capture, struct uffd_guard_region *region)
 	capture->is_open = false;
 	if (settings()->is_store_broken)
 		return;
-	/* Where the client has cut or sealed its file meanwhile, it gets no picture. */
+	/* A failing write_back is ignored: the client has cut or sealed its own file. */
 	for (size_t page = 0, n; page < capture->n_pages; page += n + 1) {
 		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, region, page + n);)
 			n++;

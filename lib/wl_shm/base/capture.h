@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * base/ knows neither displays nor clients. Any thread may call it, and it takes no lock: the
+ * caller guards what it passes, here by wl_shm_pool.lock.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -6,18 +10,19 @@
 #include <stdint.h>
 #include <uffd_guard.h>
 
-/* A range of a region that a compositor may store to, from begin to end. */
+/* A range of a region that a compositor may store to between capture_begin() and capture_end(). */
 struct capture {
 	bool is_open;
 	uint64_t offset, length; /* bytes of the region */
-	uint64_t *sums;		 /* of each page, as it was; NULL: no memory for them */
+	uint64_t *sums;		 /* of each page at capture_begin(); NULL: no memory for them */
 	size_t n_pages;
 };
 
 void capture_begin(struct capture *capture, const struct uffd_guard_region *region, uint64_t offset,
 	uint64_t length);
 
-/* Brings what was stored since to the client's file. Nothing if it was not begun. */
+/* Write what was stored since capture_begin() to the client's file. Without that it does nothing.
+ */
 void capture_end(struct capture *capture, struct uffd_guard_region *region);
 
 void capture_finish(struct capture *capture);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sets of pixels, as few rectangles. A set may grow beyond what was added, never be less: what is
- * brought up to date needlessly costs time, what is forgotten stays wrong on the screen.
+ * Sets of pixels, as few rectangles. A set may cover more than was added to it, but never less: a
+ * pixel too many costs time to refresh, a pixel too few stays wrong on the screen.
  */
 #include "base/damage.h"
 
@@ -58,7 +58,7 @@ static double area(struct rect rect)
 	return ((double)rect.x2 - rect.x1) * ((double)rect.y2 - rect.y1);
 }
 
-/* Pixels that one rectangle around both has and neither of them; below zero where they overlap. */
+/* Pixels of the rectangle around both that are in neither; negative if they overlap. */
 static double waste_of_joining(struct rect a, struct rect b)
 {
 	return area(cover(a, b)) - area(a) - area(b);
@@ -100,7 +100,7 @@ void damage_add(struct damage *damage, struct rect rect)
 			waste_of_joining(damage->rects[best], rect))
 			best = i;
 	}
-	/* Text is damaged line by line: what fits together is one rectangle. */
+	/* Text is damaged line by line: rectangles that fit together become one. */
 	bool is_joined =
 		damage->n_rects > 0 && (damage->n_rects == DAMAGE_RECTS ||
 					       waste_of_joining(damage->rects[best], rect) <= 0);

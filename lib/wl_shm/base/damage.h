@@ -11,19 +11,19 @@ struct rect {
 
 #define DAMAGE_RECTS 16
 
-/* A set of pixels, of a surface or a buffer. */
+/* A set of pixels of a surface or a buffer. */
 struct damage {
-	bool is_whole; /* all of it, however large that is */
+	bool is_whole; /* all pixels, whatever the size is */
 	unsigned n_rects;
 	struct rect rects[DAMAGE_RECTS];
 };
 
-/* A rectangle as requests have it. Without an area it is {0}. */
+/* A rectangle from the arguments of a request; {0} if width or height is not positive. */
 struct rect rect_of_size(int32_t x, int32_t y, int32_t width, int32_t height);
 struct rect rect_clip(struct rect rect, int32_t width, int32_t height);
 bool rect_is_empty(struct rect rect);
 
-/* Pixels, counting twice where rectangles overlap. Not of all of it. */
+/* The pixels of all rectangles, twice where two overlap. Not for a set with is_whole. */
 uint64_t damage_area(const struct damage *damage);
 
 void damage_clear(struct damage *damage);

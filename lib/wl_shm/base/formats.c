@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The formats of wl_shm: how many bytes a row needs at least, and where behind the first plane
- * there are others. By their codes, not by the names of enum wl_shm_format, of which older headers
- * have fewer. Those that are missing here (packed to odd bits, in tiles, with planes of alpha) are
- * taken as libwayland takes all: a byte for each pixel at least, and no more is known.
+ * The formats of wl_shm: how many bytes a row needs at least, and how much other planes add to the
+ * first. The table has codes, not names of enum wl_shm_format, because older headers have fewer of
+ * those. Formats that are missing (packed to odd bits, tiled, with planes of alpha) get what
+ * libwayland assumes of all: at least one byte for each pixel.
  */
 #include "base/formats.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct group {
-	const char *codes; /* four characters each, as in drm_fourcc.h */
+	const char *codes; /* four characters for each format, as in drm_fourcc.h */
 	struct format format;
 };
 
@@ -34,13 +34,13 @@ static const struct group groups[] = {
 	{ "P010P012P016", { 2, 12, false } },
 	{ "P210", { 2, 16, false } },
 	{ "Q410Q401", { 2, 24, false } },
-	/* Ten bits a colour, without gaps: more than a byte for each pixel. */
+	/* Ten bits for each colour, without gaps: more than a byte for each pixel. */
 	{ "NV15P030", { 1, 12, false } },
 	{ "NV20", { 1, 16, false } },
 	{ "NV30", { 1, 24, false } },
 };
 
-/* These two have numbers of their own in wl_shm. */
+/* wl_shm gives these two other numbers than drm_fourcc.h. */
 #define ARGB8888 0
 #define XRGB8888 1
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes and whole pages. Any thread, no lock. */
+/* Bytes and whole pages. */
 #pragma once
 
 #include <stdint.h>
@@ -15,7 +15,7 @@ static inline uint64_t page_floor(uint64_t bytes)
 	return bytes & ~(page_size() - 1);
 }
 
-/* Callers make sure that the sum fits, or look whether it did. */
+/* Callers make sure that the sum fits, or check that the result is not below @bytes. */
 static inline uint64_t page_ceil(uint64_t bytes)
 {
 	return page_floor(bytes + page_size() - 1);

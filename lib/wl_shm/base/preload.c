@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Being preloaded, into one process only.
+ * LD_PRELOAD, for one process only.
  *
- * LD_PRELOAD goes to every process down the line: to the compositor, perhaps through a script that
- * starts it, and from there to all programs of the session. A library takes itself out as soon as
- * it is where it belongs. That is the first process that needs libwayland-server for itself: not
- * the shell of a script, nor dbus-run-session, nor a launcher with a window of its own. That one
- * draws, and drivers need libwayland-server too, to share buffers.
+ * Every child inherits LD_PRELOAD: the compositor, perhaps through a script that starts it, and
+ * from there all programs of the session. So the library removes itself from the list in the
+ * process that it is for: the first in which the program, or a library other than a driver, needs
+ * libwayland-server. The shell of a script does not, nor does dbus-run-session. A launcher with a
+ * window may have libwayland-server loaded, but only because graphics drivers need it to share
+ * buffers: is_driver() ignores these.
  */
 #include "base/preload.h"
 
@@ -35,7 +36,8 @@ static const char *strings_of(const struct link_map *map)
 {
 	for (const ElfW(Dyn) *at = map->l_ld; at && at->d_tag != DT_NULL; at++) {
 		if (at->d_tag == DT_STRTAB) {
-			/* The loader has added where the object lies, but for some of its own. */
+			/* The loader has added the load address already, except for some objects.
+			 */
 			ElfW(Addr) address = at->d_un.d_ptr;
 			return (const char *)(address < map->l_addr ? address + map->l_addr
 								    : address);
@@ -65,7 +67,7 @@ static bool is_driver(const char *file)
 	return false;
 }
 
-/* The program, or a library that it serves with, as wlroots. */
+/* True for the program, or for a library by which it is a compositor, such as wlroots. */
 static bool is_server(const struct link_map *map)
 {
 	const char *file = file_of(map->l_name);
@@ -86,8 +88,8 @@ bool preload_is_for_this_process(void)
 	return is_found;
 }
 
-/* Copies @list without @library, true if it was in there; the loader takes colons and spaces alike.
- */
+/* Copy @list without @library; true if it was in the list. Both colons and spaces separate, as for
+ * the loader. */
 static bool copy_without(char *to, const char *list, const char *library)
 {
 	char *begin = to;

@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 
-/* The process that this library was preloaded for, not a shell on the way to it. */
+/* True in the process that this library was preloaded for; false in a shell that starts it. */
 bool preload_is_for_this_process(void);
 
-/* Take the library out of LD_PRELOAD, so that what the compositor starts is without it. True
- * if it was in there. */
+/* Remove @library from LD_PRELOAD, so that programs which the compositor starts do not get it. True
+ * if it was in the list. Call it before there are threads. */
 bool preload_remove_from_environment(const char *library);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the environment and the machine say once and for all. */
+/* Settings of the environment and the machine. They are read once. */
 #include "base/settings.h"
 
 #include "base/log.h"
@@ -12,7 +12,7 @@
 
 static struct settings values;
 
-/* Stores are meant everywhere: nobody knows at first which buffer will be a screenshot's. */
+/* MAP_WRITE is in all modes: it is not known at first which buffer will receive a screenshot. */
 static uint32_t map_flags_of(const char *mode)
 {
 	const uint32_t lazy = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_ANY_FILE;
@@ -26,7 +26,7 @@ static uint32_t map_flags_of(const char *mode)
 	return map_flags_of(NULL);
 }
 
-#define DEFAULT_MIB 256 /* three buffers of 8K are 400, one of which is in use */
+#define DEFAULT_MIB 256 /* three buffers of 8K are 400 MiB, and one of them is in use */
 
 static uint64_t bytes_a_client(const char *mib)
 {
@@ -40,7 +40,7 @@ static uint64_t bytes_a_client(const char *mib)
 	return bytes_a_client(NULL);
 }
 
-/* vm.overcommit_memory=2: the kernel counts what is mapped, MAP_NORESERVE or not. */
+/* With vm.overcommit_memory=2 the kernel counts all that is mapped, even with MAP_NORESERVE. */
 static bool is_overcommit_denied(void)
 {
 	int mode = 0;

@@ -31,7 +31,8 @@ void shm_stats_share(const char *variable)
 		mmap(NULL, sizeof(struct shm_stats), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return;
-	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK); /* where it may be: else it is trusted */
+	fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK); /* fails if uffd-guard-run has sealed it, or nobody can */
 	if (map->magic == SHM_STATS_MAGIC)
 		shared = map;
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From a place on a surface to the pixels of its buffer: through the viewport, the scale, and the
- * transform, in this order. Always outwards: a pixel that is touched is in.
+ * transform, in this order. Results are rounded outwards: every pixel that is touched is included.
  */
 #include "base/to_buffer.h"
 
@@ -9,16 +9,16 @@
 
 #define FIXED 256.0 /* units of wl_fixed_t in a pixel */
 
-/* In pixels; those of a surface need not be whole pixels of a buffer. */
+/* In pixels, with fractions: a pixel of a surface need not be a whole number of a buffer's. */
 struct area {
 	double x1, y1, x2, y2;
 };
 
 struct turn {
-	bool swaps, mirrors_x, mirrors_y; /* mirrors first */
+	bool swaps, mirrors_x, mirrors_y; /* mirrored first, then swapped */
 };
 
-/* By enum wl_output_transform: from the surface back to the buffer. */
+/* Index: enum wl_output_transform. From the surface back to the buffer. */
 static const struct turn turns[] = {
 	{ false, false, false }, /* normal */
 	{ true, true, false },	 /* 90 */
@@ -36,7 +36,7 @@ bool surface_view_is_same(const struct surface_view *a, const struct surface_vie
 	return memcmp(a, b, sizeof(*a)) == 0; /* ints only, no padding */
 }
 
-/* Both: with one alone a compositor makes it an error, but that is later. */
+/* One of the two alone is a protocol error, which the compositor posts after this. */
 static bool has_source(const struct surface_view *view)
 {
 	return view->source_width > 0 && view->source_height > 0;
@@ -67,7 +67,7 @@ static struct area through_viewport(
 		by_x = width / view->shown_width;
 		by_y = height / view->shown_height;
 	}
-	/* Clients round as they like: a pixel more. */
+	/* Clients round in different ways, so add a pixel on each side. */
 	return (struct area){
 		x + (rect.x1 - 1.0) * by_x,
 		y + (rect.y1 - 1.0) * by_y,

@@ -2,23 +2,22 @@
 /*
  * The content of buffers: when it is brought up to date.
  *
- * Of a buffer that is shown on a surface, content changes with commits and not between them. A
- * commit says what is stale (commit.c); it is brought up to date before anybody can read it:
+ * The content of a buffer that a surface shows changes with commits, and not between them. A commit
+ * marks pixels as stale (commit.c). They are refreshed before anybody can read them:
  *
  *   - in begin_access, always;
- *   - in get_data, and from then on at each commit, since with the pointer a compositor may read
- *     without a word. At commits that much is bounded for each client (client_may_spend), or one
- *     that sends a hundred at once would have each of them copied; what is postponed is done by the
- *     next of these, or by a timer (commit.c, postponed.c). What is committed during an access is
- * brought over when that ends.
+ *   - in get_data, and from then on (is_pointer_out) at each commit, since a compositor with the
+ *     pointer may read at any time. client_may_spend() bounds what commits may copy: a client that
+ *     sends a hundred at once would have a hundred copied. The rest is done by the next access, or
+ *     by a timer (postponed.c). Commits during an access are refreshed at its end.
  *
- * A buffer that no surface has shown is brought up to date at each access.
+ * A buffer that no surface has shown is refreshed at each access.
  *
- * The first time, all of a buffer is filled at once. Pages that are filled later, at a fault or
- * ahead of a reader, may have been read while the client was drawing its next picture, and the
- * damage it then reports is against the one before.
+ * The first time, all pages of a buffer are filled at once. A page that is filled later, at a fault
+ * or ahead of a reader, could be read while the client draws its next picture, and damage of that
+ * picture is against the one before.
  *
- * The client's own memory (DIRECT) is up to date by itself. All of this may run on any thread.
+ * The client's own memory (DIRECT) needs no refresh.
  */
 #include "content/access.h"
 
@@ -27,9 +26,9 @@
 #include "content/losses.h"
 #include "content/memory.h"
 
-#define SPANS 128 /* rows that are refreshed by one call of the library */
+#define SPANS 128 /* for one call of the library */
 
-/* Bytes between two rows that cost less to copy than another system call. */
+/* A gap between two rows that is cheaper to copy than to skip with another system call. */
 #define WORTHLESS_GAP 4096
 
 /* ---- Bringing up to date; pool->lock is held ---- */
@@ -61,7 +60,7 @@ static void add_rows(struct spans *spans, const struct wl_shm_buffer *buffer, st
 	const uint64_t stride = (uint64_t)layout->stride, width = buffer->format->pixel_bytes,
 		       n_rows = (uint64_t)(rect.y2 - rect.y1),
 		       all = format_bytes_of_row(buffer->format, layout->width);
-	/* Some formats have colours for two pixels at a time. */
+	/* Round to pairs: some formats have colours for two pixels. */
 	const uint64_t x1 = (uint64_t)(rect.x1 & ~1), x2 = ((uint64_t)rect.x2 + 1) & ~UINT64_C(1);
 	const uint64_t row = all < stride ? all : stride, end = x2 * width < row ? x2 * width : row,
 		       bytes = end - x1 * width;
@@ -88,8 +87,8 @@ static int buffer_refresh(struct wl_shm_buffer *buffer)
 	return spans.err;
 }
 
-/* A file that ends before the last page of the buffer is a loss, wherever the damage is: the
- * library reports what it cannot read. */
+/* Read one byte of the buffer's last page. If the file ends before it, the library reports a loss,
+ * even where the damage lies in pages that are still there. */
 static void probe_last_page(const struct wl_shm_buffer *buffer)
 {
 	char byte;
@@ -109,7 +108,7 @@ static void buffer_fill(struct wl_shm_buffer *buffer)
 				    (uint64_t)buffer->layout.offset, buffer->length) == 0;
 }
 
-/* Where the library cannot (no memory, no handler), the next access tries again. */
+/* If refresh fails (no memory, no handler), the damage stays and the next access tries again. */
 static void bring_up_to_date(struct wl_shm_buffer *buffer)
 {
 	if (is_up_to_date(buffer))
@@ -131,14 +130,14 @@ static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
 	return damage_area(&buffer->stale) * buffer->format->pixel_bytes;
 }
 
-/* While somebody reads, content stays as it is; the end of the access makes up for it. */
+/* During an access the content must stay: end_last_access() calls this again. */
 static void bring_up_to_date_unless_read(struct wl_shm_buffer *buffer)
 {
 	if (buffer->n_accesses == 0 && !buffer->pool->is_direct)
 		bring_up_to_date(buffer);
 }
 
-/* False: it has to be made up for. */
+/* False if client_may_spend() does not allow it now. */
 static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 {
 	if (buffer->n_accesses > 0 || buffer->pool->is_direct || is_up_to_date(buffer))
@@ -149,7 +148,7 @@ static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 	return true;
 }
 
-/* ---- Postponed commits ---- */
+/* ---- Commits that were postponed ---- */
 
 bool access_catch_up(struct wl_shm_buffer *buffer)
 {
@@ -176,7 +175,7 @@ bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 	struct wl_shm_pool *pool = buffer->pool;
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
-	/* What was filled by chance before all was filled is of no certain date. */
+	/* Pages that were filled by faults, before buffer_fill(), may be of any date. */
 	if (!buffer->was_shown || !buffer->is_filled)
 		damage_add_all(&buffer->stale);
 	damage_join(&buffer->stale, changed);
@@ -192,8 +191,8 @@ bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 static void begin_first_access(struct wl_shm_buffer *buffer)
 {
 	const struct wl_shm_pool *pool = buffer->pool;
-	/* A client may clear for a screenshot what it had shown, and pages that then are stored to
-	 * as they were would not reach it. */
+	/* A client may clear a buffer that it had shown, to use it for a screenshot. Without
+	 * refresh, stores of the old pixels would change no sum and not be written back. */
 	if (!buffer->was_shown || buffer->may_be_stored_to)
 		damage_add_all(&buffer->stale);
 	bring_up_to_date(buffer);

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * content/: when bytes of clients are copied, what copies may cost, and what becomes of losses. All
+ * of it runs on the display's thread. wl_shm_buffer_begin_access(), end_access() and get_data() may
+ * be called on any other thread too, and so do what they call here. wl_shm_pool.lock is taken here,
+ * and not held by callers, unless a function says otherwise.
+ */
 #pragma once
 
 #include "record/buffer.h"
 
-/* A commit shows @buffer, of which @changed has changed since it was shown last. False: the client
- * cannot afford that now, and it must be made up for. */
+/* A commit shows @buffer, of which @changed has changed since it was shown last. Refresh that now
+ * if the compositor has the data pointer. False if the client's allowance is spent: call
+ * access_catch_up() later. */
 bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed);
 
-/* What was too much at a commit. False: it still is. */
+/* Refresh what access_take_commit() could not. False if the allowance is spent again. */
 bool access_catch_up(struct wl_shm_buffer *buffer);
+
+/* The same, whatever the allowance is. Losses are not delivered. */
 void access_catch_up_now(struct wl_shm_buffer *buffer);

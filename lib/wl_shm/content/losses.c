@@ -2,13 +2,14 @@
 /*
  * From lost bytes to protocol errors.
  *
- * A loss is found on the handler's thread, or on whichever brought content up to date. The client
- * hears of it on the display's thread: at once, where that is the one, and else through the event
- * loop. It gets what it would have got from libwayland, wl_shm.error.invalid_fd on the buffer that
- * was touched, and is then disconnected.
+ * A loss is found on the handler's thread, or on a thread that refreshes content. Errors are posted
+ * on the display's thread: at once if that found the loss, otherwise from the event loop. The
+ * client gets the same error as from libwayland, wl_shm.error.invalid_fd on the buffer that was
+ * touched, and is disconnected.
  *
- * What counts is what would have been a SIGBUS: a page of which the file has not even the first
- * byte. A file that ends within the last page of a buffer is no offence, and reads as zeros.
+ * A short file is an error only where libwayland would get a SIGBUS: if it does not have the first
+ * byte of a page. If the file ends inside the last page of a buffer, the rest of that page reads as
+ * zeros.
  */
 #include "content/losses.h"
 
@@ -18,7 +19,7 @@
 
 #include <string.h>
 
-/* On any page: one that is lost is lost to all who have bytes there. */
+/* True if they share a page: a lost page is lost to every buffer that has bytes in it. */
 static bool overlaps(const struct wl_shm_buffer *buffer, uint64_t start, uint64_t end)
 {
 	const uint64_t offset = (uint64_t)buffer->layout.offset;
@@ -33,7 +34,7 @@ static struct wl_shm_buffer *find_buffer(
 		if (buffer->resource && overlaps(buffer, start, end))
 			return buffer;
 	}
-	return NULL; /* destroyed: what becomes of its memory is the client's business */
+	return NULL; /* a client may cut the file below a destroyed buffer */
 }
 
 static void post_loss_and_disconnect(const struct wl_shm_pool *pool,
@@ -67,8 +68,8 @@ static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event 
 		post_loss_and_disconnect(pool, buffer, event, "its file ends before");
 	else if (event->reasons & UFFD_GUARD_LOST_IO_ERROR)
 		post_loss_and_disconnect(pool, buffer, event, strerror(-event->error));
-	/* A disk may be slow once, and the next access tries again. Who lets the compositor wait
-	 * all the time, has to go. */
+	/* A disk may be slow sometimes: the next access tries again. A client whose files time out
+	 * again and again is disconnected. */
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && client_is_too_slow(pool->client))
 		post_loss_and_disconnect(pool, buffer, event, "its file does not answer");
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)

@@ -3,9 +3,9 @@
 
 #include "record/pool.h"
 
-/* Watches the guard in the display's event loop; @data is a struct shm_display. */
+/* A wl_event_loop_fd_func_t for uffd_guard_get_fd(); @data is a struct shm_display. */
 int losses_on_readable(int fd, uint32_t mask, void *data);
 
-/* Whoever lost something of the pool is told so at once, if this is the thread that may. Not under
- * pool->lock. */
+/* Deliver the losses of the guard now, if @pool has some and this is the display's thread.
+ * Otherwise losses_on_readable() will. Not under pool->lock. Any thread. */
 void losses_deliver_now(struct wl_shm_pool *pool);

@@ -2,14 +2,15 @@
 /*
  * What copies cost, and how much of that a client may cause.
  *
- * A copy is not the client's memory, but the compositor's: a client can make a hundred pools of one
- * file, or punch its file empty after each picture. So what is copied is counted, pool by pool, and
- * rather too high: as if two buffers that overlap were two. A client with more than its share
- * loses what is in no use, of the pools it used longest ago first. That costs it no picture: what
- * comes back is copied anew, all of it.
+ * A copy is the compositor's memory, not the client's: a client can make a hundred pools of one
+ * file, or punch holes into its file after each picture. So copied bytes are counted for each pool.
+ * The count is an upper bound: two buffers that overlap are counted twice. If a client has more
+ * than settings()->bytes_a_client, its unused copies are discarded, starting with the pools that it
+ * used longest ago. No picture is lost: a buffer that is shown again is copied again, all of it.
  *
- * In use is what a surface shows, or will with its next commit; what is being read; and what the
- * compositor holds a reference to. That much has to be there.
+ * is_in_use() is true for a buffer that a surface shows, or will with its next commit; during an
+ * access; and while the compositor has a reference. Copies of these stay, and those from
+ * pool->kept_start to kept_end.
  */
 #include "content/memory.h"
 
@@ -18,7 +19,7 @@
 
 #include <stdlib.h>
 
-/* Bytes of a region, in whole pages. */
+/* Bytes of a region; whole pages. */
 struct range {
 	uint64_t start, end;
 };
@@ -48,7 +49,7 @@ static bool is_in_use(const struct wl_shm_buffer *buffer)
 	return is_referenced || buffer->n_accesses > 0 || !wl_list_empty(&buffer->uses);
 }
 
-/* In no order. @ranges may be NULL. */
+/* Answers the number of ranges, which are not sorted. @ranges may be NULL. */
 static size_t list_used_ranges(const struct wl_shm_pool *pool, struct range *ranges)
 {
 	const struct wl_shm_buffer *buffer;
@@ -69,7 +70,7 @@ static int compare_starts(const void *a, const void *b)
 	return (one->start > other->start) - (one->start < other->start);
 }
 
-/* Returns the bytes that stay. */
+/* Discard what lies in none of @ranges, which are sorted by start. Answers the bytes that stay. */
 static uint64_t discard_between(
 	const struct wl_shm_pool *pool, const struct range *ranges, size_t n_ranges)
 {
@@ -119,7 +120,7 @@ static void discard_all_but_used(struct wl_shm_pool *pool)
 
 void memory_discard_unused(struct wl_shm_pool *pool)
 {
-	/* In mode EAGER memory comes and goes with the pool. */
+	/* A region in mode EAGER has its memory from map to unmap. */
 	if (uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_EAGER)
 		return;
 	pthread_mutex_lock(&pool->lock);
@@ -128,15 +129,15 @@ void memory_discard_unused(struct wl_shm_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* A pool that has lost its resource or its client is unmapped soon, all of it. */
+/* False for a pool without resource or client: it will be unmapped soon, as a whole. */
 static bool may_be_read_again(const struct wl_shm_pool *pool)
 {
 	return pool->resource && pool->client->wl_client;
 }
 
-/* Not with each buffer: whether another one lies on its pages is a question to all of them, and a
- * client may have a hundred thousand. A compositor with a reference may still read what it had
- * read. */
+/* Only the last buffer of a pool gives memory back. For another one, all buffers would have to be
+ * asked whether they lie on its pages, and a client may have a hundred thousand. A compositor with
+ * a reference may still read what it has read before. */
 void memory_drop_if_idle(struct wl_shm_pool *pool)
 {
 	if (wl_list_empty(&pool->buffers) && pool->compositor_references == 0 &&
@@ -151,7 +152,7 @@ static bool is_too_much(struct shm_client *client, uint64_t more)
 	return atomic_load(&client->filled) + more > settings()->bytes_a_client;
 }
 
-/* Where all is in use, that is found out once in a period, and not with each commit. */
+/* If all copies are in use, do not look again before the next period: each commit would. */
 static void sweep(struct shm_client *client, uint64_t more)
 {
 	struct wl_shm_pool *pool;

@@ -3,15 +3,15 @@
 
 #include "record/buffer.h"
 
-/* Count all of @buffer as copied. Under pool->lock. */
+/* Count all of @buffer as copied. Under pool->lock. Any thread. */
 void memory_count_buffer(struct wl_shm_buffer *buffer);
 
-/* @buffer is about to be read: before that, what its client holds too much of goes. Not under
- * pool->lock; nothing if this is not the display's thread. */
+/* Call before @buffer is filled: if its client has too many copies, discard unused ones. Not under
+ * pool->lock. Does nothing on other threads than the display's. */
 void memory_make_room(struct wl_shm_buffer *buffer);
 
-/* What is a copy in @pool and in no use. */
+/* Discard all copies in @pool that are in no use. */
 void memory_discard_unused(struct wl_shm_pool *pool);
 
-/* Give back all copies of @pool, if it has no buffers and the compositor no reference to it. */
+/* Discard all copies in @pool if it has no buffers, and the compositor no reference to it. */
 void memory_drop_if_idle(struct wl_shm_pool *pool);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commits that their client could not afford: made up for in the periods that follow, one after the
- * other, by a timer of the event loop. Who reads by the pointer says no word that would be a better
- * occasion, and the client may have no further commit to make.
+ * Commits for which client_may_spend() was false: a timer of the event loop refreshes their buffers
+ * in the following periods, one after the other. It needs a timer because a compositor that has the
+ * data pointer reads without a call, and the client may never commit again.
  */
 #include "content/postponed.h"
 

@@ -3,8 +3,9 @@
 
 #include "record/buffer.h"
 
-/* Later @buffer is brought up to date, when its client may spend again. On the display's thread. */
+/* Refresh @buffer from a timer, when its client may spend again. Display's thread. */
 void postponed_add(struct wl_shm_buffer *buffer);
 
-/* @buffer goes: what somebody may read of it even then is brought up to date now. */
+/* Call before @buffer is destroyed: if the compositor has a reference to its pool, and so may still
+ * read it, it is refreshed now. Display's thread. */
 void postponed_buffer_destroyed(struct wl_shm_buffer *buffer);

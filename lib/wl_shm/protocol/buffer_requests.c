@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A buffer: what a client may ask for, how long it lives, and what a compositor may ask of it. */
+/* Buffers: which layouts a client may ask for, how long a buffer lives, and what a compositor may
+ * ask of it. */
 #include "protocol/buffer_requests.h"
 
 #include "base/shm_stats.h"
@@ -52,14 +53,15 @@ static const struct wl_buffer_interface implementation = { .destroy = buffer_req
 
 static bool has_room_for_rows(const struct buffer_layout *layout, const struct format *format)
 {
-	/* A byte for each pixel is all that libwayland asks for. */
+	/* For unknown formats ask what libwayland asks of all: a byte for each pixel. */
 	const int64_t pixel_bytes = format ? format->pixel_bytes : 1;
 	return layout->stride >= layout->width * pixel_bytes;
 }
 
-/* libwayland asks for the first plane to lie in the pool, and compositors read all of them. What
- * there is behind the pool is zeros, but where addresses are scarce that is not much. Three whole
- * planes are the most that any format has; half a row may come on top. */
+/* True if all planes lie in the reserved addresses. libwayland checks only that the first plane
+ * lies in the pool, but compositors read all. Behind the pool they find zeros as far as
+ * pool->reserve goes, which is not far where addresses are scarce. No format has more than three
+ * whole planes, and half a row. */
 static bool can_be_read(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
 {
 	const struct format *format = format_find(layout->format);
@@ -86,8 +88,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* To the last byte that the client must have written. Rows of padding behind it are none. Nobody
- * knows how many planes an unknown format has: three, as far as the pool goes. */
+/* Answer the bytes up to the last one that the client must have written: without the padding behind
+ * the last row. An unknown format counts as three planes, as far as the pool goes. */
 static uint64_t length_of(
 	const struct buffer_layout *layout, const struct format *format, int32_t pool_size)
 {
@@ -177,7 +179,7 @@ WL_EXPORT int32_t wl_shm_buffer_get_height(struct wl_shm_buffer *buffer)
 	return buffer->layout.height;
 }
 
-/* Deprecated, and in libwayland too it does nothing. */
+/* Deprecated. In libwayland it does nothing either. */
 WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_create(struct wl_client *wl_client, uint32_t id,
 	int32_t width, int32_t height, int32_t stride, uint32_t format)
 {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * protocol/: what clients and compositors ask of wl_shm. All of it runs on the display's thread,
+ * and no lock is held; load.c runs when the library is loaded and unloaded.
+ */
 #pragma once
 
 #include "record/buffer.h"
 
-/* wl_shm_pool.create_buffer. Posts an error where it cannot. */
+/* wl_shm_pool.create_buffer. A failure is posted as an error. */
 void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *pool, uint32_t id,
 	const struct buffer_layout *layout);

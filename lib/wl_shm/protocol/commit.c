@@ -2,16 +2,16 @@
 /*
  * A commit: which pixels of which buffer it has changed.
  *
- * Damage is told against the surface's last picture, and a buffer's memory holds an older one: that
- * of when it was last shown. So the damage of each commit is owed to all buffers that the surface
- * has shown lately, and falls due when one of them is shown again. Everything is due for a buffer
- * that is new here, or has been elsewhere; when scale, transform, viewport or size change; and when
- * a buffer is attached without any damage, since what a client means by that nobody knows.
+ * A client reports damage against the surface's last picture, but the copy of a buffer holds an
+ * older one: the picture of the last time it was shown. So the damage of each commit is added to
+ * buffer->owed of all buffers in surface->known, and refreshed when one of them is shown again. All
+ * of a buffer is refreshed if it was not in surface->known; if scale, transform, viewport or size
+ * have changed; and if it was attached without damage, which may mean anything.
  *
  * The commit of a synchronized subsurface takes effect later, with its parent's. Its buffer is
- * brought up to date early nevertheless: until a compositor releases it, a client may not write to
- * it, so its content is that of the commit from the commit on. The buffer that is shown meanwhile
- * is another one, and stays as it is.
+ * refreshed at once nevertheless: the client may not write to it until the compositor releases it,
+ * so its content cannot change from the commit on. The surface shows another buffer until then,
+ * which is not touched.
  */
 #include "protocol/commit.h"
 
@@ -25,7 +25,7 @@ static void make_view_current(struct surface *surface, const struct wl_shm_buffe
 	surface->view.height = buffer->layout.height;
 }
 
-/* In pixels of the buffer. */
+/* Collect the pending damage in pixels of the buffer. */
 static void collect_damage(const struct surface *surface, struct damage *changed)
 {
 	const struct surface_pending *pending = &surface->pending;
@@ -38,7 +38,7 @@ static void collect_damage(const struct surface *surface, struct damage *changed
 		damage_add(changed, surface_view_to_buffer(view, pending->on_surface.rects[i]));
 }
 
-/* What has changed in @buffer since its memory was last read for a commit. */
+/* Refresh what has changed in @buffer since its last commit, and note what the others now lack. */
 static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 {
 	struct damage changed, due;
@@ -75,7 +75,7 @@ void commit_surface(struct surface *surface)
 		apply_commit(surface, surface->shown.buffer);
 	else
 		surface_forget_all_but(
-			surface, NULL); /* of what it damages, nobody knows the pixels */
+			surface, NULL); /* damage without a buffer has no known pixels */
 	buffer_use_set(&pending->buffer, NULL);
 	pending->is_attached = false;
 	damage_clear(&pending->on_surface);

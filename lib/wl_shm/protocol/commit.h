@@ -3,5 +3,5 @@
 
 #include "record/surface.h"
 
-/* wl_surface.commit: what is pending becomes current. */
+/* wl_surface.commit: make the pending state current, and refresh the buffer that is shown. */
 void commit_surface(struct surface *surface);

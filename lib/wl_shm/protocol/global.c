@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The global wl_shm: its formats, and the way to a pool. */
+/* The global wl_shm: it announces formats and takes create_pool. */
 #include "protocol/global.h"
 
 #include "protocol/pool_requests.h"

@@ -3,5 +3,5 @@
 
 #include "record/display.h"
 
-/* 0, or -1 as wl_display_init_shm(). */
+/* Create the global wl_shm. 0, or -1 like wl_display_init_shm(). */
 int global_create(struct shm_display *display);

@@ -2,8 +2,9 @@
 /*
  * The two calls by which a compositor sets wl_shm up.
  *
- * The guard is made on the thread that calls wl_display_init_shm(). With it start the two ways by
- * which anything comes in: the event source for losses, and the protocol logger for requests.
+ * wl_display_init_shm() creates the guard, so the handler thread gets the priority of the caller.
+ * It also sets up the two sources of events: the event source for losses (losses.c), and the
+ * protocol logger for requests (requests.c).
  */
 #include "base/log.h"
 #include "base/make_guard.h"

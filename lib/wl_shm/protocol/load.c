@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens when the library comes into a process, and when it has come into the wrong one: a
+ * Loading the library into a process, and a message at exit if it was never used there: in a
  * launcher that looks like a compositor, or a compositor that does not use libwayland's wl_shm.
- * Somebody believes that it is guarded, and has to be told.
+ * Otherwise the user would believe that it is guarded.
  */
 #include "base/log.h"
 #include "base/preload.h"
@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static pid_t to_be_told; /* the process, if nobody else will tell */
+static pid_t to_be_told; /* getpid(), if uffd-guard-run will not report it */
 
 __attribute__((constructor)) static void on_load(void)
 {
 	if (!preload_is_for_this_process())
-		return; /* on the way to it, everything stays as it is */
+		return; /* a shell that starts it, for example: leave the environment as it is */
 	const bool has_reporter = getenv(SETTING_STATS);
 	shm_stats_share(SETTING_STATS);
 	unsetenv(SETTING_STATS);

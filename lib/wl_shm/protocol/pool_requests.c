@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client asks of a pool: to map a file, to make a buffer in it, to resize it.
+ * Pools: mapping a client's file, and resizing it. And the references of a compositor.
  *
- * A pool has one region of the guard for its whole life. So much address space is reserved that no
+ * A pool has one region of the guard for its whole life. It reserves so many addresses that no
  * resize moves the data, and that reads behind the end (of planes that libwayland does not count)
  * find zeros.
  */
@@ -21,8 +21,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* The most that a pool can be made is INT32_MAX, and the planes of a buffer that ends there go on
- * for half of that, or twice: buffer_requests.c refuses what goes beyond. Of 128 TiB. */
+/* A pool has INT32_MAX bytes at most. Further planes of a buffer that ends there may need half of
+ * that again, or twice as much: can_be_read() in buffer_requests.c refuses what lies beyond the
+ * addresses. A process has 128 TiB of them with 64 bits. */
 #if UINTPTR_MAX > UINT32_MAX
 #define RESERVE ((size_t)4 << 30)
 #else
@@ -31,8 +32,8 @@
 #define LEAST_BEHIND ((size_t)64 << 10)
 #define HUGE_PAGE    ((int32_t)2 << 20)
 
-/* The library gives no huge pages to regions that are stored to, for a store to a page never read
- * would cost one each time. Here everything is read first (access.c). */
+/* The library does not ask for huge pages in regions with MAP_WRITE: a store to a page that was
+ * never read would fill a huge one. Here buffer_fill() reads all pages before any store. */
 static void allow_huge_pages(const struct wl_shm_pool *pool)
 {
 	if (pool->size >= HUGE_PAGE && uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_LAZY)
@@ -74,7 +75,8 @@ static void pool_request_resize(
 	if (size == pool->size)
 		return;
 
-	/* The guard judges again whether the file is safe; what lies behind its end is not. */
+	/* The guard decides again whether the file is safe to show as it is. Bytes behind its end
+	 * never are, so is_direct, which is about all of the pool, becomes false. */
 	pthread_mutex_lock(&pool->lock);
 	int err = uffd_guard_resize(pool->region, (size_t)size);
 	if (!err) {
@@ -97,7 +99,7 @@ static const struct wl_shm_pool_interface implementation = {
 
 /* ---- Mapping ---- */
 
-/* What libwayland finds out by mapping it shared and writable. */
+/* Fail where libwayland would fail to map the file shared and writable. */
 static int check_writable(int fd)
 {
 	int flags = fcntl(fd, F_GETFL), seals = fcntl(fd, F_GET_SEALS);
@@ -120,16 +122,16 @@ static int pool_map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 	const size_t length = (size_t)pool->size;
 	pool->reserve = reserve;
 	int err = uffd_guard_map(guard, fd, length, &options, &pool->region);
-	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
+	if (err == -EOPNOTSUPP) { /* the file is on a disk, and there is no io_uring to read it */
 		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE;
 		err = uffd_guard_map(guard, fd, length, &options, &pool->region);
 	}
 	return err;
 }
 
-/* Where addresses are scarce (RLIMIT_AS, 32 bits) or count as memory, a pool has less room to grow:
- * a resize beyond it is an error, as it is in libwayland when the kernel has no room. Three times
- * its size has any planes of any buffer. */
+/* Reserve less where addresses are scarce (RLIMIT_AS, 32 bits) or is_memory_counted. A resize
+ * beyond that is an error, as in libwayland if the kernel has no room. Three times the size is
+ * enough for all planes of any buffer. */
 static int pool_map(struct wl_shm_pool *pool, int fd)
 {
 	const size_t size = (size_t)pool->size, least = size + LEAST_BEHIND;
@@ -155,8 +157,8 @@ static int pool_open(struct wl_shm_pool *pool, int fd)
 	pool->is_direct = mode == UFFD_GUARD_MODE_DIRECT;
 	allow_huge_pages(pool);
 	shm_stats_add(&shm_stats()->pools[mode], 1);
-	/* In mode EAGER what the file lacks is reported by now; but no buffer is there yet, and
-	 * until one is, the file may grow. */
+	/* In mode EAGER uffd_guard_map() has reported what the file lacks. Deliver that now, while
+	 * there is no buffer to blame: the file may still grow before there is one. */
 	losses_deliver_now(pool);
 	return 0;
 }

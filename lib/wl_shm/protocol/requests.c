@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What clients ask of others, seen on the way there: a protocol logger gets each request before the
- * compositor does, on the thread that serves clients. Three things matter here: what happens to
- * surfaces, what viewports make of them, and whether a buffer is handed to anything but a surface.
- * Only such a one can be meant to be drawn to.
+ * Requests to other interfaces, seen by a protocol logger: libwayland calls it for each request
+ * before the compositor's handler, on the thread that serves clients. Three things matter here:
+ * requests to surfaces, requests to their viewports, and any other request with a buffer as an
+ * argument. Only a buffer of such a request can be meant as the target of a screenshot.
  *
- * Requests are known by their interfaces' names and their numbers, which the protocols fix for
- * ever.
+ * Requests are identified by interface name and number, which protocols never change.
  */
 #include "protocol/requests.h"
 
@@ -37,7 +36,7 @@ static bool is_of(const struct wl_protocol_logger_message *message, const char *
 	return strcmp(wl_resource_get_class(message->resource), interface) == 0;
 }
 
-/* An argument of a request is the resource itself: libwayland has looked it up by then. */
+/* libwayland has looked up object arguments before the logger runs: they are resources. */
 static struct wl_resource *resource_in(const struct wl_protocol_logger_message *message, int i)
 {
 	return (struct wl_resource *)message->arguments[i].o;
@@ -124,13 +123,13 @@ static void on_viewport_request(
 
 /* ---- Everything else ---- */
 
-/* Screenshots and the like: whoever gets the buffer may draw to it. */
+/* A screenshot, for example: the compositor may draw to a buffer that it gets so. */
 static void on_other_request(const struct wl_protocol_logger_message *message)
 {
 	int i = 0;
 	for (const char *type = message->message->signature; *type; type++) {
 		if (!strchr("iufsonah", *type))
-			continue; /* a version, or that the argument may be null */
+			continue; /* a version, or the mark of an argument that may be null */
 		struct wl_shm_buffer *buffer =
 			*type == 'o' ? wl_shm_buffer_get(resource_in(message, i)) : NULL;
 		if (buffer)

@@ -3,7 +3,7 @@
 
 #include <wayland-server.h>
 
-/* Sees each message of a display, requests before the compositor does; @data is a struct
+/* A wl_protocol_logger_func_t: sees each request before the compositor does. @data is a struct
  * shm_display. */
 void requests_on_message(void *data, enum wl_protocol_logger_type type,
 	const struct wl_protocol_logger_message *message);

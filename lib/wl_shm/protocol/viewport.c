@@ -2,10 +2,10 @@
 /*
  * From a wp_viewport to its surface.
  *
- * The request that makes a viewport is seen before there is one: all that is known is the number it
- * will have. So the surface waits, one of each client, until the next request that has to do with
- * viewports; by then the object is there, and from then on a listener on it leads to the surface,
- * however many surfaces there are.
+ * The logger sees get_viewport before the viewport exists: only its id is known. So the surface is
+ * noted in client->viewport_awaited_by until the client's next request about viewports. By then the
+ * object exists, and gets a destroy listener that is a member of the surface. From then on that
+ * listener leads from the viewport to the surface, however many surfaces there are.
  */
 #include "protocol/viewport.h"
 
@@ -28,7 +28,7 @@ static void viewport_attach(struct surface *surface, uint32_t id)
 {
 	struct wl_resource *viewport = wl_client_get_object(surface->client->wl_client, id);
 	if (!viewport || strcmp(wl_resource_get_class(viewport), "wp_viewport") != 0)
-		return; /* it was refused */
+		return; /* the compositor refused it */
 	viewport_detach(surface);
 	surface->viewport.notify = viewport_on_destroy;
 	wl_resource_add_destroy_listener(viewport, &surface->viewport);

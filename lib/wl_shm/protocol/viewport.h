@@ -3,8 +3,8 @@
 
 #include "record/surface.h"
 
-/* A client asks for a viewport of @surface, which will be its object @id. */
+/* wp_viewporter.get_viewport: the next object @id of the client will be a viewport of @surface. */
 void viewport_expect(struct surface *surface, uint32_t id);
 
-/* Whose viewport it is; NULL if that is gone. */
+/* The surface of a viewport; NULL if the surface is destroyed. */
 struct surface *viewport_surface(struct wl_resource *viewport);

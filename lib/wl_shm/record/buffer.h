@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * record/: what is kept of each display, client, pool, buffer and surface, and how long. Only the
+ * display's thread comes here, with no lock held, unless a function or member says otherwise.
+ */
 #pragma once
 
 #include "base/capture.h"
@@ -8,42 +12,45 @@
 
 struct surface;
 
-/* As the client has asked for it. */
+/* The arguments of wl_shm_pool.create_buffer. */
 struct buffer_layout {
 	int32_t offset, width, height, stride;
 	uint32_t format;
 };
 
 struct wl_shm_buffer {
-	struct wl_resource *resource; /* NULL once destroyed */
+	struct wl_resource *resource; /* NULL after wl_buffer.destroy */
 	struct wl_shm_pool *pool;
-	struct wl_list link;	     /* in pool->buffers */
+	struct wl_list link;	     /* wl_shm_pool.buffers */
 	struct buffer_layout layout; /* checked: all of it lies in the pool */
-	const struct format *format; /* NULL: unknown */
-	uint64_t length;	     /* bytes from the offset that its planes take */
-	unsigned references;	     /* the resource's, and wl_shm_buffer_ref() */
+	const struct format *format; /* NULL: not in the table of formats.c */
+	uint64_t length;	     /* bytes of its planes, from layout.offset */
+	unsigned references;	     /* one of the resource, and those of wl_shm_buffer_ref() */
 
-	/* Written on the display's thread only. Damage lies inside the buffer. */
-	struct wl_list uses;	  /* struct buffer_use.link: surfaces it is attached to */
-	struct surface *home;	  /* the surface that last showed it, if that knows its damage */
-	struct wl_list postponed; /* in client->postponed, or empty */
-	struct damage owed;	  /* has changed on that surface since it showed this buffer */
+	/* Display's thread only. */
+	struct wl_list uses;	  /* struct buffer_use.link: surfaces that show it, or will */
+	struct surface *home;	  /* the surface with this buffer in surface.known, or NULL */
+	struct wl_list postponed; /* shm_client.postponed; an empty list if not in there */
+	struct damage owed;	  /* what changed on home since that showed this buffer */
 
 	/* Under pool->lock. */
-	bool was_shown;	       /* committed to a surface: content changes with commits only */
-	bool may_be_stored_to; /* was handed to something that is no surface */
-	bool is_pointer_out;   /* get_data() was called: it may be read at any time */
-	bool is_filled;	       /* no page of it is absent, so that none is filled at odd times */
-	struct damage stale;   /* to be brought up to date before the next access */
-	unsigned n_accesses;   /* begun and not ended */
+	bool was_shown;	       /* a commit showed it: its content changes with commits only */
+	bool may_be_stored_to; /* it was an argument of a request that is not wl_surface's */
+	bool is_pointer_out;   /* wl_shm_buffer_get_data() was called: it may be read any time */
+	bool is_filled;	       /* all pages are present: none will be filled by a fault */
+	struct damage stale;   /* must be refreshed before the next access */
+	unsigned n_accesses;   /* wl_shm_buffer_begin_access() without end_access() */
 	struct capture stores;
 };
 
-/* A place that points to a buffer until that is destroyed. */
+/* A pointer to a buffer that becomes NULL when the buffer's resource is destroyed. */
 struct buffer_use {
-	struct wl_shm_buffer *buffer; /* or NULL */
-	struct wl_list link;
+	struct wl_shm_buffer *buffer; /* may be NULL */
+	struct wl_list link;	      /* wl_shm_buffer.uses; only while buffer is set */
 };
 
+/* Set may_be_stored_to. Takes wl_shm_pool.lock. */
 void buffer_expect_stores(struct wl_shm_buffer *buffer);
+
+/* Point @use to @buffer, or to nothing if that is NULL. */
 void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is kept of each client: its pools, its allowance, its offences. */
+/* What is kept of each client: its pools, its allowance, and how often its files timed out. */
 #include "record/client.h"
 
 #include <stdlib.h>
@@ -65,8 +65,8 @@ struct shm_client *client_of(struct wl_client *wl_client)
 
 /* ---- Allowance ---- */
 
-/* Enough for what well-behaved clients show in the time of a frame, and little enough that one
- * which floods the compositor with commits leaves most of its time to the others. */
+/* Large enough for all that a well-behaved client shows in a frame, small enough that a client
+ * which floods the compositor with commits leaves it most of its time for others. */
 #define ALLOWANCE_BYTES (UINT64_C(32) << 20)
 
 static int64_t milliseconds_now(void)
@@ -89,7 +89,7 @@ bool client_may_spend(struct shm_client *client, uint64_t bytes)
 		client->allowance_period = period;
 		client->allowance_spent = 0;
 	}
-	/* The first of a period may be as large as it likes: it may be all the client shows. */
+	/* The first copy of a period may have any size: it may be all that the client shows. */
 	const bool may =
 		client->allowance_spent == 0 || client->allowance_spent + bytes <= ALLOWANCE_BYTES;
 	if (may)
@@ -100,11 +100,12 @@ bool client_may_spend(struct shm_client *client, uint64_t bytes)
 	return may;
 }
 
-/* ---- Offences ---- */
+/* ---- Time-outs, disconnecting ---- */
 
-/* The library waits a tenth of a second for a file that can block, and asks it nothing more until
- * it has answered that: what fails meanwhile fails at once, however much it is, and has cost nobody
- * any time. So a client can stop the compositor for a tenth of the time, and no longer. */
+/* The library waits TIMEOUT for a file that can block. Until the file has answered that read,
+ * further reads fail at once and cost no time, so client_is_too_slow() does not count them. With
+ * TIMEOUTS_FORGIVEN in a TIMEOUTS_PERIOD a client stops the compositor for a tenth of the time at
+ * most. */
 #define TIMEOUT		  100 /* milliseconds */
 #define TIMEOUTS_FORGIVEN 10
 #define TIMEOUTS_PERIOD	  10000 /* milliseconds */
@@ -125,7 +126,7 @@ bool client_is_too_slow(struct shm_client *client)
 static void client_on_disconnect(void *data)
 {
 	struct shm_client *client = data;
-	client->disconnect = NULL; /* an idle source is gone after its call */
+	client->disconnect = NULL; /* libwayland frees an idle source after its call */
 	wl_client_destroy(client->wl_client);
 }
 

@@ -6,53 +6,55 @@
 
 struct surface;
 
-/* A wl_client that has used wl_shm. Kept as long as a pool or surface of it. */
+/* A wl_client that has used wl_shm. It lives until the wl_client and all its pools and surfaces are
+ * gone. */
 struct shm_client {
-	struct wl_client *wl_client; /* NULL once gone */
+	struct wl_client *wl_client; /* NULL after its destruction */
 	struct shm_display *display;
-	struct wl_listener destroy;
-	unsigned references;
+	struct wl_listener destroy; /* of wl_client */
+	unsigned references;	    /* one of wl_client, of each pool and of each surface */
 	unsigned n_pools;
 	pid_t pid;
-	struct wl_list pools; /* struct wl_shm_pool.link, the one used last first */
+	struct wl_list pools; /* struct wl_shm_pool.link, the most recently used first */
 
-	_Atomic uint64_t filled;     /* bytes of its pools that are copies */
-	int64_t failed_sweep_period; /* the period in which none of them could be given back */
+	_Atomic uint64_t filled;     /* bytes of copies, summed over its pools; any thread */
+	int64_t failed_sweep_period; /* memory.c found nothing more to discard in this one */
 
-	struct surface *viewport_awaited_by; /* it has none yet, but has asked for one; or NULL */
-	uint32_t awaited_viewport_id;	     /* the number of that object */
+	struct surface *viewport_awaited_by; /* asked for a viewport not seen yet; may be NULL */
+	uint32_t awaited_viewport_id;	     /* id of that viewport's object */
 
-	struct wl_list postponed;		 /* struct wl_shm_buffer.postponed */
-	struct wl_event_source *postponed_timer; /* for these; NULL until there were some */
-	struct wl_event_source *disconnect;	 /* it is about to be disconnected */
-	struct shm_stats_client *stats;		 /* NULL: has lost nothing yet */
+	struct wl_list postponed; /* struct wl_shm_buffer.postponed, the oldest first */
+	struct wl_event_source *postponed_timer; /* for postponed; NULL before the first one */
+	struct wl_event_source *disconnect; /* set by client_disconnect_soon(), until it runs */
+	struct shm_stats_client *stats;	    /* NULL before the first loss */
 
-	unsigned n_timeouts; /* of its files that were waited for, since: */
-	int64_t timeouts_since, last_timeout;
+	unsigned n_timeouts; /* waits for its files that timed out, since timeouts_since */
+	int64_t timeouts_since, last_timeout; /* milliseconds */
 
-	pthread_mutex_t allowance_lock;
-	uint64_t allowance_spent; /* bytes, in the period */
-	int64_t allowance_period;
+	pthread_mutex_t allowance_lock; /* order: wl_shm_pool.lock, then this */
+	uint64_t allowance_spent;	/* allowance_lock; bytes in allowance_period */
+	int64_t allowance_period;	/* allowance_lock */
 };
 
-/* The record of a client, made when first asked for; NULL without memory. Not a reference. */
+/* The record of a client, created at the first call. It adds no reference. NULL without memory. */
 struct shm_client *client_of(struct wl_client *wl_client);
 struct shm_client *client_ref(struct shm_client *client);
 void client_unref(struct shm_client *client);
 
 #define CLIENT_PERIOD 16 /* milliseconds */
 
-/* Of so many milliseconds, in which a client has its allowance: the one that this is. */
+/* Number of the current CLIENT_PERIOD. Any thread. */
 int64_t client_period(void);
 
-/* Whether so many bytes may be brought up to date now, of which nobody has said yet that they are
- * going to be read. */
+/* Charge bytes that are copied before anybody asked to read them; false if the client's allowance
+ * of this period is spent. Any thread. */
 bool client_may_spend(struct shm_client *client, uint64_t bytes);
 
-/* Its file has not answered in time once more. Whether that was once too often. */
+/* Count a read of its file that timed out; true if that was one too many. */
 bool client_is_too_slow(struct shm_client *client);
 
-/* Disconnect it from the event loop, after what was posted to it has been sent. */
+/* Disconnect the client from an idle source, so that errors posted before are sent first. */
 void client_disconnect_soon(struct shm_client *client);
 
+/* Count a loss in the statistics, in the client's own row. */
 void client_count_loss(struct shm_client *client, uint64_t bytes);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each pool keeps a descriptor, which libwayland's do not, and Xwayland, one client, has a pool for
- * each pixmap. So the soft limit is raised to the hard one; programs that the compositor starts get
- * it as it was, since some can count to 1024 only.
+ * Each pool keeps a descriptor, unlike libwayland's pools, and Xwayland, which is one client, has a
+ * pool for each pixmap. So the soft limit is raised to the hard one. Programs that the compositor
+ * starts get the old limit back, because some of them use select(2) and cannot have more than 1024.
  *
- * A client may have as many pools as it leaves free to all others. One gets half of the
- * descriptors, two a third each, and however many there are, something is left for the next.
+ * A client may have as many pools as it leaves free for all others: a single client gets half of
+ * the descriptors, two get a third each, and something is always left for the next one.
  */
 #include "record/descriptors.h"
 
@@ -15,7 +15,7 @@
 #include <sys/resource.h>
 
 #define LEAST_POOLS 64
-#define MOST_POOLS  16384 /* each takes mappings too, of which a process has 65530 */
+#define MOST_POOLS  16384 /* a pool takes mappings too, and a process can have 65530 of them */
 
 static struct rlimit before, raised;
 

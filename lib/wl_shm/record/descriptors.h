@@ -3,8 +3,8 @@
 
 #include "record/client.h"
 
-/* As many as the process may have; its children get what it had before. */
+/* Raise the soft limit of descriptors to the hard one; children of fork(2) get the old one back. */
 void descriptors_raise_limit(void);
 
-/* Whether the client may have one more pool. Tells the log when not. */
+/* True if the client may have one more pool. If not, it is logged. */
 bool descriptors_allow_pool(struct shm_client *client);

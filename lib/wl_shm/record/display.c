@@ -2,8 +2,8 @@
 /*
  * The record of a wl_display.
  *
- * The guard lives until the last pool is gone, which may be after the display: a compositor may
- * hold on to pools as long as it likes.
+ * The guard lives until the last pool is gone. That may be after the wl_display: a compositor may
+ * keep references to pools for as long as it likes.
  */
 #include "record/display.h"
 

@@ -7,25 +7,29 @@
 #include <uffd_guard.h>
 #include <wayland-server.h>
 
-/* A wl_display, and the guard of all its pools. */
+/* A wl_display, and the guard for all its pools. */
 struct shm_display {
-	struct wl_display *wl_display; /* NULL once destroyed */
-	struct uffd_guard *guard;      /* NULL until wl_display_init_shm() */
-	struct wl_array formats;       /* uint32_t, besides the two that all have */
-	struct wl_listener destroy;
-	struct wl_event_source *loss_source;
-	struct wl_protocol_logger *logger;
-	_Atomic(pthread_t) thread; /* that serves clients: the one that may post errors */
+	struct wl_display *wl_display;	     /* NULL after its destruction */
+	struct uffd_guard *guard;	     /* NULL before wl_display_init_shm() */
+	struct wl_array formats;	     /* uint32_t, besides ARGB8888 and XRGB8888 */
+	struct wl_listener destroy;	     /* of wl_display */
+	struct wl_event_source *loss_source; /* init.c: calls losses_on_readable() */
+	struct wl_protocol_logger *logger;   /* init.c: calls requests_on_message() */
+	_Atomic(pthread_t) thread;	     /* serves clients; only it may post errors */
 	unsigned n_pools;
-	unsigned references; /* the wl_display's, and one for each client and pool */
+	unsigned references; /* one of wl_display, and of each client */
 };
 
-/* Made when first asked for; NULL without memory. */
+/* The record of a wl_display, created at the first call; NULL without memory. That caller's thread
+ * counts as the display's until requests_on_message() has seen a request. */
 struct shm_display *display_of(struct wl_display *wl_display);
 void display_unref(struct shm_display *display);
 
+/* True if the caller is the display's thread. Any thread. */
 bool display_is_on_this_thread(const struct shm_display *display);
+
+/* True if clients may use the wl_shm format @code. */
 bool display_has_format(const struct shm_display *display, uint32_t code);
 
-/* What the library has counted, into the statistics. */
+/* Copy the counters of the guard to the statistics. */
 void display_update_stats(const struct shm_display *display);

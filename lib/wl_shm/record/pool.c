@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of a pool. It lives as long as anything refers to it: its resource, its buffers, the
- * compositor. */
+/* The record of a pool. It lives until its resource, its buffers and the compositor have all given
+ * up their references. */
 #include "record/pool.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of a wl_surface, and the buffers whose home it is: of those it knows what has changed
- * since they were shown.
+ * The record of a wl_surface, and the list of the buffers that it has shown last. A buffer is in
+ * the list of one surface at most, its home: only against that surface's pictures is it known what
+ * has changed since the buffer was shown.
  */
 #include "record/surface.h"
 
@@ -52,7 +53,7 @@ struct surface *surface_of(struct wl_resource *resource)
 	return surface;
 }
 
-/* ---- Buffers whose home is here ---- */
+/* ---- surface.known ---- */
 
 static unsigned find_known(const struct surface *surface, const struct wl_shm_buffer *buffer)
 {

@@ -4,38 +4,40 @@
 #include "base/to_buffer.h"
 #include "record/buffer.h"
 
-/* Buffers of which it is known what has changed since they were shown. Clients take turns with two
- * or three. */
+/* The number of buffers for which a surface tracks what has changed since they were shown. Clients
+ * use two or three in turn. */
 #define SURFACE_BUFFERS 4
 
-/* What the next commit will make current. */
+/* The state that the next wl_surface.commit makes current. */
 struct surface_pending {
-	bool is_attached;
-	struct buffer_use buffer;
-	struct damage on_surface, in_buffer;
-	struct surface_view view; /* but for the buffer's size; kept from commit to commit */
+	bool is_attached;		     /* wl_surface.attach came since the last commit */
+	struct buffer_use buffer;	     /* .buffer may be NULL: the surface is unmapped */
+	struct damage on_surface, in_buffer; /* of wl_surface.damage, and damage_buffer */
+	struct surface_view view;	     /* without width and height; commits do not reset it */
 };
 
-/* A wl_surface, as far as its buffers are concerned. */
+/* The part of a wl_surface that concerns its buffers. */
 struct surface {
-	struct wl_listener destroy;
+	struct wl_listener destroy; /* of the wl_surface */
 	struct shm_client *client;
-	struct wl_listener viewport; /* its wp_viewport's end, if it has one */
+	struct wl_listener viewport; /* of its wp_viewport; an empty link if it has none */
 	struct surface_pending pending;
-	struct surface_view view;
-	struct buffer_use shown;
-	/* The last one first. Their home is here, and all are of the size that view has. */
+	struct surface_view view; /* of the last commit */
+	struct buffer_use shown;  /* of the last commit; .buffer may be NULL */
+	/* The most recently shown first; may be NULL. Each has its home here and the size of view.
+	 */
 	struct wl_shm_buffer *known[SURFACE_BUFFERS];
 };
 
-/* The record of a wl_surface, made when first asked for; NULL without memory. */
+/* The record of a wl_surface, created at the first call; NULL without memory. */
 struct surface *surface_of(struct wl_resource *resource);
 
+/* wl_surface.attach; @buffer may be NULL. */
 void surface_attach(struct surface *surface, struct wl_shm_buffer *buffer);
 
-/* Make @buffer the first of those that are known here; false if its home was elsewhere, or nowhere.
- */
+/* Make @buffer the first of surface->known; false if it was not in there. */
 bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer);
 
+/* Remove @buffer, or all others, from surface->known. */
 void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer);
 void surface_forget_all_but(struct surface *surface, const struct wl_shm_buffer *buffer);
