@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is behind each descriptor that came over a socket: a file of another's.
+ * Descriptors that came over a socket, each with its file: another process may change it.
  *
- * Numbers of descriptors are used again, and there are more ways to close one than can be watched:
- * fclose(3), close_range(2), dup2(2). So the file is noted with the number, and a number whose file
- * is another by now did not come over a socket. A copy that is made with dup(2) is not followed:
- * nobody makes one to map it.
+ * Numbers of descriptors are reused, and not every close can be seen: fclose(3), close_range(2) and
+ * dup2(2) close too. So device and inode are noted with the number. If the number has another file
+ * later, it does not count as arrived. Copies by dup(2) are not followed: no known compositor maps
+ * one.
  */
 #include "mmap/arrivals.h"
 
@@ -26,14 +26,15 @@ struct arrival {
 	_Atomic uint64_t device, inode; /* written before is_noted */
 };
 
-static struct arrival arrivals[MOST_FDS]; /* memory only where there are descriptors */
+static struct arrival arrivals[MOST_FDS]; /* the kernel gives memory only to pages that are used */
 
 static bool is_in_range(int fd)
 {
 	return fd >= 0 && fd < MOST_FDS;
 }
 
-/* Never waits for a server of files: these are things that it cannot change. */
+/* AT_STATX_DONT_SYNC: do not wait for the server of a network file. Device and inode do not change.
+ */
 static bool identify(int fd, struct identity *identity)
 {
 	struct statx stx;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libuffd_guard_mmap.so: guards what a program maps of others' files, without its knowing. For
- * compositors that parse keymaps; `uffd-guard-run --mmap` puts it in front.
+ * libuffd_guard_mmap.so: guards a program's mappings of other processes' files, without a change to
+ * the program. It is for compositors that parse keymaps; `uffd-guard-run --mmap` preloads it.
  *
- * mmap(2) of a descriptor that came over a socket, for reading only, becomes a region of a guard,
- * if the file is one that a guard takes. Such a mapping is a snapshot, unless the file is sealed.
- * All else goes its way. The library's own mappings come through here too, and are none of that
- * kind.
+ * A read-only mmap(2) of a descriptor that came over a socket becomes a region of a guard, if
+ * uffd_guard_map() accepts the file. Such a mapping is a snapshot, unless the file is sealed. Every
+ * other call is passed on. Mappings that the guard itself makes come here too, and are passed on.
  */
 #include "base/preload.h"
 #include "base/settings.h"
@@ -26,14 +25,14 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* ---- The functions behind these ---- */
+/* ---- The functions of libc ---- */
 
 typedef ssize_t recvmsg_fn(int fd, struct msghdr *message, int flags);
 typedef int recvmmsg_fn(
 	int fd, struct mmsghdr *messages, unsigned n_messages, int flags, struct timespec *timeout);
 typedef int close_fn(int fd);
 
-/* They are where threads may be cancelled, so libc's own must be called. */
+/* These are cancellation points, so libc's functions are called and not the system calls. */
 static void find_behind(const char *name, void *function)
 {
 	void *found = dlsym(RTLD_NEXT, name);
@@ -73,7 +72,7 @@ static close_fn *real_close(void)
 	return function;
 }
 
-/* Others may be loaded before us and call them; but a forked child must not be the first. */
+/* Look all up now: dlsym() in a forked child may wait for ever for a lock of another thread. */
 static void find_all(void)
 {
 	real_recvmsg();
@@ -81,7 +80,7 @@ static void find_all(void)
 	real_close();
 }
 
-/* ---- In front of them ---- */
+/* ---- The functions in front of them ---- */
 
 static bool should_guard(int prot, int flags, int fd)
 {
@@ -133,7 +132,7 @@ EXPORT int munmap(void *address, size_t length)
 	return real_munmap(address, length);
 }
 
-/* Moved, it would be a mapping of zeros. */
+/* A region that was moved would read as zeros, so moving one fails. */
 EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, ...)
 {
 	void *to = NULL;
@@ -171,7 +170,7 @@ EXPORT int close(int fd)
 	return real_close()(fd);
 }
 
-/* ---- Into a process ---- */
+/* ---- Loading ---- */
 
 __attribute__((constructor)) static void on_load(void)
 {

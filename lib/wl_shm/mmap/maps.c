@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The regions that stand for mappings of the program's, by address.
+ * The regions that replace mappings of the program, by address.
  *
- * There are few: keymaps, mapped, parsed and unmapped. One guard for all of them, made with the
- * first. The lock is never held while the library is called, for it maps and unmaps itself.
+ * There are few: keymaps, which are mapped, parsed and unmapped. One guard serves all of them; it
+ * is created with the first. The lock is never held while the library is called, because the
+ * library's own mmap(2) and munmap(2) come here too.
  *
- * A region goes as a whole. Where the program unmaps a part of it, or maps something else over it,
- * what it had becomes plain memory first, and the kernel does the rest.
+ * A region can be unmapped only as a whole. If the program unmaps a part of it, or maps something
+ * over it, maps_make_plain() replaces the region by plain memory first, and the kernel does the
+ * rest.
  */
 #include "mmap/maps.h"
 
@@ -28,14 +30,14 @@
 struct map {
 	struct map *next;
 	struct uffd_guard_region *region;
-	uintptr_t start, end; /* in whole pages; behind them one of zeros */
+	uintptr_t start, end; /* whole pages; a page of zeros follows */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct map *maps; /* lock */
+static struct map *maps; /* lock; of struct map.next */
 
 static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
-static struct uffd_guard *guard; /* NULL: there cannot be one */
+static struct uffd_guard *guard; /* NULL after guard_once: it cannot be created */
 
 /* ---- fork(2) ---- */
 
@@ -49,8 +51,8 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* The guard is the parent's. What it has mapped is plain memory here, and what is mapped from now
- * on is another guard's. */
+/* The guard serves the parent only. Its regions are plain memory here, and the next maps_create()
+ * makes another guard. */
 static void after_fork_in_child(void)
 {
 	maps = NULL;
@@ -81,7 +83,7 @@ static void enlist(struct map *map)
 	pthread_mutex_unlock(&lock);
 }
 
-/* A page of zeros more: parsers look for the end of a string, and it may be missing. */
+/* Reserve one more page, of zeros: a parser may look for the end of a string that has none. */
 static int map_region(struct map *map, int fd, size_t length, off64_t offset)
 {
 	struct uffd_guard_map_options options = {
@@ -102,8 +104,8 @@ static int map_region(struct map *map, int fd, size_t length, off64_t offset)
 	return 0;
 }
 
-/* What is handed to a system call must be there, and a child of fork(2) is to see it too. That is
- * not worth reading a large file. */
+/* Fill all pages, so that system calls may read them, and let a child of fork(2) have them. Not for
+ * large files, of which all would be read. */
 static void populate_map(struct map *map, size_t length)
 {
 	if (uffd_guard_populate(map->region, 0, length) == 0)
@@ -129,8 +131,8 @@ void *maps_create(int fd, size_t length, off64_t offset)
 
 /* ---- Finding ---- */
 
-/* Under the lock. The link that points to the first map that has a byte of [start, end), or NULL.
- * The page of zeros behind it is its own too. */
+/* Under the lock. Answer the link to the first map with a byte of [start, end), or NULL. Its page
+ * of zeros counts too. */
 static struct map **find_link(uintptr_t start, uintptr_t end)
 {
 	for (struct map **link = &maps; *link; link = &(*link)->next) {
@@ -153,7 +155,7 @@ static struct map *unlist(uintptr_t start, uintptr_t end)
 	return map;
 }
 
-/* What the kernel would take for a range. */
+/* True if the kernel would accept the range, and not answer -EINVAL. */
 static bool is_range(uintptr_t start, size_t length)
 {
 	const size_t all = page_ceil(length);
@@ -196,9 +198,9 @@ bool maps_unmap(void *address, size_t length)
 	return is_it;
 }
 
-/* ---- Letting go ---- */
+/* ---- Making plain ---- */
 
-/* On this thread, while it takes away a region whose addresses are to stay mapped. */
+/* Start of the region that replace_by_copy() destroys on this thread, or 0. */
 static _Thread_local uintptr_t kept_start;
 
 bool maps_keeps_mapped(const void *address)
@@ -218,8 +220,9 @@ static void *copy_of(const struct map *map)
 	return copy;
 }
 
-/* The copy comes to lie where the region is in one step: other threads may read there, and no
- * mapping of theirs may get in between. The region then ends, but for its addresses. */
+/* mremap(2) puts the copy over the region in one step: other threads may read there, or map
+ * something. Then the region is destroyed, while kept_start makes munmap() in interpose.c leave the
+ * copy alone. */
 static bool replace_by_copy(struct map *map)
 {
 	const size_t length = map->end - map->start;
@@ -243,7 +246,7 @@ bool maps_make_plain(void *address, size_t length)
 {
 	const uintptr_t start = (uintptr_t)address;
 	if (!is_range(start, length))
-		return true; /* the kernel will say so */
+		return true; /* the kernel answers -EINVAL */
 	for (struct map *map; (map = unlist(start, start + page_ceil(length)));) {
 		if (!replace_by_copy(map)) {
 			enlist(map);

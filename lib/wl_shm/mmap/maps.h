@@ -5,21 +5,24 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Once, before the first map: a child of fork(2) has what was small, as plain memory. */
+/* Call once, before the first map. In a child of fork(2), maps up to 4 MiB stay as plain memory,
+ * and the child gets a guard of its own. */
 void maps_watch_forks(void);
 
-/* A guarded region in place of a mapping of @fd; NULL if it cannot be, and a plain one must do. */
+/* Create a region instead of a mapping of @fd. NULL if it cannot be guarded: map it plainly. */
 void *maps_create(int fd, size_t length, off64_t offset);
 
-/* True if [address, address + length) was a guarded region, no more and no less. It is gone. */
+/* Unmap the region with exactly these pages. False if there is none. */
 bool maps_unmap(void *address, size_t length);
 
-/* Something is about to happen to [address, address + length): regions that have a part there
- * become plain memory with the same bytes. False if there is no memory for that; they are then as
- * before. */
+/* Turn regions that have a part of [address, address + length) into plain memory with the same
+ * bytes. Call it before the kernel changes mappings there. False without memory: the remaining
+ * regions are as before. */
 bool maps_make_plain(void *address, size_t length);
 
-/* True on a thread that is in maps_make_plain(): what the library unmaps there is to stay. */
+/* True for the region that maps_make_plain() handles on this thread: the library unmaps it, but the
+ * plain memory at its addresses must stay. */
 bool maps_keeps_mapped(const void *address);
 
+/* True if a region has a byte of [address, address + length). */
 bool maps_has(const void *address, size_t length);

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MMAP2_UNIT 4096 /* whatever a page is */
+#define MMAP2_UNIT 4096 /* whatever the page size is */
 
 void *real_mmap(void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
@@ -14,7 +14,7 @@ void *real_mmap(void *address, size_t length, int prot, int flags, int fd, off64
 	unsigned long all[] = { (unsigned long)address, length, (unsigned long)prot,
 		(unsigned long)flags, (unsigned long)fd, (unsigned long)offset };
 	return (void *)syscall(SYS_mmap, all);
-#elif defined(SYS_mmap2) /* 32 bits; where there is SYS_mmap too, it is an older one */
+#elif defined(SYS_mmap2) /* 32 bits: SYS_mmap, if there is one, is an older call */
 	if (offset % MMAP2_UNIT) {
 		errno = EINVAL;
 		return MAP_FAILED;

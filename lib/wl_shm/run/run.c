@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting the compositor: with the libraries in front, and, where somebody has to be there at the
- * end, as a child whose signals and whose end are passed through.
+ * Starting the compositor with the libraries in LD_PRELOAD: in place of this process, or, for
+ * --stats, as a child. Signals are passed to the child, and its end is passed to our parent.
  */
 #include "run/run.h"
 
@@ -57,7 +57,7 @@ static int prepare_stats(const struct run_options *options, int stats_fd)
 	return 0;
 }
 
-/* As execvp(3) does with what is no program: a script that does not say whose. */
+/* Run a script without #! by the shell, as execvp(3) does. */
 static void become_shell(const struct run_options *options, const char *path)
 {
 	size_t n = 0;
@@ -95,8 +95,8 @@ static void list_signals(sigset_t *signals)
 		sigaddset(signals, all[i]);
 }
 
-/* What a terminal sends, it sends to the child too; but that it hangs up, it tells only the leader
- * of the session. */
+/* Pass on signals of processes. Those of a terminal reach the child without us, except for its
+ * hang-up, which only the leader of the session gets. */
 static void pass_on(pid_t child, const siginfo_t *signal)
 {
 	const bool is_hangup = signal->si_signo == SIGHUP && getsid(0) == getpid();
@@ -104,7 +104,8 @@ static void pass_on(pid_t child, const siginfo_t *signal)
 		kill(child, signal->si_signo);
 }
 
-/* ECHILD cannot be; but with nobody to wait for, there is nobody to pass signals to either. */
+/* waitpid() cannot fail. If it does, there is no child to pass signals to, so it counts as ended.
+ */
 static bool has_ended(pid_t child, int *status)
 {
 	const pid_t ended = waitpid(child, status, WNOHANG);
@@ -119,7 +120,7 @@ static int wait_for_child(pid_t child, const sigset_t *signals)
 		siginfo_t signal;
 		int status;
 		if (sigwaitinfo(signals, &signal) < 0)
-			continue; /* EINTR: stopped, and going on */
+			continue; /* EINTR: this process was stopped and continued */
 		if (signal.si_signo != SIGCHLD)
 			pass_on(child, &signal);
 		else if (has_ended(child, &status))
@@ -127,14 +128,14 @@ static int wait_for_child(pid_t child, const sigset_t *signals)
 	}
 }
 
-/* What the parent has changed for itself, and the command is to have as this program had it. */
+/* Signal state that block_signals() changes; the command gets it back. */
 struct inherited {
 	sigset_t mask;
 	struct sigaction on_child_end;
 };
 
-/* Where whoever started us ignores SIGCHLD, so would we: it would never come, and the kernel would
- * wait for the child in our place. */
+/* SIGCHLD must not be ignored, as it is if our parent ignored it: it would never come, and the
+ * kernel would reap the child. */
 static void block_signals(const sigset_t *signals, struct inherited *before)
 {
 	const struct sigaction normal = { .sa_handler = SIG_DFL };
@@ -151,7 +152,7 @@ static void restore_signals(const struct inherited *before)
 static void run_child(const struct run_options *options, const char *path, pid_t parent,
 	const struct inherited *before)
 {
-	/* Who kills the parent, means the compositor. */
+	/* A signal that kills the parent is meant for the compositor. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_CANNOT);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+/* run/: the program uffd-guard-run. It has one thread, and no lock. */
 #pragma once
 
 #include "run/run_options.h"
 
 struct shm_stats;
 
-/* Puts the libraries of @directory into the environment, in front of what is there. */
+/* Put the libraries of @directory into LD_PRELOAD, before what is in there. 0, or -1 after a
+ * message. */
 int run_prepare(const struct run_options *options, const char *directory);
 
-/* Becomes the command. Answers an exit code if it cannot. */
+/* Become the command. Answers an exit code if that fails. */
 int run_become(const struct run_options *options, const char *path);
 
-/* Runs the command as a child and answers its wait status, or -1 after telling. Signals to this
- * process go on to it. @stats_fd is left open for it. */
+/* Run the command as a child, which inherits @stats_fd, and pass signals on to it. Answers its wait
+ * status, or -1 after a message. */
 int run_and_wait(const struct run_options *options, const char *path, int stats_fd);

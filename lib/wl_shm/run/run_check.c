@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can go wrong, found out before a compositor is started in the belief that it is guarded: a
- * library that is not there or cannot be loaded, of which the loader only warns and goes on; a
- * kernel or container that denies userfaultfd; a program for which the loader ignores LD_PRELOAD.
+ * Checks before a compositor is started, so that it does not run unguarded by mistake: a library is
+ * missing or cannot be loaded, which is only a warning for the loader; the kernel or a container
+ * denies userfaultfd; the loader ignores LD_PRELOAD for the program.
  */
 #include "run/run_check.h"
 
@@ -22,7 +22,7 @@
 
 /* ---- Libraries ---- */
 
-/* With the rights that the loader and execve(2) will have: access(2) leaves capabilities out. */
+/* AT_EACCESS: check with the rights of the loader and execve(2). access(2) ignores capabilities. */
 static bool may_access(const char *path, int what)
 {
 	return faccessat(AT_FDCWD, path, what, AT_EACCESS) == 0;
@@ -76,7 +76,8 @@ static int find_libraries(char directory[PATH_MAX])
 	return check_name(directory);
 }
 
-/* As the loader will do it. Here it does nothing, for this program needs no libwayland. */
+/* Load it as the loader will. Its constructor does nothing here: this program needs no libwayland.
+ */
 static int load_library(const char *directory, const char *file, const char *otherwise)
 {
 	char path[2 * PATH_MAX];
@@ -152,7 +153,7 @@ static bool is_executable(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && may_access(path, X_OK);
 }
 
-/* As execvp(3): an empty item is the current directory. */
+/* Search like execvp(3): an empty item is the current directory. */
 static bool find_in_path(const char *name, char path[PATH_MAX])
 {
 	const char *list = getenv("PATH");
@@ -170,7 +171,7 @@ static bool find_in_path(const char *name, char path[PATH_MAX])
 	}
 }
 
-/* The loader then ignores LD_PRELOAD with a path. */
+/* Answer why the loader would ignore LD_PRELOAD, or NULL. */
 static const char *reason_for_secure_mode(const char *path)
 {
 	struct stat st;
@@ -190,7 +191,7 @@ static bool has_interpreter(int fd, const ElfW(Ehdr) * header)
 		ElfW(Phdr) segment;
 		const off_t at = (off_t)(header->e_phoff + i * sizeof(segment));
 		if (pread(fd, &segment, sizeof(segment), at) != sizeof(segment))
-			return true; /* let the kernel say what is wrong with it */
+			return true; /* broken: execve(2) will tell what is wrong */
 		if (segment.p_type == PT_INTERP)
 			return true;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uffd-guard-run: a Wayland compositor with libuffd_guard_wl_shm.so in front.
+ * uffd-guard-run: run a Wayland compositor with libuffd_guard_wl_shm.so in LD_PRELOAD.
  *
- * Checks that it will be guarded, and becomes it. Only if something is to be told at the end it
- * stays its parent, and ends as the compositor ends.
+ * It checks that the compositor will be guarded, and becomes it by execve(2). Only for --stats it
+ * stays as the parent, and ends as the compositor ends.
  */
 #include "cli/cli.h"
 
@@ -21,7 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Memory that the compositor counts in, and this process reads when it has ended, however. */
+/* Create memory for the compositor's counters, to be read when it has ended, even if by a signal.
+ */
 static struct shm_stats *share_stats(int *fd)
 {
 	const int size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -37,7 +38,7 @@ static struct shm_stats *share_stats(int *fd)
 	return stats;
 }
 
-/* By the same signal, without another core dump. */
+/* End with the same status, or by the same signal without another core dump. */
 static int end_as(int status)
 {
 	if (!WIFSIGNALED(status))

@@ -5,7 +5,7 @@
 
 #define PROGRAM "uffd-guard-run"
 
-/* As env(1) has them; every other is the command's own. */
+/* Exit codes as of env(1); every other one is the command's own. */
 enum exit_code {
 	EXIT_CANNOT = 125,  /* wrong usage, or the machine does not allow it */
 	EXIT_NOT_RUN = 126, /* the command was found and cannot be run guarded */
@@ -13,12 +13,12 @@ enum exit_code {
 };
 
 struct run_options {
-	const char *mode; /* NULL: as the environment says */
+	const char *mode; /* NULL: leave SETTING_MODE as it is */
 	bool only_check;
 	bool stats, json;
 	bool mmap;
 	char **command; /* with its arguments; NULL with only_check */
 };
 
-/* As cli_parse(). */
+/* Answers what cli_parse() answers. */
 int run_options_parse(struct run_options *options, int argc, char **argv);

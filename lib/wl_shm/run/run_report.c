@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What happened, for people (on standard error, where the compositor's log is) and for programs (on
- * standard output). */
+/* The statistics: for people on standard error, where the compositor's log is, or for programs on
+ * standard output. */
 #include "run/run_report.h"
 
 #include "cli/json.h"
