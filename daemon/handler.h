@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Starting and stopping the handler thread. Callers' threads. */
 #pragma once
 
 #include <stdbool.h>

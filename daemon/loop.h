@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Waiting for faults. Handler thread only. */
 #pragma once
 
 #include <liburing.h>
@@ -11,7 +12,7 @@ struct uffd;
 
 #define LOOP_MESSAGES 32 /* faults taken in one go */
 
-/* What waits for faults on the handler's thread. All three run there. */
+/* One way to wait for faults. */
 struct loop_ops {
 	/* 0, or a negative errno: then this loop cannot work here, and another may. */
 	int (*start)(struct loop *loop);

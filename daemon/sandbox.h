@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the handler thread may do. Written on a caller's thread, entered on the handler's. */
 #pragma once
 
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Time. Any thread. */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Grace periods: wait until all who are inside have left. Enter and leave on any thread, without a
+ * lock; synchronize with the lock of the epoch's owner. */
 #pragma once
 
 #include <stdatomic.h>
@@ -9,12 +11,12 @@ struct epoch {
 	_Atomic uint32_t state; /* see epoch.c */
 };
 
-/* Between the two: whoever calls epoch_synchronize() from now on waits for us. Never waits. */
+/* Enter and leave. Whoever calls epoch_synchronize() in between waits until leave. Neither waits.
+ */
 uint32_t epoch_enter(struct epoch *epoch);
 void epoch_leave(struct epoch *epoch, uint32_t ticket);
 
-/* Wait until all who entered before this call have left. One caller at a time: hold the lock of the
- * epoch's owner. */
+/* Wait until all who entered before this call have left. One caller at a time. */
 void epoch_synchronize(struct epoch *epoch);
 
 /* For check(): somebody is inside. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Size-first structs of callers. Any thread, no lock. */
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Which pages of a region are filled. Any thread, without a lock: each answer is of a moment that
+ * may be over. */
 #pragma once
 
 #include <stdatomic.h>
@@ -11,9 +13,9 @@ struct presence {
 	_Atomic uint64_t *held;	  /* a bit a page: and it holds memory of its own, unlike the shared
 				     page of zeros */
 	_Atomic uint64_t *stored; /* a bit a page: the program may have stored to it since it was
-				     filled or written back. NULL: nobody asks */
+				     filled or written back. NULL: stores are not tracked */
 	size_t n_pages;
-	_Atomic uint64_t small[2]; /* both of them, for regions of up to 64 pages */
+	_Atomic uint64_t small[2]; /* filled and held of regions of up to 64 pages */
 };
 
 enum presence_kind {
@@ -25,12 +27,12 @@ enum presence_kind {
 int presence_init(struct presence *presence, size_t n_pages);
 void presence_finish(struct presence *presence);
 
-/* Before anything is filled: keep account of stores too. */
+/* Track stores too. Call before anything is filled. */
 int presence_track_stores(struct presence *presence);
 void presence_mark_stored(struct presence *presence, size_t first, size_t n_pages);
 void presence_unmark_stored(struct presence *presence, size_t first, size_t n_pages);
 bool presence_has_stored(const struct presence *presence, size_t first, size_t n_pages);
-/* It holds memory, and nothing that is not in the file. */
+/* Whether it holds memory that the program has not stored to. */
 bool page_is_clean(const struct presence *presence, size_t page);
 
 /* Answers how many pages hold memory that did not before. */

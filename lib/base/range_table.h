@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Address to range. Readers: any thread, without a lock, inside the epoch of the table's owner.
+ * Writers: with its lock. */
 #pragma once
 
 #include <stdatomic.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Spans read in one go. Callers' threads, with region->lock. */
 #pragma once
 
 #include <uffd_guard.h>

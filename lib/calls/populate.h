@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Callers' threads. */
 #pragma once
 
 #include <stdint.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* Bringing bytes up to date. Callers' threads, with region->lock. */
 #pragma once
 
 #include <stdint.h>
 
 struct uffd_guard_region;
 
-/* For uffd_guard_refresh() and those that build on it. The caller holds region->lock, and has
- * synchronized with fills since what the bytes must not be older than. The range is inside the
- * region. */
+/* Bring a range inside the region up to date. Caller: region->lock held,
+ * epoch_synchronize(&region->fills) done after the moment the bytes must be newer than. */
 int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
-/* The same, but for bytes within one page, and with zeros: for what leaves the region. Absent pages
- * stay absent. */
+/* Put zeros in place of bytes within one page: they leave the region. An absent page stays absent.
+ */
 int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t length);

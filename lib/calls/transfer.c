@@ -131,8 +131,7 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	if (err)
 		return err;
 
-	/* A page stored to a moment ago was filled a moment before: let the handler tell presence
-	 * of it. */
+	/* The fill that let a recent store through may not have set presence yet: wait for it. */
 	uint64_t end;
 	change_begin(region);
 	epoch_synchronize(&region->fills);

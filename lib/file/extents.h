@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Data and holes of a file, without reading it. Callers' threads. */
 #pragma once
 
 #include "file/source.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The client's file. Handler or callers, no lock; what may wait for the client says so. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,13 +32,13 @@ static inline bool source_may_block(const struct source *source)
 	return source->kind >= SOURCE_DISK;
 }
 
-/* Take a file that can be guarded: its kind is checked, and a descriptor of our own made.
+/* Check that the file is of a kind that can be guarded, and make a descriptor of our own.
  * @blocking_error: the answer if it may block; 0: take it all the same */
 int source_open(struct source *source, int fd, uint64_t offset, int blocking_error);
 void source_close(struct source *source);
 
-/* Around everything that reads a source on a caller's thread, where it may block: the deadline
- * is for all that is read in between. Not nested. */
+/* Begin and end all that a call reads of a source on a caller's thread. The deadline is for all
+ * that is read in between. Not nested. */
 void source_begin_call(const struct source *source);
 void source_end_call(const struct source *source);
 

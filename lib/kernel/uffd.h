@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* userfaultfd(2) and its ioctls. Any thread, no lock. */
 #pragma once
 
 #include <linux/userfaultfd.h>

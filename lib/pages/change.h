@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Changes to a region, one at a time. Callers' threads. */
 #pragma once
 
 struct uffd_guard_region;

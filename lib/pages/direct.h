@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The file itself in place of copies (DIRECT). Callers' threads, with region->lock. */
 #pragma once
 
 struct uffd_guard_region;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* All data read beforehand (EAGER). Callers' threads. */
 #pragma once
 
 #include <stddef.h>

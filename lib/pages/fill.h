@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* File bytes into pages. Handler or callers, inside region->fills. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,8 +26,8 @@ struct fill {
 };
 
 /*
- * Fill the absent pages of the range. What loses bytes is filled only if asked for, and then
- * reported. The caller is inside region->fills. 0, or an error that leaves a page unanswerable.
+ * Fill the absent pages of the range. Pages that the file has no bytes for are filled only if asked
+ * for, and then reported. 0, or an error that leaves a page unanswerable.
  */
 int fill_pages(struct fill *fill, size_t first, size_t n_pages);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Making pages. Handler or callers, inside region->fills; takes no lock, allocates nothing. */
 #pragma once
 
 #include <stdbool.h>

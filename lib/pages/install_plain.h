@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Making pages without a userfaultfd. Callers' threads. */
 #pragma once
 
 #include <stddef.h>

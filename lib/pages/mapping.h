@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A region's address space. Callers' threads; mapping_drop() on the handler too. */
 #pragma once
 
 #include <uffd_guard.h>

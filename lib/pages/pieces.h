@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Whole ranges in pieces. Callers' threads, outside region->fills. */
 #pragma once
 
 #include <stdbool.h>

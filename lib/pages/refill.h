@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Pages taken away and filled again. Callers' threads, with region->lock. */
 #pragma once
 
 #include <stddef.h>

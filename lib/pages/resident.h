@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* What holds memory, in presence and in the counters together. Handler or callers, inside
+ * region->fills or with region->lock. */
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* How far around a fault to fill. Any thread: arithmetic. */
 #pragma once
 
 #include <stddef.h>

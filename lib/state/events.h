@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Losses that wait to be delivered. Posting: any thread, without a lock. Taking: with delivery. */
 #pragma once
 
 #include <uffd_guard.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A guard: plain data on which all layers above work. calls/create.c makes and destroys it. */
 #pragma once
 
 #include <uffd_guard.h>
@@ -20,19 +21,19 @@ struct blocking_inbox;
 struct uffd_guard {
 	struct uffd uffd; /* .fd is -1 in EAGER; set by create, for good */
 	struct handler *handler;
-	atomic_bool
-		gave_up; /* the handler has, for good: pages that are not filled read as zeros */
-	struct blocking_inbox
-		*blocking_inbox; /* of the handler; NULL: it cannot read files that may block */
+	atomic_bool gave_up; /* the handler, for good: what is not filled reads as zeros */
+	/* The handler's; NULL: it cannot read files that may block. */
+	struct blocking_inbox *blocking_inbox;
 	uint32_t read_deadline_ms;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
-	const volatile unsigned char
-		*fork_witness; /* a page that fork() wipes: reads 0 in a child, else 1 */
+	/* On a page that fork() wipes: reads 0 in a child, else 1. */
+	const volatile unsigned char *fork_witness;
 
 	pthread_mutex_t lock; /* writers of ranges. Never held while guarded memory is touched */
 	struct range_table ranges; /* read by the handler without lock, inside lookups */
-	struct epoch lookups;	   /* inside while one may be on a range without having entered its
-				      region:      the handler, and who evicts */
+	/* Held by the handler and by evictors between finding a range in the table and entering its
+	 * region. */
+	struct epoch lookups;
 
 	struct events events;
 	struct staging_pool staging;

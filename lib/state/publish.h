@@ -8,11 +8,12 @@
 struct uffd_guard;
 struct uffd_guard_region;
 
-/* If it is asked for; where that fails, the guard goes on without, and says so in its log. */
+/* Publish the guard's counters if the environment asks for it. Where that fails, the guard goes on
+ * without, and says so in its log. */
 void publish_begin(struct uffd_guard *guard);
 void publish_end(struct uffd_guard *guard);
 
-/* From before its first fill until after its last. */
+/* Publish a region, from before its first fill until after its last. */
 void publish_region(struct uffd_guard_region *region);
 void publish_shape(struct uffd_guard_region *region); /* length and mode may have changed */
 void publish_withdraw(struct uffd_guard_region *region);

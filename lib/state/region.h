@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A region: plain data on which all layers above work. calls/map.c makes and destroys it. */
 #pragma once
 
 #include <uffd_guard.h>
