@@ -8,9 +8,13 @@
  * that enter later see the change, and are not waited for. So a fill that read old content has
  * installed it, and is known to presence.c, before refresh looks for pages to overwrite.
  *
- * All of it is one word: bit 31 is the epoch's parity, below it two counters of those inside, one
- * for each parity. One word, because who leaves must not touch the memory again after the last
- * count is gone: it may have been freed.
+ * All of it is one word: bit 31 is the epoch's parity, the lowest 28 are two counters of those
+ * inside, one for each parity. One word, because who leaves must not touch the memory again after
+ * the last count is gone: it may have been freed.
+ *
+ * One at a time turns the epoch over: two flips would bring the parity back, and the last to leave
+ * the first one's would wake nobody. So there is a bit for "someone synchronizes", which the next
+ * one waits for, and a bit for "and the next one waits".
  */
 #include "base/epoch.h"
 #include "base/check.h"
@@ -18,7 +22,9 @@
 #include "base/futex.h"
 
 #define PARITY	     (1u << 31)
-#define COUNTER_BITS 15
+#define IS_TURNING   (1u << 30)
+#define HAS_QUEUE    (1u << 29)
+#define COUNTER_BITS 14
 #define COUNTER_MASK ((1u << COUNTER_BITS) - 1)
 
 static unsigned counter_shift(uint32_t parity)
@@ -56,12 +62,29 @@ bool epoch_is_entered(struct epoch *epoch)
 	return count_inside(state, 0) + count_inside(state, PARITY) > 0;
 }
 
+/* Answers the state before. */
+static uint32_t turn_over(struct epoch *epoch)
+{
+	uint32_t state = atomic_load(&epoch->state);
+	for (;;) {
+		if (!(state & IS_TURNING)) {
+			if (atomic_compare_exchange_weak(
+				    &epoch->state, &state, (state ^ PARITY) | IS_TURNING))
+				return state;
+		} else if (state & HAS_QUEUE ||
+			   atomic_compare_exchange_weak(&epoch->state, &state, state | HAS_QUEUE)) {
+			futex_wait(&epoch->state, state | HAS_QUEUE);
+			state = atomic_load(&epoch->state);
+		}
+	}
+}
+
 void epoch_synchronize(struct epoch *epoch)
 {
-	uint32_t state = atomic_fetch_xor(&epoch->state, PARITY);
-	uint32_t old = state & PARITY;
-
-	for (state = atomic_load(&epoch->state); count_inside(state, old) > 0;
+	const uint32_t old = turn_over(epoch) & PARITY;
+	for (uint32_t state = atomic_load(&epoch->state); count_inside(state, old) > 0;
 		state = atomic_load(&epoch->state))
 		futex_wait(&epoch->state, state);
+	if (atomic_fetch_and(&epoch->state, ~(IS_TURNING | HAS_QUEUE)) & HAS_QUEUE)
+		futex_wake(&epoch->state);
 }

@@ -16,7 +16,8 @@ struct epoch {
 uint32_t epoch_enter(struct epoch *epoch);
 void epoch_leave(struct epoch *epoch, uint32_t ticket);
 
-/* Wait until all who entered before this call have left. One caller at a time. */
+/* Wait until all who entered before this call have left. Callers wait for each other: any number
+ * may call. */
 void epoch_synchronize(struct epoch *epoch);
 
 /* For check(): somebody is inside. */

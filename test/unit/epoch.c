@@ -158,6 +158,47 @@ START_TEST(next_synchronize_waits_for_who_the_last_did_not_wait_for)
 }
 END_TEST
 
+/* Two flips bring the parity back: whoever leaves then must still wake the first. */
+START_TEST(two_that_synchronize_both_return)
+{
+	struct epoch epoch = { 0 };
+	struct synchronizer first, second;
+	for (int i = 0; i < 50; i++) {
+		uint32_t ticket = epoch_enter(&epoch);
+		synchronizer_start(&first, &epoch, ticket);
+		second = (struct synchronizer){ .epoch = &epoch };
+		assert_ok(pthread_create(&second.thread, NULL, synchronize, &second));
+		while (!atomic_load(&second.tid))
+			sched_yield();
+		synchronizer_settle(&second);
+		assert_still_waits(&first);
+		epoch_leave(&epoch, ticket);
+		assert_returns(&first);
+		assert_returns(&second);
+	}
+	ck_assert_uint_eq(epoch.state & INT32_MAX, 0);
+}
+END_TEST
+
+START_TEST(second_synchronize_waits_for_who_entered_after_the_first)
+{
+	struct epoch epoch = { 0 };
+	struct synchronizer first, second;
+	uint32_t before = epoch_enter(&epoch);
+	synchronizer_start(&first, &epoch, before);
+	uint32_t between = epoch_enter(&epoch);
+	second = (struct synchronizer){ .epoch = &epoch };
+	assert_ok(pthread_create(&second.thread, NULL, synchronize, &second));
+	while (!atomic_load(&second.tid))
+		sched_yield();
+	epoch_leave(&epoch, before);
+	assert_returns(&first);
+	assert_still_waits(&second);
+	epoch_leave(&epoch, between);
+	assert_returns(&second);
+}
+END_TEST
+
 START_TEST(thousands_may_be_inside_on_both_sides)
 {
 	struct epoch epoch = { 0 };
@@ -301,6 +342,8 @@ static TCase *waiting_case(void)
 	tcase_add_test(tcase, synchronize_does_not_wait_for_who_enters_later);
 	tcase_add_test(tcase, leaving_of_who_entered_later_does_not_end_the_wait);
 	tcase_add_test(tcase, next_synchronize_waits_for_who_the_last_did_not_wait_for);
+	tcase_add_test(tcase, two_that_synchronize_both_return);
+	tcase_add_test(tcase, second_synchronize_waits_for_who_entered_after_the_first);
 	tcase_add_test(tcase, thousands_may_be_inside_on_both_sides);
 	tcase_add_test(tcase, signal_does_not_end_the_wait);
 	return tcase;
