@@ -5,11 +5,13 @@
  * It gives up when a fault cannot be answered or the userfaultfd cannot be read. Then it
  * unregisters every region, which wakes all waiters and leaves plain memory, zeros where nothing
  * was filled; each region's loss is reported before. Closing the userfaultfd alone would not do:
- * after a fork() the child holds it open.
+ * after a fork() the child holds it open. Last it waits for regions that are just being unmapped,
+ * and wakes who waited there.
  */
 #include "daemon/serve.h"
 
 #include "base/clock.h"
+#include "base/futex.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
@@ -103,6 +105,24 @@ int serve_until_stopped(struct server *server)
 
 /* ---- Giving up ---- */
 
+#define LEAVING_LIMIT_NS (10 * NS_PER_S)
+
+/* Regions that are no more in the table, but still mapped, were not unregistered: whoever waits
+ * there is woken when the mapping has gone. Unmap may need the inbox for that. */
+static void wait_for_leaving(struct server *server)
+{
+	struct uffd_guard *guard = server->serving.guard;
+	const uint64_t limit = now_ns() + guard->read_deadline_ms * NS_PER_MS + LEAVING_LIMIT_NS;
+	const uintptr_t lowest = atomic_load(&guard->lowest);
+	uint32_t n;
+	while ((n = atomic_load(&guard->n_leaving)) > 0 && now_ns() < limit) {
+		blocking_reads_take_requests(&server->blocking_reads);
+		futex_wait_until(&guard->n_leaving, n, now_ns() + NS_PER_MS);
+	}
+	if (lowest)
+		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
+}
+
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
 void serve_give_up(struct server *server)
 {
@@ -123,5 +143,6 @@ void serve_give_up(struct server *server)
 	}
 	epoch_leave(&guard->lookups, lookup);
 	blocking_reads_abandon(&server->blocking_reads);
+	wait_for_leaving(server);
 	uffd_abandon(&guard->uffd, server->loop.wake_fd);
 }

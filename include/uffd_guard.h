@@ -320,7 +320,8 @@ int uffd_guard_get_fd(const struct uffd_guard *guard);
 
 /**
  * Call @on_event for each loss that waits, on this thread and without any lock that a fault needs.
- * Within on_event any function may be called, also uffd_guard_unmap() of any region. Losses that
+ * Within on_event any function may be called, also uffd_guard_unmap() of any region. Bytes that are
+ * lost while uffd_guard_map() fills (POPULATE, EAGER) may be told of before it returns. Losses that
  * nobody dispatches are kept: beyond about a thousand as one covering range for each region.
  *
  * Returns the number of events delivered, or: -EINVAL, -ECHILD, -ENOMEM (nothing is lost)

@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "state/region.h"
 
+#include "base/futex.h"
 #include "base/options.h"
 #include "calls/dispatch.h"
 #include "calls/populate.h"
@@ -57,6 +58,10 @@ static void enlist(struct uffd_guard_region *region)
 	struct uffd_guard *guard = region->guard;
 	lock_take(&guard->lock);
 	range_table_insert(&guard->ranges, &region->range);
+	const uintptr_t lowest = atomic_load(&guard->lowest);
+	atomic_store(&guard->lowest,
+		lowest ? min_u64(lowest, region->range.start) : region->range.start);
+	atomic_store(&guard->highest, max_u64(atomic_load(&guard->highest), region->range.end));
 	epoch_synchronize(&guard->lookups);
 	lock_give(&guard->lock);
 	stats_add(&guard->stats->regions, 1);
@@ -173,6 +178,7 @@ static int map_region(
 	return 0;
 
 err_enlisted:
+	dispatch_forget_region(region);
 	delist(region);
 	resident_end(region);
 	publish_withdraw(region);
@@ -216,7 +222,6 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 
 	err = map_region(fresh, fd, &known);
 	if (err) {
-		dispatch_forget_region(fresh);
 		region_unref(fresh);
 		return err;
 	}
@@ -226,19 +231,32 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 
 /* ---- unmap ---- */
 
+/* Whoever touches the region between the two steps waits for the mapping to go. If the handler
+ * gives up meanwhile, it has to wake them afterwards: serve_give_up(). */
+static void take_away(struct uffd_guard_region *region)
+{
+	struct uffd_guard *guard = region->guard;
+	atomic_fetch_add(&guard->n_leaving, 1);
+	delist(region);
+	mapping_release(guard, &region->range);
+	atomic_fetch_sub(&guard->n_leaving, 1);
+	if (atomic_load(&guard->gave_up))
+		futex_wake(&guard->n_leaving);
+}
+
 void uffd_guard_unmap(struct uffd_guard_region *region)
 {
 	if (!region || guard_is_in_child(region->guard))
 		return;
 
-	delist(region);
-	mapping_release(region->guard, &region->range);
+	/* First: on_event may be at work on the region, and is to find all of it. */
+	dispatch_forget_region(region);
+	take_away(region);
 	resident_end(region);
 	publish_withdraw(region);
 	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
-	dispatch_forget_region(region);
 	region_unref(region);
 }
 

@@ -35,6 +35,10 @@ struct uffd_guard {
 	 * region. */
 	struct epoch lookups;
 
+	_Atomic uint32_t n_leaving; /* regions on their way out: no more in ranges, but perhaps
+				       still mapped; a futex */
+	_Atomic uintptr_t lowest, highest; /* where regions ever began and ended; with lock */
+
 	struct events events;
 	struct staging_pool staging;
 	struct stats *stats, own_stats;
