@@ -3,6 +3,7 @@
 #include "base/lock.h"
 #include "state/guard.h"
 
+#include "base/cancel.h"
 #include "base/options.h"
 #include "base/page.h"
 #include "calls/dispatch.h"
@@ -166,6 +167,7 @@ static int init(struct uffd_guard *guard, const struct uffd_guard_options *known
 
 int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard)
 {
+	UNCANCELLED;
 	if (!guard)
 		return -EINVAL;
 	struct uffd_guard_options known;
@@ -198,6 +200,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 
 void uffd_guard_destroy(struct uffd_guard *guard)
 {
+	UNCANCELLED;
 	if (!guard || guard_is_in_child(guard))
 		return;
 

@@ -4,6 +4,7 @@
  * once where nothing tells of a touch (EAGER). Of pages that are only partly in the range the bytes
  * are refreshed, for the rest is to stay.
  */
+#include "base/cancel.h"
 #include "base/check.h"
 #include "calls/refresh.h"
 #include "pages/change.h"
@@ -40,6 +41,7 @@ static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint
 
 int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
+	UNCANCELLED;
 	int err = region_check_range(region, offset, length);
 	if (err || length == 0)
 		return err;

@@ -7,6 +7,7 @@
  */
 #include "calls/dispatch.h"
 
+#include "base/cancel.h"
 #include "base/page.h"
 #include "state/guard.h"
 #include "state/loss.h"
@@ -84,6 +85,7 @@ static int deliver_overflowed(struct events *events, on_event_fn *on_event, void
 
 int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *data)
 {
+	UNCANCELLED;
 	if (!guard || !on_event)
 		return -EINVAL;
 	if (guard_is_in_child(guard))

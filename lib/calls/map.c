@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "state/region.h"
 
+#include "base/cancel.h"
 #include "base/futex.h"
 #include "base/options.h"
 #include "calls/dispatch.h"
@@ -195,6 +196,7 @@ err_source:
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	const struct uffd_guard_map_options *options, struct uffd_guard_region **region)
 {
+	UNCANCELLED;
 	if (!guard || !region)
 		return -EINVAL;
 	struct uffd_guard_map_options known;
@@ -246,6 +248,7 @@ static void take_away(struct uffd_guard_region *region)
 
 void uffd_guard_unmap(struct uffd_guard_region *region)
 {
+	UNCANCELLED;
 	if (!region || guard_is_in_child(region->guard))
 		return;
 

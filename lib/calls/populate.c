@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* populate: the pages of a range, filled on the caller's thread. */
 #include "calls/populate.h"
+#include "base/cancel.h"
 #include "base/lock.h"
 
 #include "kernel/staging.h"
@@ -41,6 +42,7 @@ int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t l
 
 int uffd_guard_populate(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
+	UNCANCELLED;
 	int err = region_check_range(region, offset, length);
 	if (err || length == 0 || guard_is_eager(region->guard))
 		return err;

@@ -15,6 +15,7 @@
 #include "calls/refresh.h"
 #include "base/lock.h"
 
+#include "base/cancel.h"
 #include "base/spans.h"
 #include "calls/gather.h"
 #include "pages/change.h"
@@ -212,6 +213,7 @@ static int refresh_merged(
 int uffd_guard_refresh_spans(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
+	UNCANCELLED;
 	int err = region_check_range(region, 0, 0);
 	if (!err && n_spans > 0 && !spans)
 		err = -EINVAL;

@@ -7,6 +7,7 @@
  * length moves first, so that no fill that begins afterwards works with the old one. If anything
  * fails, it moves back.
  */
+#include "base/cancel.h"
 #include "calls/refresh.h"
 #include "pages/change.h"
 #include "pages/direct.h"
@@ -48,6 +49,7 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 
 int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 {
+	UNCANCELLED;
 	int err = region_check_range(region, 0, 0);
 	if (err)
 		return err;

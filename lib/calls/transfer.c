@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
  * file). */
+#include "base/cancel.h"
 #include "pages/change.h"
 #include "state/guard.h"
 #include "state/loss.h"
@@ -22,6 +23,7 @@ static int zero_buffer(struct uffd_guard *guard, char *buffer, size_t length)
 ssize_t uffd_guard_read(
 	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length)
 {
+	UNCANCELLED;
 	int err = region_check_range(region, offset, length);
 	if (!err && length > 0 && !buffer)
 		err = -EINVAL;
@@ -122,6 +124,7 @@ static int write_back_locked(
 
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length)
 {
+	UNCANCELLED;
 	int err = region_check_range(region, offset, length);
 	if (err)
 		return err;

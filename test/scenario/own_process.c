@@ -140,4 +140,175 @@ static TCase *user_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("own_process", user_case)
+/* ---- Cancelling threads ---- */
+
+/* What libcheck asserts is a cancellation point, so these answer whether all was well. */
+struct call {
+	const char *name;
+	bool (*run)(struct fixture *f);
+};
+
+static void ignore_event(const struct uffd_guard_event *event, void *data)
+{
+	(void)event;
+	(void)data;
+}
+
+static bool call_create(struct fixture *f)
+{
+	struct uffd_guard *guard;
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() };
+	(void)f;
+	if (uffd_guard_create(&options, &guard))
+		return false;
+	uffd_guard_destroy(guard);
+	return true;
+}
+
+static bool call_map(struct fixture *f)
+{
+	struct uffd_guard_region *region;
+	if (uffd_guard_map(f->guard, f->fd, N_PAGES * f->page, NULL, &region))
+		return false;
+	uffd_guard_unmap(region);
+	return true;
+}
+
+static bool call_refresh(struct fixture *f)
+{
+	return uffd_guard_refresh(f->region, 0, N_PAGES * f->page) == 0;
+}
+
+static bool call_refresh_spans(struct fixture *f)
+{
+	const struct uffd_guard_span spans[] = { { 0, 1 }, { 5000, 100 }, { 9 * f->page, 1 } };
+	return uffd_guard_refresh_spans(f->region, spans, 3) == 0;
+}
+
+static bool call_populate(struct fixture *f)
+{
+	return uffd_guard_populate(f->region, 0, N_PAGES * f->page) == 0;
+}
+
+static bool call_discard(struct fixture *f)
+{
+	return uffd_guard_discard(f->region, 10, N_PAGES * f->page - 20) == 0;
+}
+
+static bool call_read(struct fixture *f)
+{
+	char bytes[100];
+	return uffd_guard_read(f->region, 0, bytes, sizeof(bytes)) == sizeof(bytes);
+}
+
+static bool call_write_back(struct fixture *f)
+{
+	return uffd_guard_write_back(f->region, 0, f->page) == (ssize_t)f->page;
+}
+
+static bool call_resize(struct fixture *f)
+{
+	return uffd_guard_resize(f->region, 3 * f->page + 7) == 0 &&
+	       uffd_guard_resize(f->region, N_PAGES * f->page) == 0;
+}
+
+static bool call_dispatch(struct fixture *f)
+{
+	return uffd_guard_dispatch(f->guard, ignore_event, NULL) >= 0;
+}
+
+static const struct call calls[] = {
+	{ "create and destroy", call_create },
+	{ "map and unmap", call_map },
+	{ "refresh", call_refresh },
+	{ "refresh_spans", call_refresh_spans },
+	{ "populate", call_populate },
+	{ "discard", call_discard },
+	{ "read", call_read },
+	{ "write_back", call_write_back },
+	{ "resize", call_resize },
+	{ "dispatch", call_dispatch },
+};
+
+struct cancelled {
+	struct fixture *f;
+	const struct call *call;
+	atomic_bool has_returned;
+};
+
+static void *call_once_cancelled(void *data)
+{
+	struct cancelled *cancelled = data;
+	pthread_cancel(pthread_self());
+	atomic_store(&cancelled->has_returned, cancelled->call->run(cancelled->f));
+	pthread_testcancel();
+	return NULL;
+}
+
+static bool start_for_calls(struct fixture *f)
+{
+	return fixture_start(f,
+		&(struct fixture_options){ .n_pages = N_PAGES, .map_flags = UFFD_GUARD_MAP_WRITE });
+}
+
+START_TEST(call_in_a_cancelled_thread_returns_before_the_thread_ends)
+{
+	struct fixture f;
+	pthread_t thread;
+	void *result;
+	ck_assert(start_for_calls(&f));
+	for (size_t i = 0; i < N_PAGES; i++)
+		f.data[i * f.page] = 1;
+	fixture_truncate(&f, 32);
+	assert_ok(uffd_guard_refresh(f.region, 0, N_PAGES * f.page)); /* events to dispatch */
+	f.data[0] = 1;
+	struct cancelled cancelled = { .f = &f, .call = &calls[_i] };
+	assert_ok(pthread_create(&thread, NULL, call_once_cancelled, &cancelled));
+	assert_ok(pthread_join(thread, &result));
+	ck_assert_msg(atomic_load(&cancelled.has_returned), "cancelled within %s", calls[_i].name);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+	ck_assert(calls[_i].run(&f)); /* nothing is locked */
+	fixture_stop(&f);
+}
+END_TEST
+
+static void *call_for_ever(void *data)
+{
+	struct cancelled *cancelled = data;
+	for (;;) {
+		cancelled->call->run(cancelled->f);
+		pthread_testcancel();
+	}
+	return NULL;
+}
+
+START_TEST(thread_cancelled_at_any_moment_leaves_nothing_locked)
+{
+	struct fixture f;
+	pthread_t thread;
+	ck_assert(start_for_calls(&f));
+	struct cancelled cancelled = { .f = &f, .call = &calls[_i] };
+	for (int round = 0; round < 20; round++) {
+		const struct timespec moment = { .tv_nsec = 100000 + round * 97777 };
+		assert_ok(pthread_create(&thread, NULL, call_for_ever, &cancelled));
+		nanosleep(&moment, NULL);
+		assert_ok(pthread_cancel(thread));
+		assert_ok(pthread_join(thread, NULL));
+		ck_assert(calls[_i].run(&f));
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
+static TCase *cancel_case(void)
+{
+	TCase *tcase = tcase_create("cancel");
+	tcase_add_loop_test(tcase, call_in_a_cancelled_thread_returns_before_the_thread_ends, 0,
+		N_ELEMENTS(calls));
+	tcase_add_loop_test(tcase, thread_cancelled_at_any_moment_leaves_nothing_locked, 1,
+		N_ELEMENTS(calls)); /* whose guard is cancelled between create and destroy leaks */
+	return tcase;
+}
+
+RUNNER_MAIN("own_process", user_case, cancel_case)
