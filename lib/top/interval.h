@@ -2,7 +2,7 @@
 /* What happened between two readings of a process. */
 #pragma once
 
-#include "process.h"
+#include "watched_process.h"
 
 enum sort_key { SORT_RESIDENT, SORT_FAULTS, SORT_LOSSES, SORT_LENGTH, SORT_NUMBER };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "process.h"
+#include "watched_process.h"
 
 struct found {
 	struct process process;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* For programs: one JSON object, on one line, for each interval. */
-#include "view.h"
+#include "views.h"
 
 #include "cli/json.h"
 

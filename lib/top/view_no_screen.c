@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Built without ncurses: a terminal gets lines, as a pipe does. */
-#include "view.h"
+#include "views.h"
 
 #include <errno.h>
 

@@ -3,9 +3,9 @@
  * The terminal, by ncurses. It is given back as it was found, however this ends: signals that end
  * the program are taken from a descriptor, like keys, and mean to leave.
  */
-#include "view.h"
+#include "views.h"
 
-#include "page.h"
+#include "text_page.h"
 
 #include <errno.h>
 #include <locale.h>

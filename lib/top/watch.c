@@ -2,7 +2,7 @@
 /* Reading, comparing, showing, waiting; and again. */
 #include "watch.h"
 
-#include "view.h"
+#include "views.h"
 
 #include <errno.h>
 #include <stdio.h>

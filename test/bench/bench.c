@@ -3,8 +3,8 @@
  * costs the same, and gives figures that can be repeated. */
 #include "bench.h"
 
-#include "damage.h"
-#include "rng.h"
+#include "../support/rng.h"
+#include "damage_sets.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -11,13 +11,13 @@
 
 #include "bench.h"
 #include "bench_options.h"
+#include "bench_report.h"
 #include "growth.h"
 #include "peer.h"
 #include "plot.h"
-#include "report.h"
 #include "rows.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 
 #include <errno.h>
 #include <stdio.h>

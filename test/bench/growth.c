@@ -7,12 +7,12 @@
 
 #include "cli/interrupt.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
+#include "bench_report.h"
 #include "growth_cost.h"
+#include "many_pools.h"
 #include "peer.h"
-#include "pools.h"
 #include "progress.h"
-#include "report.h"
 #include "touch.h"
 
 #include <errno.h>

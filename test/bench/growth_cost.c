@@ -3,7 +3,7 @@
  * pages there are, and calls whose cost should be that of their spans and events, and no more. */
 #include "growth_cost.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 #include "place.h"
 
 #include <errno.h>

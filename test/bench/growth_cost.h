@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bench.h"
-#include "pools.h"
+#include "many_pools.h"
 #include "touch.h"
 
 /* What a series is measured on: at one n. */

@@ -3,7 +3,7 @@
  * A peer that was not built has no functions. */
 #pragma once
 
-#include "damage.h"
+#include "damage_sets.h"
 
 #include <uffd_guard.h>
 

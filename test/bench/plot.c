@@ -8,10 +8,10 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 
-#include "clock.h"
-#include "damage.h"
+#include "../support/time_ns.h"
+#include "bench_report.h"
+#include "damage_sets.h"
 #include "peer.h"
-#include "report.h"
 #include "use.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
 
 #include "cli/interrupt.h"
 
-#include "clock.h"
-#include "report.h"
+#include "../support/time_ns.h"
+#include "bench_report.h"
 
 #include <stdio.h>
 #include <string.h>

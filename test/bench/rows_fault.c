@@ -4,9 +4,9 @@
  * touches for all, on fresh memory each time, and reader and handler where the row says.
  */
 #include "bench.h"
+#include "many_pools.h"
 #include "peer.h"
 #include "place.h"
-#include "pools.h"
 #include "rows.h"
 #include "touch.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* B1 to B6: frames. */
+#include "../support/time_ns.h"
 #include "bench.h"
-#include "clock.h"
-#include "damage.h"
+#include "damage_sets.h"
 #include "peer.h"
 #include "rows.h"
 #include "use.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* B9 to B11: small pools, files that end early, and large pools that are hardly used. */
+#include "../support/time_ns.h"
 #include "bench.h"
-#include "clock.h"
 #include "peer.h"
 #include "rows.h"
 

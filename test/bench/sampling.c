@@ -9,7 +9,7 @@
 
 #include "cli/interrupt.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 #include "progress.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  * thousands. */
 #include "touch.h"
 
-#include "clock.h"
-#include "rng.h"
+#include "../support/rng.h"
+#include "../support/time_ns.h"
 
 #include <stdlib.h>
 

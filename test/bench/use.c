@@ -6,7 +6,7 @@
  */
 #include "use.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 #include "words.h"
 
 #include <errno.h>

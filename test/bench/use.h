@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "damage.h"
+#include "damage_sets.h"
 #include "peer.h"
 #include "sampling.h"
 

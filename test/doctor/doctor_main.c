@@ -13,25 +13,7 @@
 #include "findings.h"
 #include "print.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
-
-#define NOBODY 65534
-
-static int give_up_privileges(void)
-{
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-		setresuid(NOBODY, NOBODY, NOBODY))
-		return -errno;
-	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
-	return 0;
-}
+#include "../support/nobody.h"
 
 int main(int argc, char **argv)
 {
@@ -40,7 +22,7 @@ int main(int argc, char **argv)
 	int err = doctor_options_parse(&options, argc, argv);
 	if (err)
 		return cli_exit_code(err);
-	err = options.unprivileged ? give_up_privileges() : 0;
+	err = options.unprivileged && geteuid() == 0 ? become_user(NOBODY) : 0;
 	if (err) {
 		cli_cannot(err, "give up privileges");
 		return EXIT_NOT_RUN;

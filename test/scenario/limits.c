@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A process at its limits: no more descriptors, no more mappings. What cannot be had is refused
  * with the right error and nothing lost; what is there goes on. */
-#include "../support/limits.h"
 #include "../support/fixture.h"
 #include "../support/inject.h"
+#include "../support/resource_limits.h"
 #include "../support/threads.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* What UFFD_GUARD_STATS=1 lets others see of a guard, and what it does not let them do. */
 #include "../support/fixture.h"
 #include "../support/inject.h"
-#include "../support/limits.h"
+#include "../support/resource_limits.h"
 #include "base/published.h"
 
 #include <dirent.h>

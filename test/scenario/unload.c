@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The library in a plug-in: loaded, used and unloaded by dlopen(3) and dlclose(3). This program is
  * not linked with it. */
-#include "../support/process.h"
 #include "../support/runner.h"
+#include "../support/self.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>

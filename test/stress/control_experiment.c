@@ -6,7 +6,7 @@
  */
 #include "control_experiment.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 
 #include <errno.h>
 #include <signal.h>

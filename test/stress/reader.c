@@ -10,10 +10,10 @@
  */
 #include "reader.h"
 
-#include "clock.h"
-#include "server.h"
+#include "../support/time_ns.h"
 #include "slot.h"
 #include "stress_options.h"
+#include "stress_server.h"
 #include "watchdog.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "../support/rng.h"
 #include "judge.h"
-#include "rng.h"
 
 #include <pthread.h>
 

@@ -2,9 +2,9 @@
 /* What a person reads: one line a second, and the tables at the end. */
 #include "report.h"
 
-#include "client.h"
-#include "server.h"
+#include "stress_client.h"
 #include "stress_options.h"
+#include "stress_server.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 
 #include "cli/json.h"
 
-#include "client.h"
-#include "server.h"
+#include "stress_client.h"
 #include "stress_options.h"
+#include "stress_server.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
  */
 #include "selftest.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 #include "control.h"
-#include "growth.h"
+#include "holdings.h"
 #include "judge.h"
 #include "signals.h"
 #include "watchdog.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "../support/rng.h"
 #include "control.h"
-#include "rng.h"
 
 #include <uffd_guard.h>
 

@@ -9,27 +9,24 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 
-#include "client.h"
-#include "clock.h"
+#include "../support/nobody.h"
+#include "../support/time_ns.h"
 #include "control_experiment.h"
 #include "report.h"
 #include "selftest.h"
-#include "server.h"
 #include "signals.h"
 #include "slot.h"
+#include "stress_client.h"
 #include "stress_options.h"
+#include "stress_server.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#define NOBODY 65534
 
 struct run {
 	const struct options *options;
@@ -67,13 +64,8 @@ static int raise_descriptor_limit(const struct options *options)
 
 static int give_up_privileges(void)
 {
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-		setresuid(NOBODY, NOBODY, NOBODY))
-		return cli_cannot(-errno, "give up privileges");
-	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
-	return 0;
+	int err = geteuid() == 0 ? become_user(NOBODY) : 0;
+	return err ? cli_cannot(err, "give up privileges") : 0;
 }
 
 /* ---- Clients ---- */

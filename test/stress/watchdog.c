@@ -5,7 +5,7 @@
  */
 #include "watchdog.h"
 
-#include "clock.h"
+#include "../support/time_ns.h"
 #include "judge.h"
 
 #include <dirent.h>

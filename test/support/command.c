@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
-#include "process.h"
+#include "self.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

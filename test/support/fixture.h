@@ -3,8 +3,8 @@
  * descriptor. */
 #pragma once
 
-#include "process.h"
 #include "runner.h"
+#include "self.h"
 
 #include <uffd_guard.h>
 

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner.h"
 
+#include "nobody.h"
+
 #include <uffd_guard.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define EXIT_SKIP    77 /* SKIP_RETURN_CODE in CMake */
-#define NOBODY	     65534
 #define TEST_TIMEOUT 60 /* seconds; a hang is what it is there for */
 
 static bool use_poll_loop, is_eager;
@@ -73,12 +72,11 @@ static void become(const char *user)
 	}
 	if (!runner_is_root())
 		return;
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-		setresuid(NOBODY, NOBODY, NOBODY)) {
-		perror("cannot drop privileges");
+	int err = become_user(NOBODY);
+	if (err) {
+		fprintf(stderr, "cannot drop privileges: %s\n", strerror(-err));
 		exit(EXIT_FAILURE);
 	}
-	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
 }
 
 /* Deny userfaultfd, as containers do. */

@@ -6,17 +6,16 @@
 #include "../support/command.h"
 #include "../support/fixture.h"
 #include "../support/json_text.h"
+#include "../support/nobody.h"
 #include "base/published.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -368,17 +367,9 @@ END_TEST
 
 /* ---- A user who has one process to watch, or none. Root only. ---- */
 
-static void become_lonely(void)
-{
-	if (setgroups(0, NULL) || setresgid(LONELY_USER, LONELY_USER, LONELY_USER) ||
-		setresuid(LONELY_USER, LONELY_USER, LONELY_USER))
-		ck_abort_msg("cannot change the user");
-	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
-}
-
 START_TEST(without_a_process_to_watch_it_is_said_how_to_start_one)
 {
-	become_lonely();
+	assert_ok(become_user(LONELY_USER));
 	const struct command *run = RUN(0, "--once");
 	assert_exits(run, 3);
 	ck_assert_ptr_nonnull(strstr(run->complaint, "UFFD_GUARD_STATS=1"));
@@ -393,7 +384,7 @@ END_TEST
 
 START_TEST(only_process_is_found)
 {
-	become_lonely();
+	assert_ok(become_user(LONELY_USER));
 	opt_in();
 	struct uffd_guard *guard = guard_start(0);
 	char pid[16];

@@ -2,7 +2,7 @@
 /* What hostile clients do, each by name, and what should become of them. */
 #pragma once
 
-#include "../stress/rng.h"
+#include "../support/rng.h"
 #include "client.h"
 #include "file.h"
 #include "window.h"

@@ -6,11 +6,11 @@
 #include "../../support/command.h"
 #include "../../support/fixture.h"
 #include "../../support/json_text.h"
+#include "../../support/nobody.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -23,7 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY		  65534
 #define NEW_REQUEST	  0xAA00 /* of /dev/userfaultfd */
 #define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -72,9 +71,7 @@ static void drop_privileges(void)
 {
 	if (!is_unprivileged)
 		return;
-	assert_ok(setgroups(0, NULL));
-	assert_ok(setresgid(NOBODY, NOBODY, NOBODY));
-	assert_ok(setresuid(NOBODY, NOBODY, NOBODY));
+	assert_ok(become_user(NOBODY));
 }
 
 /* What the library says, in a process of that user: its features, or 0. */

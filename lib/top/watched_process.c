@@ -6,7 +6,7 @@
  * nothing in them is believed that would lead out of the struct. Each time all are looked for anew:
  * guards come and go.
  */
-#include "process.h"
+#include "watched_process.h"
 
 #include "name.h"
 

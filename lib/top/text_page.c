@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A page of text about an interval: what all guards do, then their regions. */
-#include "page.h"
+#include "text_page.h"
 
 #include "format.h"
 

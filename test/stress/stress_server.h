@@ -2,8 +2,8 @@
 #pragma once
 
 #include "control.h"
-#include "growth.h"
 #include "histogram.h"
+#include "holdings.h"
 #include "judge.h"
 #include "watchdog.h"
 

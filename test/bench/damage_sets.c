@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which bytes of a frame a client has changed. The same in every run, and other ones in each of the
  * frames of a sample: otherwise they would all be read from the processor's cache. */
-#include "damage.h"
+#include "damage_sets.h"
 
-#include "rng.h"
+#include "../support/rng.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a person reads: a line for each row, and below it all who ran in it. */
-#include "report.h"
+#include "bench_report.h"
 
 #include "cli/cli.h"
 

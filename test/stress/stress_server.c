@@ -7,13 +7,13 @@
  * file's own pages for the latest attack that shrank it, bytes behind them for a growth that was
  * taken back, or for nobody, where a region is simply longer than its file.
  */
-#include "server.h"
+#include "stress_server.h"
 
-#include "client.h"
-#include "clock.h"
+#include "../support/time_ns.h"
 #include "deny.h"
 #include "reader.h"
 #include "slot.h"
+#include "stress_client.h"
 #include "stress_options.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "process.h"
+#include "self.h"
 
 #include <dirent.h>
 #include <stdio.h>

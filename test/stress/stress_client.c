@@ -8,10 +8,10 @@
  * again when every word is back; the number of a page's rewrite is published when the last word of
  * it is stored. Each attack ends with the file whole.
  */
-#include "client.h"
+#include "stress_client.h"
 
-#include "clock.h"
-#include "rng.h"
+#include "../support/rng.h"
+#include "../support/time_ns.h"
 #include "stress_options.h"
 #include "word.h"
 

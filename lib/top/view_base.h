@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ways to show intervals. */
+/* What a way to show intervals is; views.h lists them. */
 #pragma once
 
 #include "top_options.h"
@@ -21,9 +21,7 @@ struct view {
 	void (*end)(void); /* or NULL */
 };
 
-extern const struct view view_lines, view_page, view_json, view_screen;
-
-/* What those without a screen do: wait for the time, or the process's end. */
+/* Wait without a screen: for the time, or the process's end. */
 enum wish view_wait(const struct process *process, uint64_t until_ns, struct options *options);
 
 /* From now on, for poll(). */

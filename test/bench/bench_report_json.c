@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program reads: one JSON object. Times are nanoseconds. What was not measured is null. */
-#include "report.h"
+#include "bench_report.h"
 
 #include "cli/cli.h"
 #include "cli/json.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Clocks as one number of nanoseconds; for the programs that measure. */
 #pragma once
 
 #include <stdint.h>

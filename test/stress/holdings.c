@@ -4,7 +4,7 @@
  * quarter is left to fill what is there to be filled; from the second to the last nothing may come
  * on top. A tenth and some MiB are for allocators, which need not give back what they got.
  */
-#include "growth.h"
+#include "holdings.h"
 
 #include "judge.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Ten thousand regions. */
-#include "pools.h"
+#include "many_pools.h"
 
 #include "bench.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "limits.h"
+#include "resource_limits.h"
 
 #include "fixture.h"
 
