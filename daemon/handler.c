@@ -10,6 +10,7 @@
 
 #include "daemon/sandbox.h"
 #include "daemon/serve.h"
+#include "daemon/stack.h"
 
 #include "base/clock.h"
 #include "state/guard.h"
@@ -23,8 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-
-#define STACK_SIZE ((size_t)256 << 10)
 
 void (*handler_test_hook)(void);
 
@@ -131,19 +130,11 @@ static void end(struct handler *handler)
 	free_handler(handler);
 }
 
-/* A fault of this thread's own is not to need memory either. */
-static void touch_stack(void)
-{
-	volatile char stack[STACK_SIZE / 4];
-	for (size_t i = 0; i < sizeof(stack); i += 1024)
-		stack[i] = 0;
-}
-
 static void *run(void *data)
 {
 	struct handler *handler = data;
 
-	touch_stack();
+	stack_touch();
 	handler->missed_scheduling = !take_over_scheduling(handler);
 	handler->start_error = start_loop(handler);
 	int err = handler->start_error;
@@ -167,18 +158,14 @@ static void *run(void *data)
 
 static int start_thread(struct handler *handler)
 {
-	pthread_attr_t attr;
 	sigset_t all, before;
 	sigfillset(&all);
 	handler->creator_policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
 	sched_getparam(0, &handler->creator_param);
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = pthread_create(&handler->thread, &attr, run, handler);
+	int err = stack_start_thread(&handler->thread, run, handler);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
 	if (err)
 		return -err;
 
