@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define BITS 64
 
@@ -24,37 +25,65 @@ static size_t n_words(size_t n_pages)
 	return (n_pages + BITS - 1) / BITS;
 }
 
+static _Atomic uint64_t *word_of(const struct page_bits *bits, size_t page)
+{
+	const size_t word = page / BITS;
+	return word == 0 ? (_Atomic uint64_t *)&bits->first : &bits->rest[word - 1];
+}
+
+/* Zeros. What is large is pages that nobody has touched, from the kernel: malloc() may have some
+ * that were used before, and would have to clear them. */
+#define LARGE 512
+
+static void *allocate_bits(size_t size)
+{
+	if (size <= LARGE)
+		return calloc(1, size);
+	void *bits = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return bits == MAP_FAILED ? NULL : bits;
+}
+
+static void free_bits(void *bits, size_t size)
+{
+	if (size <= LARGE)
+		free(bits);
+	else if (bits && munmap(bits, size) < 0)
+		madvise(bits, size, MADV_DONTNEED); /* as in mapping_release() */
+}
+
+static size_t rest_size(const struct presence *presence)
+{
+	const size_t n = n_words(presence->n_pages);
+	return n > 1 ? (n - 1) * sizeof(uint64_t) : 0;
+}
+
 int presence_init(struct presence *presence, size_t n_pages)
 {
-	presence->n_pages = n_pages;
-	presence->stored = NULL;
-	if (n_pages <= BITS) {
-		presence->filled = &presence->small[0];
-		presence->held = &presence->small[1];
-		atomic_init(&presence->small[0], 0);
-		atomic_init(&presence->small[1], 0);
+	*presence = (struct presence){ .n_pages = n_pages };
+	const size_t size = rest_size(presence);
+	if (size == 0)
 		return 0;
-	}
-	/* A large calloc() is pages of zeros that nobody has touched: a terabyte that is not used
-	 * costs nothing. */
-	presence->filled = calloc(n_words(n_pages) * 2, sizeof(*presence->filled));
-	if (!presence->filled)
+	presence->filled.rest = allocate_bits(2 * size);
+	if (!presence->filled.rest)
 		return -ENOMEM;
-	presence->held = presence->filled + n_words(n_pages);
+	presence->held.rest = presence->filled.rest + size / sizeof(uint64_t);
 	return 0;
 }
 
 void presence_finish(struct presence *presence)
 {
-	if (presence->filled != &presence->small[0])
-		free((void *)presence->filled);
-	free((void *)presence->stored);
+	free_bits((void *)presence->filled.rest, 2 * rest_size(presence));
+	free_bits((void *)presence->stored.rest, rest_size(presence));
 }
 
 int presence_track_stores(struct presence *presence)
 {
-	presence->stored = calloc(n_words(presence->n_pages), sizeof(*presence->stored));
-	return presence->stored ? 0 : -ENOMEM;
+	const size_t size = rest_size(presence);
+	if (size > 0)
+		presence->stored.rest = allocate_bits(size);
+	presence->tracks_stores = size == 0 || presence->stored.rest;
+	return presence->tracks_stores ? 0 : -ENOMEM;
 }
 
 /* The bits of [first, end) that lie in the word of @first; *next is where the following word
@@ -75,33 +104,37 @@ size_t presence_fill(
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
 		if (kind == PRESENCE_HELD) {
-			uint64_t before = atomic_fetch_or(&presence->held[first / BITS], mask);
+			uint64_t before = atomic_fetch_or(word_of(&presence->held, first), mask);
 			fresh += (size_t)__builtin_popcountll(mask & ~before);
 		}
-		atomic_fetch_or(&presence->filled[first / BITS], mask);
+		atomic_fetch_or(word_of(&presence->filled, first), mask);
 	}
 	return fresh;
 }
 
 void presence_mark_stored(struct presence *presence, size_t first, size_t n_pages)
 {
-	for (size_t end = first + n_pages, next; presence->stored && first < end; first = next)
-		atomic_fetch_or(&presence->stored[first / BITS], mask_in_word(first, end, &next));
+	for (size_t end = first + n_pages, next; presence->tracks_stores && first < end;
+		first = next)
+		atomic_fetch_or(word_of(&presence->stored, first), mask_in_word(first, end, &next));
 }
 
 void presence_unmark_stored(struct presence *presence, size_t first, size_t n_pages)
 {
-	for (size_t end = first + n_pages, next; presence->stored && first < end; first = next) {
+	for (size_t end = first + n_pages, next; presence->tracks_stores && first < end;
+		first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
-		if (atomic_load(&presence->stored[first / BITS]))
-			atomic_fetch_and(&presence->stored[first / BITS], ~mask);
+		if (atomic_load(word_of(&presence->stored, first)))
+			atomic_fetch_and(word_of(&presence->stored, first), ~mask);
 	}
 }
 
 bool presence_has_stored(const struct presence *presence, size_t first, size_t n_pages)
 {
-	for (size_t end = first + n_pages, next; presence->stored && first < end; first = next) {
-		if (atomic_load(&presence->stored[first / BITS]) & mask_in_word(first, end, &next))
+	for (size_t end = first + n_pages, next; presence->tracks_stores && first < end;
+		first = next) {
+		if (atomic_load(word_of(&presence->stored, first)) &
+			mask_in_word(first, end, &next))
 			return true;
 	}
 	return false;
@@ -114,30 +147,30 @@ size_t presence_clear(struct presence *presence, size_t first, size_t n_pages)
 	presence_unmark_stored(presence, first, n_pages);
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
-		if (atomic_load(&presence->filled[first / BITS]) == 0)
+		if (atomic_load(word_of(&presence->filled, first)) == 0)
 			continue; /* never dirty bitmap pages that nothing is written in */
-		atomic_fetch_and(&presence->filled[first / BITS], ~mask);
+		atomic_fetch_and(word_of(&presence->filled, first), ~mask);
 		held += (size_t)__builtin_popcountll(
-			mask & atomic_fetch_and(&presence->held[first / BITS], ~mask));
+			mask & atomic_fetch_and(word_of(&presence->held, first), ~mask));
 	}
 	return held;
 }
 
 bool page_is_present(const struct presence *presence, size_t page)
 {
-	return atomic_load(&presence->filled[page / BITS]) >> (page % BITS) & 1;
+	return atomic_load(word_of(&presence->filled, page)) >> (page % BITS) & 1;
 }
 
 bool page_is_held(const struct presence *presence, size_t page)
 {
-	return atomic_load(&presence->held[page / BITS]) >> (page % BITS) & 1;
+	return atomic_load(word_of(&presence->held, page)) >> (page % BITS) & 1;
 }
 
 bool page_is_clean(const struct presence *presence, size_t page)
 {
 	return page_is_held(presence, page) &&
-	       !(presence->stored &&
-		       atomic_load(&presence->stored[page / BITS]) >> (page % BITS) & 1);
+	       !(presence->tracks_stores &&
+		       atomic_load(word_of(&presence->stored, page)) >> (page % BITS) & 1);
 }
 
 static enum presence_kind kind_of(const struct presence *presence, size_t page)
@@ -150,10 +183,10 @@ static enum presence_kind kind_of(const struct presence *presence, size_t page)
 /* Bits set for the pages of this word that are of @kind. */
 static uint64_t pages_of_kind(const struct presence *presence, size_t word, enum presence_kind kind)
 {
-	uint64_t filled = atomic_load(&presence->filled[word]);
+	uint64_t filled = atomic_load(word_of(&presence->filled, word * BITS));
 	if (kind == PRESENCE_ABSENT)
 		return ~filled;
-	uint64_t held = atomic_load(&presence->held[word]);
+	uint64_t held = atomic_load(word_of(&presence->held, word * BITS));
 	return kind == PRESENCE_HELD ? filled & held : filled & ~held;
 }
 
@@ -192,7 +225,7 @@ size_t presence_count_before(const struct presence *presence, size_t page, size_
 		size_t word = (at - 1) / BITS;
 		size_t in_word = at - word * BITS; /* 1 to 64 bits below @at */
 		uint64_t below = in_word == BITS ? UINT64_MAX : (UINT64_C(1) << in_word) - 1;
-		uint64_t absent = ~atomic_load(&presence->filled[word]) & below;
+		uint64_t absent = ~atomic_load(word_of(&presence->filled, word * BITS)) & below;
 		if (absent) {
 			size_t last_absent =
 				word * BITS + (size_t)(BITS - 1 - __builtin_clzll(absent));

@@ -8,14 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A bit a page. The first word lies in the struct, the rest in memory that follows what is used. */
+struct page_bits {
+	_Atomic uint64_t first;
+	_Atomic uint64_t *rest;
+};
+
 struct presence {
-	_Atomic uint64_t *filled; /* a bit a page: there is something to read */
-	_Atomic uint64_t *held;	  /* a bit a page: and it holds memory of its own, unlike the shared
-				     page of zeros */
-	_Atomic uint64_t *stored; /* a bit a page: the program may have stored to it since it was
-				     filled or written back. NULL: stores are not tracked */
+	struct page_bits filled; /* there is something to read */
+	struct page_bits held;	 /* and it holds memory of its own, unlike the shared page of zeros
+				  */
+	struct page_bits stored; /* the program may have stored to it since it was filled or written
+				    back; only if tracks_stores */
 	size_t n_pages;
-	_Atomic uint64_t small[2]; /* filled and held of regions of up to 64 pages */
+	bool tracks_stores;
 };
 
 enum presence_kind {
