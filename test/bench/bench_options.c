@@ -70,8 +70,6 @@ static int take_directory(void *member, const char *value)
 	return *value ? 0 : cli_complain("--plot: give a directory");
 }
 
-static const char *const loops[] = { [LOOP_URING] = "uring", [LOOP_POLL] = "poll", NULL };
-
 #define SETS(member) .offset = offsetof(struct options, member)
 
 static const struct cli_option rows[] = {
@@ -79,7 +77,7 @@ static const struct cli_option rows[] = {
 		.takes = "rows, with commas between them" },
 	{ "frame", CLI_OTHER, SETS(frame), .parse = take_frame, .takes = "4k, for instance" },
 	{ "seconds", CLI_UNSIGNED, SETS(seconds), .least = 1, .most = 1000000 },
-	{ "loop", CLI_CHOICE, SETS(loop), .choices = loops },
+	{ "loop", CLI_CHOICE, SETS(loop), .choices = loop_wishes },
 	{ "json", CLI_FLAG, SETS(json) },
 	{ "plot", CLI_OTHER, SETS(plot_directory), .parse = take_directory,
 		.takes = "a directory" },

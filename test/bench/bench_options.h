@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "../support/loop_wish.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 /* What main() answers. A row that misses its target is no failure: this is a program, not a test.
  */
 enum exit_code { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_NOT_RUN = 3 };
-
-enum loop_wish { LOOP_URING, LOOP_POLL, LOOP_BEST };
 
 struct frame {
 	uint32_t width, height; /* in pixels of 4 bytes */

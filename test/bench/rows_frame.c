@@ -60,6 +60,14 @@ static void add_limit(struct contest *contest, const struct use_options *options
 	add_hot(contest, &limit, &peer_memcpy);
 }
 
+static void add_copies(struct contest *contest, const struct use_options *options)
+{
+	add_limit(contest, options);
+	add_hot(contest, options, &peer_pread_fresh);
+	add_hot(contest, options, &peer_pread);
+	add_hot(contest, options, &peer_uring);
+}
+
 static int open_cold_read(struct bench *bench, struct contest *contest)
 {
 	struct use_options use = frame_use(bench, contest, damages_whole(bench->frame_length));
@@ -102,10 +110,7 @@ static int open_populate(struct bench *bench, struct contest *contest)
 		return -ENOMEM;
 	contest_add(contest, "uffd_guard", sample_populate, bench, NULL);
 	next_is_against(contest);
-	add_limit(contest, &use);
-	add_hot(contest, &use, &peer_pread_fresh);
-	add_hot(contest, &use, &peer_pread);
-	add_hot(contest, &use, &peer_uring);
+	add_copies(contest, &use);
 	return 0;
 }
 
@@ -117,10 +122,7 @@ static int open_refresh(struct bench *bench, struct contest *contest)
 	peer_uffd_guard_use(bench->guard);
 	add_hot(contest, &use, &peer_uffd_guard_populated);
 	next_is_against(contest);
-	add_limit(contest, &use);
-	add_hot(contest, &use, &peer_pread_fresh);
-	add_hot(contest, &use, &peer_pread);
-	add_hot(contest, &use, &peer_uring);
+	add_copies(contest, &use);
 	return 0;
 }
 

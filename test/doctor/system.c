@@ -44,6 +44,17 @@ static int64_t read_number(const char *path)
 	return end == line ? UNKNOWN : number;
 }
 
+static void read_lines(
+	const char *path, struct facts *facts, void (*read)(struct facts *facts, const char *line))
+{
+	char line[256];
+	FILE *file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		read(facts, line);
+	if (file)
+		fclose(file);
+}
+
 /* ---- Who we are ---- */
 
 static void copy_name(char *to, size_t size, const char *from)
@@ -101,17 +112,11 @@ static void read_container(struct facts *facts)
 	set_container(facts, name ? name : "");
 }
 
-static void read_status(struct facts *facts)
+static void read_status(struct facts *facts, const char *line)
 {
-	char line[256];
-	FILE *file = fopen("/proc/self/status", "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		sscanf(line, "CapEff: %" SCNx64, &facts->capabilities);
-		sscanf(line, "Seccomp: %" SCNd64, &facts->seccomp);
-		sscanf(line, "NoNewPrivs: %" SCNd64, &facts->no_new_privs);
-	}
-	if (file)
-		fclose(file);
+	sscanf(line, "CapEff: %" SCNx64, &facts->capabilities);
+	sscanf(line, "Seccomp: %" SCNd64, &facts->seccomp);
+	sscanf(line, "NoNewPrivs: %" SCNd64, &facts->no_new_privs);
 }
 
 /* ---- The kernel and its settings ---- */
@@ -149,16 +154,10 @@ static void read_sysctls(struct facts *facts)
 	facts->overcommit_memory = read_number("/proc/sys/vm/overcommit_memory");
 }
 
-static void read_huge_pages(struct facts *facts)
+static void read_huge_pages(struct facts *facts, const char *line)
 {
-	char line[128];
-	FILE *file = fopen("/proc/meminfo", "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		sscanf(line, "HugePages_Total: %" SCNd64, &facts->huge_pages);
-		sscanf(line, "HugePages_Free: %" SCNd64, &facts->huge_pages_free);
-	}
-	if (file)
-		fclose(file);
+	sscanf(line, "HugePages_Total: %" SCNd64, &facts->huge_pages);
+	sscanf(line, "HugePages_Free: %" SCNd64, &facts->huge_pages_free);
 }
 
 /* Lines of "number name". In a root without /sys, too. */
@@ -219,10 +218,10 @@ void system_read(struct facts *facts)
 	read_kernel(facts);
 	read_user(facts);
 	read_container(facts);
-	read_status(facts);
+	read_lines("/proc/self/status", facts, read_status);
 	read_thp(facts);
 	read_sysctls(facts);
-	read_huge_pages(facts);
+	read_lines("/proc/meminfo", facts, read_huge_pages);
 	read_device(facts);
 	read_limits(facts);
 }

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <linux/userfaultfd.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -114,28 +113,6 @@ END_TEST
 
 /* ---- In the midst of a fill ---- */
 
-/* Holds the first call up until it may go on; calls of others pass. */
-struct hold {
-	sem_t is_held, may_go;
-};
-
-static int hold_first(const struct injected_call *call, void *data)
-{
-	struct hold *hold = data;
-	if (call->n_before == 0) {
-		sem_post(&hold->is_held);
-		sem_wait(&hold->may_go);
-	}
-	return INJECT_CONTINUE;
-}
-
-static void hold_next_copy(struct hold *hold)
-{
-	sem_init(&hold->is_held, 0, 0);
-	sem_init(&hold->may_go, 0, 0);
-	inject_ioctl(UFFDIO_COPY, hold_first, hold);
-}
-
 static void *release_after_a_while(void *data)
 {
 	struct hold *hold = data;
@@ -157,7 +134,7 @@ START_TEST(fill_under_way_cannot_bring_old_content_back_after_refresh)
 	struct hold hold;
 	struct fixture f;
 	struct reader reader;
-	hold_next_copy(&hold);
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	reader_start(&reader, &f.data[0]);
 	sem_wait(&hold.is_held); /* the handler has read the old page, and is about to install it */
@@ -176,7 +153,7 @@ START_TEST(file_truncated_between_read_and_copy_is_no_signal)
 	struct hold hold;
 	struct fixture f;
 	struct reader reader;
-	hold_next_copy(&hold);
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	reader_start(&reader, &f.data[f.page]);
 	sem_wait(&hold.is_held);
@@ -231,7 +208,7 @@ START_TEST(fill_under_way_cannot_reach_a_region_mapped_where_its_own_was)
 	struct hold hold;
 	struct fixture f;
 	struct reader reader;
-	hold_next_copy(&hold);
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	struct remapper remapper = {
 		.f = &f, .other_fd = file_create(FILE_MEMFD, 4, true), .address = (void *)f.data
@@ -260,7 +237,7 @@ START_TEST(two_readers_of_one_page_both_come_back)
 	struct hold hold;
 	struct fixture f;
 	struct reader readers[4];
-	hold_next_copy(&hold);
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	for (size_t i = 0; i < 4; i++)
 		reader_start(&readers[i], &f.data[i % 2]);
@@ -277,7 +254,7 @@ START_TEST(populate_passes_a_handler_that_is_held_up)
 	struct hold hold;
 	struct fixture f;
 	struct reader reader;
-	hold_next_copy(&hold);
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
 	reader_start(&reader, &f.data[12 * f.page]);
 	sem_wait(&hold.is_held);
@@ -305,9 +282,8 @@ START_TEST(region_that_grows_while_a_page_is_filled_loses_nothing)
 	struct fixture f;
 	struct reader reader;
 	pthread_t thread;
-	sem_init(&hold.is_held, 0, 0);
-	sem_init(&hold.may_go, 0, 0);
-	inject_syscall(SYS_pread64, 2, 100, hold_first, &hold);
+	hold_init(&hold);
+	inject_syscall(SYS_pread64, 2, 100, inject_hold_first, &hold);
 	ck_assert(fixture_start(
 		&f, &(struct fixture_options){
 			    .n_pages = 2, .length = 100, .reserve = 2 * (size_t)getpagesize() }));

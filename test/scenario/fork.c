@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -227,30 +226,14 @@ START_TEST(faults_are_answered_while_others_fork)
 }
 END_TEST
 
-struct hold {
-	sem_t is_held, may_go;
-};
-
-static int hold_first(const struct injected_call *call, void *data)
-{
-	struct hold *hold = data;
-	if (call->n_before == 0) {
-		sem_post(&hold->is_held);
-		sem_wait(&hold->may_go);
-	}
-	return INJECT_CONTINUE;
-}
-
 START_TEST(page_that_is_being_filled_is_zero_in_the_child)
 {
 	struct hold hold;
 	struct fixture f;
 	struct reader reader;
-	sem_init(&hold.is_held, 0, 0);
-	sem_init(&hold.may_go, 0, 0);
 	if (runner_skip_eager())
 		return;
-	inject_ioctl(UFFDIO_COPY, hold_first, &hold);
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	reader_start(&reader, &f.data[f.page]);
 	sem_wait(&hold.is_held); /* the handler is about to make the page; the reader waits */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* map, unmap and their bad input: a clear errno, and nothing left behind. */
 #include "../support/fixture.h"
+#include "../support/refused_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,29 +24,6 @@ static int map_with(struct uffd_guard *guard, int fd, size_t length,
 	ck_assert(err < 0 ? region == NULL : region != NULL);
 	uffd_guard_unmap(region);
 	return err;
-}
-
-static int open_pipe(void)
-{
-	int fds[2];
-	assert_ok(pipe2(fds, O_CLOEXEC));
-	close(fds[1]);
-	return fds[0];
-}
-
-static int open_socket(void)
-{
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
-static int open_directory(void)
-{
-	return open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static int open_device(void)
-{
-	return open("/dev/zero", O_RDWR | O_CLOEXEC);
 }
 
 static int open_other_file_system(void)

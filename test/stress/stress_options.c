@@ -73,7 +73,6 @@ static int take_attacks(void *member, const char *value)
 }
 
 const char *const mode_names[] = { "lazy", "direct", "eager", "mixed", NULL };
-static const char *const loops[] = { [LOOP_URING] = "uring", [LOOP_POLL] = "poll", NULL };
 
 #define SETS(member) .offset = offsetof(struct options, member)
 
@@ -88,7 +87,7 @@ static const struct cli_option rows[] = {
 	{ "seed", CLI_UINT64, SETS(seed), .least = 0, .most = UINT64_MAX },
 	{ "attack", CLI_OTHER, SETS(attacks), .parse = take_attacks,
 		.takes = "attacks, with commas between them" },
-	{ "loop", CLI_CHOICE, SETS(loop), .choices = loops },
+	{ "loop", CLI_CHOICE, SETS(loop), .choices = loop_wishes },
 	{ "unprivileged", CLI_FLAG, SETS(unprivileged) },
 	{ "no-control", CLI_FLAG, SETS(no_control) },
 	{ "json", CLI_FLAG, SETS(json) },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "../support/loop_wish.h"
 #include "modes.h"
 
 #include <stdbool.h>
@@ -8,8 +9,6 @@
 
 /* What main() answers. */
 enum exit_code { EXIT_NO_VIOLATION, EXIT_VIOLATION, EXIT_USAGE, EXIT_NOT_RUN };
-
-enum loop_wish { LOOP_URING, LOOP_POLL, LOOP_BEST };
 
 struct options {
 	unsigned n_clients, n_readers, n_regions;

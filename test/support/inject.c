@@ -126,3 +126,25 @@ int inject_while_on(const struct injected_call *call, void *data)
 	(void)call;
 	return atomic_load((atomic_bool *)data) ? -EINVAL : INJECT_CONTINUE;
 }
+
+int inject_hold_first(const struct injected_call *call, void *data)
+{
+	struct hold *hold = data;
+	if (call->n_before == 0) {
+		sem_post(&hold->is_held);
+		sem_wait(&hold->may_go);
+	}
+	return INJECT_CONTINUE;
+}
+
+void hold_init(struct hold *hold)
+{
+	sem_init(&hold->is_held, 0, 0);
+	sem_init(&hold->may_go, 0, 0);
+}
+
+void inject_hold_ioctl(unsigned long request, struct hold *hold)
+{
+	hold_init(hold);
+	inject_ioctl(request, inject_hold_first, hold);
+}

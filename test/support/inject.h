@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,3 +36,11 @@ void inject_any_syscall(inject_fn *fn, void *data);
 
 /* @data is an atomic_bool: while it is true, calls fail with -EINVAL. */
 inject_fn inject_while_on;
+
+/* Holds the first call up until sem_post(&hold->may_go); others pass. */
+struct hold {
+	sem_t is_held, may_go;
+};
+void hold_init(struct hold *hold);
+inject_fn inject_hold_first; /* @data is the struct hold */
+void inject_hold_ioctl(unsigned long request, struct hold *hold);

@@ -3,14 +3,12 @@
 #include "../../lib/top/format.h"
 #include "../../lib/top/interval.h"
 #include "../../lib/top/name.h"
+#include "../unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <uffd_guard.h>
 
-#define NS_PER_S	 UINT64_C(1000000000)
-#define N_ELEMENTS(list) (sizeof(list) / sizeof((list)[0]))
+#define NS_PER_S UINT64_C(1000000000)
 
 /* ---- Readings ---- */
 
@@ -140,7 +138,7 @@ START_TEST(regions_are_sorted_by_each_key)
 		{ SORT_LENGTH, 5 },
 		{ SORT_NUMBER, 1 },
 	};
-	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+	for (size_t i = 0; i < n_elements(rows); i++) {
 		struct reading before = reading_at(10, 1), now = reading_at(11, 1);
 		for (size_t n = 0; n < 5; n++)
 			now.guards[0].regions[n].number = 5 - n;
@@ -206,7 +204,7 @@ START_TEST(names_are_cleaned)
 		{ "\xf4\x90\x80\x80", "????" },			    /* beyond the last character */
 		{ "\xf3\xa0\x81\x81", "?" },			    /* a tag */
 	};
-	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+	for (size_t i = 0; i < n_elements(rows); i++) {
 		char clean[64];
 		name_clean(rows[i].raw, strlen(rows[i].raw), clean);
 		ck_assert_str_eq(clean, rows[i].clean);
@@ -233,7 +231,7 @@ START_TEST(memfds_are_shown_without_dressing)
 		{ "/dev/shm/x (deleted)", "/dev/shm/x (deleted)" },
 		{ "", "" },
 	};
-	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+	for (size_t i = 0; i < n_elements(rows); i++) {
 		char name[64];
 		strcpy(name, rows[i].name);
 		name_shorten(name);
@@ -262,9 +260,8 @@ START_TEST(numbers_take_few_letters)
 }
 END_TEST
 
-int main(void)
+static TCase *top_case(void)
 {
-	Suite *suite = suite_create("top");
 	TCase *tcase = tcase_create("top");
 	tcase_add_test(tcase, rates_are_of_the_interval_and_sums_of_all_guards);
 	tcase_add_test(tcase, first_reading_is_an_average_of_the_whole_life);
@@ -280,10 +277,7 @@ int main(void)
 	tcase_add_test(tcase, name_without_an_end_is_cut);
 	tcase_add_test(tcase, memfds_are_shown_without_dressing);
 	tcase_add_test(tcase, numbers_take_few_letters);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return tcase;
 }
+
+UNIT_MAIN("top", top_case)

@@ -3,6 +3,8 @@
 #include "file/source.h"
 
 #include "base/page.h"
+
+#include "../support/refused_files.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -13,7 +15,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -99,29 +100,6 @@ static void assert_file_is(int fd, uint64_t from, uint64_t to, unsigned char val
 static int open_nothing(void)
 {
 	return -1;
-}
-
-static int open_pipe(void)
-{
-	int fds[2];
-	assert_ok(pipe2(fds, O_CLOEXEC));
-	close(fds[1]);
-	return fds[0];
-}
-
-static int open_socket(void)
-{
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
-static int open_directory(void)
-{
-	return open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static int open_device(void)
-{
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 static int open_eventfd(void)

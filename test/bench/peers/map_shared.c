@@ -2,33 +2,16 @@
 /* The file itself, mapped, and hope: no copy, and SIGBUS where it ends. */
 #include "../peer.h"
 
-#include <stdlib.h>
-#include <sys/mman.h>
-
-struct map_shared {
-	char *data;
-	size_t length;
-};
+#include "plain_map.h"
 
 static void *map_shared_open(int fd, size_t length)
 {
-	struct map_shared *map = malloc(sizeof(*map));
-	if (!map)
-		return NULL;
-	*map = (struct map_shared){
-		.data = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0),
-		.length = length,
-	};
-	if (map->data == MAP_FAILED) {
-		free(map);
-		return NULL;
-	}
-	return map;
+	return plain_map_open(fd, length);
 }
 
 static const char *map_shared_begin(void *self, const struct damage *damage)
 {
-	struct map_shared *map = self;
+	struct plain_map *map = self;
 	(void)damage;
 	return map->data;
 }
@@ -40,9 +23,7 @@ static void map_shared_end(void *self)
 
 static void map_shared_close(void *self)
 {
-	struct map_shared *map = self;
-	munmap(map->data, map->length);
-	free(map);
+	plain_map_close(self);
 }
 
 const struct peer peer_map_shared = {

@@ -6,25 +6,22 @@
  */
 #include "../peer.h"
 
+#include "plain_map.h"
+
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-struct sigbus {
-	char *data;
-	size_t length;
-};
-
-static _Thread_local const struct sigbus *current;
+static _Thread_local const struct plain_map *current;
 static struct sigaction before;
 static unsigned n_open;
 static uintptr_t page_mask;
 
 static void on_sigbus(int signal, siginfo_t *info, void *context)
 {
-	const struct sigbus *access = current;
+	const struct plain_map *access = current;
 	uintptr_t address = (uintptr_t)info->si_addr;
 	(void)context;
 
@@ -49,24 +46,15 @@ static void install(void)
 
 static void *sigbus_open(int fd, size_t length)
 {
-	struct sigbus *map = malloc(sizeof(*map));
-	if (!map)
-		return NULL;
-	*map = (struct sigbus){
-		.data = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0),
-		.length = length,
-	};
-	if (map->data == MAP_FAILED) {
-		free(map);
-		return NULL;
-	}
-	install();
+	struct plain_map *map = plain_map_open(fd, length);
+	if (map)
+		install();
 	return map;
 }
 
 static const char *sigbus_begin(void *self, const struct damage *damage)
 {
-	struct sigbus *map = self;
+	struct plain_map *map = self;
 	(void)damage;
 	current = map;
 	return map->data;
@@ -80,11 +68,9 @@ static void sigbus_end(void *self)
 
 static void sigbus_close(void *self)
 {
-	struct sigbus *map = self;
 	if (--n_open == 0)
 		sigaction(SIGBUS, &before, NULL);
-	munmap(map->data, map->length);
-	free(map);
+	plain_map_close(self);
 }
 
 const struct peer peer_sigbus = {
