@@ -83,8 +83,14 @@ done
 
 set -f
 for item in $(named); do
+	struct=${item%%.*}
 	member=${item#*.}
-	[ "$member" = '*' ] && member=${item%.*}
-	sources | xargs grep -q -w -e "$member" || complain "names $item, which is not in the code"
+	if [ "$member" = '*' ]; then
+		sources | xargs grep -qE "struct (uffd_guard_|uffd_)?$struct\b" || complain "names $item, which is not in the code"
+	elif ! sources | xargs grep -qE "(->|\.)$member\b"; then
+		# Outside of structs: of the file of that name.
+		sources | grep "/$struct\.[ch]\$" | xargs grep -q -w -e "$member" ||
+			complain "names $item, which is not in the code"
+	fi
 done
 exit "$status"
