@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getopt_long(3) finds options and their values; what they mean is in the program's table. It has
- * no words for what is wrong, so these are found here: by its answer, and by optopt.
+ * getopt_long(3) finds options and their values. The program's table says what they mean.
+ * getopt_long() does not say well what is wrong, so complaints are written here, by its answer and
+ * by optopt.
  */
 #include "cli.h"
 
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define MOST_OPTIONS 30
-#define FIRST_ID     256 /* of the table's first row: behind all characters */
+#define FIRST_ID     256 /* id of the table's first row, above all letters */
 
 static const char *program = "";
 
@@ -41,7 +42,7 @@ int cli_cannot(int err, const char *format, ...)
 	return err;
 }
 
-/* The stream itself remembers that there was an error, but not which. */
+/* The errno of the first failed write, which the stream does not remember. */
 static int output_err;
 
 void cli_flush_output(void)
@@ -68,7 +69,7 @@ int cli_exit_code(int err)
 
 /* ---- What options take, in words ---- */
 
-/* "uring or poll", "a, b or c" */
+/* Write the choices as "uring or poll", or "a, b or c". */
 static void join_choices(const char *const *choices, char *text, size_t size)
 {
 	size_t n = 0;
@@ -78,7 +79,7 @@ static void join_choices(const char *const *choices, char *text, size_t size)
 	}
 }
 
-/* In the largest unit that leaves no remainder. */
+/* Write @bytes in the largest unit that leaves no remainder. */
 static void describe_bytes(uint64_t bytes, char text[32])
 {
 	static const char units[] = "\0KMG";
@@ -168,7 +169,7 @@ static bool parse_seconds(const struct cli_option *option, const char *value, do
 	       *seconds * 1000 <= (double)option->most;
 }
 
-/* The index, or -1. */
+/* The index of @value, or -1. */
 static int find_choice(const char *const *choices, const char *value)
 {
 	for (int i = 0; choices[i]; i++) {
@@ -231,7 +232,7 @@ static int take(const struct cli_option *option, const char *value, void *option
 
 /* ---- The command line ---- */
 
-/* The table as getopt_long(3) wants it. @longs is all zero. */
+/* Convert the table for getopt_long(3). @longs is all zero. */
 static void list_options(const struct cli *cli, struct option longs[MOST_OPTIONS + 3])
 {
 	size_t n = 0;
@@ -263,7 +264,8 @@ static int complain_of_unknown(const struct cli *cli, const char *argument)
 		     : cli_complain("%s: there is no such option", argument);
 }
 
-/* optopt is an option that got a value and takes none, a letter that is no option, or 0. */
+/* optopt is the id of an option that got a value and takes none, a letter that is no option, or 0.
+ */
 static int complain_of_option(const struct cli *cli, const char *argument)
 {
 	if (optopt >= FIRST_ID)
@@ -292,7 +294,7 @@ static int take_options(const struct cli *cli, void *options, int argc, char **a
 	int err = 0;
 	list_options(cli, longs);
 	opterr = 0;
-	optind = 0; /* from the start, also of a second command line */
+	optind = 0; /* restarts getopt_long(), for a second command line */
 	for (int id; !err && (id = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
 		if (id == 'h' || id == 'V')
 			err = print(cli, id);

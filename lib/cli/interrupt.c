@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals are blocked and waited for, not handled: nothing that is measured gets EINTR. */
+/* Signals are blocked and waited for, without a handler, so that nothing that is measured gets
+ * EINTR. */
 #include "interrupt.h"
 
 #include <signal.h>

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGINT, SIGTERM and SIGHUP, for a program that tells at its end what it has measured. */
+/* Interruption by SIGINT, SIGTERM or SIGHUP, for a program that reports what it has measured. */
 #pragma once
 
 #include <stdint.h>
 
-/* From now on these signals wait, for this thread and those that it starts, until one of the
- * functions below takes the first. A second one ends the program at once. A signal that whoever
- * started us ignores (nohup) stays ignored. */
+/* Block these signals, for this thread and those that it starts, until a function below takes the
+ * first one. A second one then ends the program at once. A signal that is ignored when the program
+ * starts (nohup) stays ignored. */
 void interrupt_expect(void);
 
 /* The signal that has come, or 0. */
 int interrupt_came(void);
 
-/* The same, after waiting for one for @ns. */
+/* Wait for a signal, at most @ns. Answers it, or 0. */
 int interrupt_wait(uint64_t ns);
 
-/* With what a program ends that was interrupted: 130 after SIGINT. */
+/* The exit code after @signal_number: 130 for SIGINT. */
 int interrupt_exit_code(int signal_number);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strings are bytes of others: names of processes and files, which clients choose. So each is
- * looked at as UTF-8, and whatever comes out is valid. Control characters are escaped even where
- * JSON does not ask for it (DEL, and U+0080 to U+009F): a terminal may take them for orders.
+ * Clients choose the bytes of strings: names of processes and files. So strings are decoded as
+ * UTF-8, and what is written is always valid. DEL and U+0080 to U+009F are escaped too, which JSON
+ * does not demand, since a terminal may take them for orders.
  */
 #include "json.h"
 
@@ -12,7 +12,7 @@
 
 /* ---- Strings ---- */
 
-/* What a first byte says of how many there are; 0: no character begins so. */
+/* The number of bytes of a character whose first byte is @first; 0: no character begins so. */
 static size_t length_after(unsigned char first)
 {
 	if (first < 0x80)
@@ -29,15 +29,15 @@ static bool is_character(uint32_t value, size_t length)
 	return value >= least[length] && value <= 0x10ffff && !is_surrogate;
 }
 
-/* The number of bytes of the character that @text begins with; 0: it is no UTF-8, a surrogate, or
- * longer than it need be. */
+/* The number of bytes of the first character of @text; 0: it is no UTF-8, a surrogate, or longer
+ * than necessary. */
 static size_t decode(const unsigned char *text, uint32_t *character)
 {
 	const size_t length = length_after(text[0]);
 	uint32_t value = length > 1 ? text[0] & (0x7fu >> length) : text[0];
 	for (size_t i = 1; i < length; i++) {
 		if ((text[i] & 0xc0) != 0x80)
-			return 0; /* so does the 0 at the end of the text */
+			return 0; /* the 0 at the end of the text fails here too */
 		value = value << 6 | (text[i] & 0x3fu);
 	}
 	*character = value;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON, written as it comes: nothing is kept, so a value that was written cannot be taken back.
+ * Write JSON to a stream, value by value.
  *
- * Each value has a name when it stands in an object, and NULL when it stands in an array or is the
- * whole text. Commas are this writer's. Errors of the stream stay in it: see cli_finish_output().
+ * Values of an object have a name. Values of an array, and the whole text, have NULL. Commas are
+ * added. Errors stay in the stream: see cli_finish_output().
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Set .file; all else begins as zero. */
+/* Set .file and leave the rest zero. */
 struct json {
 	FILE *file;
 	bool needs_comma; /* a value stands before, in the same object or array */
@@ -23,17 +23,17 @@ void json_end_object(struct json *json);
 void json_begin_array(struct json *json, const char *name);
 void json_end_array(struct json *json);
 
-/* Control characters and what JSON takes for its own are escaped. A byte that is no UTF-8 becomes
- * U+FFFD. NULL is null. */
+/* Control characters, quotes and backslashes are escaped. A byte that is no UTF-8 becomes U+FFFD.
+ * NULL becomes null. */
 void json_put_string(struct json *json, const char *name, const char *text);
 void json_put_unsigned(struct json *json, const char *name, uint64_t number);
 void json_put_integer(struct json *json, const char *name, int64_t number);
-/* Nine digits. Infinity and what is no number are null, since JSON has neither. */
+/* Writes nine digits. Infinity and NAN become null, since JSON has neither. */
 void json_put_real(struct json *json, const char *name, double number);
 void json_put_bool(struct json *json, const char *name, bool value);
 void json_put_null(struct json *json, const char *name);
 
-/* The next value begins a line, for people who look at the text. */
+/* Begin a line with the next value, for readers of the text. */
 void json_new_line(struct json *json);
-/* The end of the text, and of its line. Another one may follow. */
+/* End the text and its line. Another text may follow. */
 void json_finish(struct json *json);

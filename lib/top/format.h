@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers for people, in few letters. Each answers @text. */
+/* Write numbers for people, in few letters. Each function answers @text. */
 #pragma once
 
 #define FORMAT_LETTERS 24

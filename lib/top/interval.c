@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic: two readings become sums, rates, and how long faults took. */
+/* The arithmetic: two readings give sums, rates, and how long faults took. */
 #include "interval.h"
 
 #include "name.h"
@@ -79,7 +79,7 @@ static void add_guard(
 
 /* ---- Latency ---- */
 
-/* The end of the bucket that the fault is in which is the @rank-th fastest. */
+/* The upper end of the bucket that holds the @rank-th fastest fault. */
 static double bound_of(const uint64_t *buckets, double rank)
 {
 	double n = 0, bound = 1;
@@ -111,7 +111,7 @@ static struct latency latency_of(const union counters *change)
 
 /* ---- Regions ---- */
 
-/* It keeps its slot as long as it lives. */
+/* A region keeps its slot as long as it is mapped: the same slot and number are the same region. */
 static void add_region(struct interval *interval, const struct published *guard,
 	const struct published_region *before, const struct published_region *now)
 {
@@ -201,7 +201,7 @@ static double key_of(const struct shown_region *region, enum sort_key key)
 	return 0;
 }
 
-/* The most first; among equals, the oldest. */
+/* Order regions by the largest key first; among equals the oldest is first. */
 static int compare(const void *left, const void *right, void *data)
 {
 	const struct shown_region *a = left, *b = right;

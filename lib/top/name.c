@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names that clients give their files: any bytes, among them those that a terminal takes for
- * orders. What stays is UTF-8 that leaves a mark on the screen where it stands. All else, each
- * byte of it, becomes a question mark.
+ * Clients name their files with any bytes, among them those that a terminal takes for orders.
+ * name_clean() keeps UTF-8 that leaves a mark on the screen where it stands. Each byte of anything
+ * else becomes a question mark.
  */
 #include "name.h"
 
@@ -16,7 +16,8 @@ struct span {
 	uint32_t first, last;
 };
 
-/* Valid, but not to be shown: controls, and what has no width or turns the direction of writing. */
+/* Valid characters that are not shown: controls, and those that have no width or turn the direction
+ * of writing. */
 static const struct span unshown[] = {
 	{ 0x00, 0x1f },
 	{ 0x7f, 0x9f },
@@ -44,7 +45,7 @@ static bool is_shown(uint32_t character)
 	return true;
 }
 
-/* How many bytes the character at @text has; 0: none that is valid. */
+/* The number of bytes of the character at @text; 0: it is not valid. */
 static size_t decode(const unsigned char *text, size_t size, uint32_t *character)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

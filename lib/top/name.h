@@ -3,9 +3,10 @@
 
 #include <stddef.h>
 
-/* @size bytes, or fewer up to a 0, that someone else has chosen, made fit to be shown. @clean has
- * room for @size + 1. */
+/* Make the first @size bytes of @raw, or fewer up to a 0, fit to be shown. @clean has room for
+ * @size + 1 bytes. */
 void name_clean(const char *raw, size_t size, char *clean);
 
-/* The name of a file as the kernel shows it: a memfd without the dressing. In place. */
+/* Shorten, in place, the name of a file as /proc shows it: "/memfd:x (deleted)" becomes "memfd:x".
+ */
 void name_shorten(char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which processes publish what their guards do: those whose descriptors we may see, and that have
- * one for it. */
+/* Find the processes that publish what their guards do. Only processes are found whose descriptors
+ * the user may see. */
 #include "search.h"
 
 #include <ctype.h>

@@ -9,7 +9,7 @@ struct found {
 	uint64_t n_regions, bytes_resident;
 };
 
-/* Processes that can be watched, by their numbers. How many, or a negative errno; *found is to be
- * given to search_free(). */
+/* Find the processes that can be watched, ordered by their numbers. Answers how many, or a negative
+ * errno. Give *found to search_free(). */
 ssize_t search_all(struct found **found);
 void search_free(struct found *found, size_t n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A page of text about an interval: what all guards do, then their regions. */
+/* Compose a page of text about an interval: what all guards do together, then their regions. */
 #include "text_page.h"
 
 #include "format.h"
@@ -113,7 +113,7 @@ static void join_reasons(uint32_t reasons, char *text, size_t size)
 	}
 }
 
-/* The guard too, where there are several. */
+/* Name the guard too if there are several. */
 static void name_region(
 	const struct interval *interval, const struct shown_region *region, char *text, size_t size)
 {

@@ -3,9 +3,9 @@
  * uffd-guard-top: what the guards of a running process do.
  *
  * The process publishes its counters if it was started with UFFD_GUARD_STATS=1
- * (lib/state/publish.c). Here it is found (search.c, process.c), read at intervals (watch.c), two
- * readings are compared (interval.c), and the outcome is shown: on a screen, as lines, or as JSON
- * (view_*.c).
+ * (lib/state/publish.c). Here it is found (search.c, watched_process.c), read at intervals
+ * (watch.c), two readings are compared (interval.c), and the outcome is shown: on a screen, as
+ * lines, or as JSON (view_*.c).
  */
 #include "cli/cli.h"
 #include "cli/json.h"
@@ -62,7 +62,7 @@ static enum exit_code complain_of_none(void)
 
 /* ---- One process ---- */
 
-/* 0, or it is said why not. */
+/* 0, or -ENOENT after telling why @process cannot be watched. */
 static int check(const struct process *process)
 {
 	struct reading reading;

@@ -8,7 +8,7 @@
 
 enum exit_code {
 	EXIT_DONE,
-	EXIT_ENDED, /* the process, while it was watched */
+	EXIT_ENDED, /* the process ended while it was watched */
 	EXIT_USAGE,
 	EXIT_NOT_FOUND, /* also for output that cannot be written */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For programs: one JSON object, on one line, for each interval. */
+/* Show each interval as one JSON object on one line, for programs. */
 #include "views.h"
 
 #include "cli/json.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text without a screen: a line for each interval, under a heading; or one page. */
+/* Show text without a screen: a line for each interval under a heading, or one page. */
 #include "views.h"
 
 #include "format.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal, by ncurses. It is given back as it was found, however this ends: signals that end
- * the program are taken from a descriptor, like keys, and mean to leave.
+ * Show the page on a terminal, by ncurses. The terminal is given back as it was found, however the
+ * program ends: signals that end it are read from a descriptor, like keys, and mean WISH_LEAVE.
  */
 #include "views.h"
 
@@ -149,7 +149,7 @@ static enum wish wait_for_wish(
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 		{ .fd = process->pidfd, .events = POLLIN },
 	};
-	/* Interrupted by SIGWINCH, which ncurses makes a key of. */
+	/* SIGWINCH interrupts poll(). ncurses turns it into KEY_RESIZE. */
 	int n = poll(fds, 3, view_milliseconds_until(until_ns));
 	if (n > 0 && fds[0].revents)
 		return WISH_LEAVE;

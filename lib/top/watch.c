@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading, comparing, showing, waiting; and again. */
+/* The loop of the program: read, compare, show, wait. */
 #include "watch.h"
 
 #include "views.h"
@@ -31,13 +31,14 @@ struct watch {
 	unsigned long n_shown;
 };
 
-/* A reading that came first is no interval, unless it is to stand for all that was. */
+/* The first reading is not shown, since there is none before it to compare with. --once and the
+ * screen show it as an average of the whole life. */
 static bool is_due(const struct watch *watch)
 {
 	return watch->has_before || watch->options->is_once || watch->view == &view_screen;
 }
 
-/* 0, or why the numbers cannot be had. */
+/* 0, or a negative errno. */
 static int show(struct watch *watch)
 {
 	struct interval interval;
@@ -50,7 +51,7 @@ static int show(struct watch *watch)
 	return fflush(stdout) ? -errno : 0;
 }
 
-/* Shown again after each key, but counted once. */
+/* Show the interval, and again after each key. --count counts it once. */
 static enum wish show_and_wait(struct watch *watch, int *err)
 {
 	const struct options *options = watch->options;
@@ -71,7 +72,8 @@ static enum wish show_and_wait(struct watch *watch, int *err)
 static enum wish watch_once(struct watch *watch, int *err)
 {
 	*err = process_read(watch->process, &watch->now);
-	/* What is about to end is nobody's to look at any more. */
+	/* A process that is about to end cannot be read any more: wait for its end after an error.
+	 */
 	if (process_ends_within(watch->process, *err ? MOST_AGONY_MS : 0)) {
 		*err = 0;
 		return WISH_ENDED;

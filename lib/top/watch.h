@@ -4,5 +4,5 @@
 #include "top_options.h"
 #include "watched_process.h"
 
-/* Shows the process until it ends, or the options say so, or whoever looks at it. */
+/* Show the process until it ends, as often as --count says, or until the user leaves. */
 enum exit_code watch(struct process *process, struct options *options);

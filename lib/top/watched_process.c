@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process, and what its guards publish: memfds of a certain name, among its descriptors.
+ * A process, and what its guards publish: memfds of a certain name among its descriptors.
  *
- * It may be any program that has made a memfd of that name. So they are not mapped but read, and
- * nothing in them is believed that would lead out of the struct. Each time all are looked for anew:
- * guards come and go.
+ * Any program can make a memfd of that name. So memfds are read, not mapped, and no number in them
+ * is used as an index without a check. Each reading looks for all of them again, since guards come
+ * and go.
  */
 #include "watched_process.h"
 
@@ -45,7 +45,7 @@ int process_open(struct process *process, pid_t pid)
 {
 	*process = (struct process){ .pid = pid };
 	process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (process->pidfd < 0) /* a thread's number is no process's */
+	if (process->pidfd < 0) /* EINVAL, ENOENT: the number of a thread */
 		return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
 	read_command(process);
 	return 0;
@@ -62,7 +62,7 @@ bool process_ends_within(const struct process *process, int milliseconds)
 	return poll(&fd, 1, milliseconds) > 0;
 }
 
-/* As it knows itself, within its innermost namespace. */
+/* The process number that the process itself sees, in its innermost namespace. */
 static uint32_t read_own_pid(const struct process *process)
 {
 	char path[64], line[256];
@@ -103,7 +103,8 @@ static int open_page(int links, const char *name)
 	return fd;
 }
 
-/* 0; -EINVAL: it is none; -EPROTONOSUPPORT: of another version. */
+/* 0; -EINVAL: the file is not a page of counters; -EPROTONOSUPPORT: the page is of another version.
+ */
 static int read_page(int links, const char *name, struct published *page)
 {
 	int fd = open_page(links, name);
@@ -126,7 +127,7 @@ static int make_room(struct reading *reading)
 	return 0;
 }
 
-/* A child has inherited the descriptor, but they are not its guards. */
+/* A child inherits the descriptor, but the guards are its parent's. */
 static int take_page(struct reading *reading, int links, const char *name, uint32_t own_pid)
 {
 	int err = make_room(reading);

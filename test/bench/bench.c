@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Guards and clients' files. There are no clients: a file that nobody changes while it is measured
- * costs the same, and gives figures that can be repeated. */
+/* Make guards and clients' files. No client runs: a file that does not change while it is measured
+ * costs the same, and its figures can be repeated. */
 #include "bench.h"
 
 #include "../support/rng.h"

@@ -9,7 +9,7 @@
 
 #define RANDOM_LENGTH ((size_t)256 << 20)
 
-/* What all rows share. */
+/* What all rows of a run share. */
 struct bench {
 	const struct options *options;
 	struct uffd_guard *guard;
@@ -21,12 +21,12 @@ struct bench {
 
 int bench_start(struct bench *bench, const struct options *options);
 void bench_finish(struct bench *bench);
-/* A descriptor, or a negative errno. It remains the bench's. */
+/* A descriptor, or a negative errno. bench_finish() closes it. */
 int bench_random_fd(struct bench *bench);
-/* A guard that waits as @loop says; -EOPNOTSUPP if this machine has no io_uring. */
+/* Create a guard that waits as @loop says. -EOPNOTSUPP for LOOP_URING where io_uring is denied. */
 int guard_create(enum loop_wish loop, struct uffd_guard **guard);
 
-/* A memfd of @length bytes without data, or with data everywhere and no page of zeros; or a
- * negative errno. Yours to close. */
+/* Make a memfd of @length bytes: without data, or with data in every page. A descriptor that the
+ * caller closes, or a negative errno. */
 int file_create(size_t length);
 int file_create_filled(size_t length);

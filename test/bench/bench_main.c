@@ -34,7 +34,7 @@ static void say_why_not(int err)
 	fprintf(stderr, "uffd-guard-bench: cannot run: %s%s\n", strerror(-err), advice);
 }
 
-/* Shares of the time, by weight. */
+/* Divide the time by weights. */
 static int run(struct bench *bench, const struct report *report)
 {
 	const struct options *options = bench->options;

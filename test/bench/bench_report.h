@@ -6,10 +6,10 @@
 #include "rows.h"
 #include "sampling.h"
 
-/* How results are told, as they come. */
+/* A way to tell results as they come. */
 struct report {
 	void (*begin)(const struct bench *bench);
-	/* @err: it could not even begin, a negative errno. */
+	/* @err: a negative errno if the row could not begin. */
 	void (*row)(const struct row *row, struct contest *contest, int err);
 	void (*faults)(struct fault_growth *growth);
 	void (*cost)(const struct cost_growth *growth);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program reads: one JSON object. Times are nanoseconds. What was not measured is null. */
+/* Report as one JSON object, for programs. Times are nanoseconds. Values that were not measured are
+ * null. */
 #include "bench_report.h"
 
 #include "cli/cli.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 static struct json json;
-static const char *open_list; /* the list of results that is being written, or NULL */
+static const char *open_list; /* name of the list that is being written, or NULL */
 
 static void close_list(void)
 {
@@ -24,7 +25,7 @@ static void close_list(void)
 	open_list = NULL;
 }
 
-/* Results of a kind come one after the other: a list each. */
+/* Begin an item of the list of that name, which is opened for its first item. */
 static void begin_item(const char *list)
 {
 	if (!open_list || strcmp(open_list, list) != 0) {

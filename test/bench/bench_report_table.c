@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person reads: a line for each row, and below it all who ran in it. */
+/* Report for people: a line for each row, and below it all its contenders. */
 #include "bench_report.h"
 
 #include "cli/cli.h"
@@ -16,7 +16,7 @@
 
 static enum { IN_NOTHING, IN_ROWS, IN_FAULTS, IN_COSTS } section;
 
-/* Ten microseconds and more as microseconds, so that four figures are enough for both. */
+/* Print 10 microseconds and more as microseconds, so that four digits suffice. */
 static const char *format_ns(double ns, char *text, size_t size)
 {
 	if (isnan(ns))
@@ -36,7 +36,7 @@ static const char *format_value(enum unit unit, double value, char *text, size_t
 	return text;
 }
 
-/* printf() counts bytes; the sign of micro has two. */
+/* printf() counts bytes, and the micro sign has two. */
 static void print_right(const char *text, int width)
 {
 	width += strstr(text, "\u00b5") != NULL;
@@ -117,7 +117,7 @@ static void format_contender(
 		format_value(row->unit, median_of(contender), value, sizeof(value)), p99);
 }
 
-/* All of them, in as many lines as they need. */
+/* Print all contenders, in as many lines as needed. */
 static void print_contenders(const struct row *row, struct contest *contest)
 {
 	size_t column = 0;

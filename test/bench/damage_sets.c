@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which bytes of a frame a client has changed. The same in every run, and other ones in each of the
- * frames of a sample: otherwise they would all be read from the processor's cache. */
+/* Choose the bytes of a frame that a client has changed. They are the same in every run, but differ
+ * between the frames of a sample: otherwise all would be read from the processor's cache. */
 #include "damage_sets.h"
 
 #include "../support/rng.h"

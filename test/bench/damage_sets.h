@@ -14,15 +14,15 @@ struct damage {
 	size_t n_spans;
 };
 
-/* What a client changed in some frames, one after the other. */
+/* What a client has changed in each of a series of frames. */
 struct damages {
 	struct damage sets[DAMAGE_SETS];
 	unsigned n;
 };
 
-/* All NULL without memory; give them back with damages_destroy(). */
+/* All answer NULL without memory. damages_destroy() frees. */
 struct damages *damages_whole(size_t length);
-/* Unaligned, one in each sixteenth of the frame; together no less than @share (up to 1) of it. */
+/* One unaligned span in each sixteenth of the frame, together at least @share (up to 1) of it. */
 struct damages *damages_spans(size_t length, double share);
 /* Squares of @side pixels, one in each sixteenth of the frame, row by row. */
 struct damages *damages_squares(uint32_t width, uint32_t height, uint32_t side);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cost as work grows. Faults with ever more regions and readers; and doubling series of the other
- * calls, whose exponents show a factor that no single figure shows.
+ * Measure how cost grows with work: faults with more regions and more readers, and series of n, 2n,
+ * 4n of other calls. The exponent of a series shows a factor that no single figure shows.
  */
 #include "growth.h"
 
@@ -22,13 +22,13 @@
 #define TOUCHES_PER_READER 512
 #define LEAST_SINGLES	   2048
 #define MOST_READERS	   4
-#define FAULTS_PART	   2 /* of the time: one half */
+#define FAULTS_PART	   2 /* faults get one half of the time */
 
 /* ---- Faults of many readers ---- */
 
 struct reader {
 	pthread_t thread;
-	pthread_rwlock_t *start; /* held for writing until all are there */
+	pthread_rwlock_t *start; /* held for writing until all readers are there */
 	const struct touches *touches;
 	size_t first, end;
 	struct series singles;
@@ -54,8 +54,8 @@ static struct reader part_of(
 	};
 }
 
-/* Each reader its part of the touches, all at once; this thread is the last of them, and takes over
- * what is left if others cannot be started. */
+/* Each reader makes its part of the touches, all at the same time. This thread is the last reader,
+ * and takes what is left if others cannot be started. */
 static int read_with(const struct touches *touches, unsigned n_readers, struct series *singles)
 {
 	struct reader readers[MOST_READERS];
@@ -90,7 +90,7 @@ static int read_placed(const struct touches *touches, struct fault_growth *growt
 	return err ? err : read_with(touches, growth->n_readers, &growth->singles);
 }
 
-/* All touches in one large region. */
+/* Touch pages of one large region. */
 static int fault_in_region(
 	struct bench *bench, const struct peer *peer, struct fault_growth *growth)
 {
@@ -115,7 +115,7 @@ static int fault_in_region(
 	return err;
 }
 
-/* One touch in each of many regions, or in some of them. */
+/* Touch one page in each of many regions, or in some of them. */
 static int fault_in_pools(struct bench *bench, struct fault_growth *growth)
 {
 	const size_t most = (size_t)TOUCHES_PER_READER * growth->n_readers;
@@ -165,7 +165,7 @@ static void run_faults(struct bench *bench, const struct report *report, const s
 static void run_all_faults(struct bench *bench, const struct report *report, uint64_t ns)
 {
 	static const unsigned n_regions[] = { 1, 100, 10000 };
-	const uint64_t share = ns / 12; /* three by three, and three */
+	const uint64_t share = ns / 12; /* 3 counts of readers, by 3 of regions and one peer */
 
 	peer_uffd_guard_use(bench->guard);
 	for (int i = 0; i < 3; i++) {
@@ -201,8 +201,8 @@ bool growth_is_hidden_factor(const struct cost_growth *growth)
 	return growth->exponent > growth->expected + EXPONENT_TOO;
 }
 
-/* Medians of at least LEAST_ROUNDS; more as long as there is time. -EINTR after interrupt_came().
- */
+/* Answer the median of at least LEAST_ROUNDS samples, of more if there is time. -EINTR after
+ * interrupt_came(). */
 static int measure(const struct cost_kind *kind, struct cost *cost, uint64_t ns, double *median)
 {
 	struct series samples = { .n = 0 };

@@ -8,15 +8,15 @@
 #include <stdbool.h>
 
 #define MOST_POINTS  16
-#define EXPONENT_TOO 0.25 /* more than expected by this is a hidden factor */
+#define EXPONENT_TOO 0.25 /* an exponent above the expected one by more than this is a MISS */
 
 struct report;
 
 /* Single faults of @n_readers threads, with @n_regions regions. */
 struct fault_growth {
-	const char *name; /* who answers them */
+	const char *name; /* the peer that answers them */
 	unsigned n_regions, n_readers;
-	enum place place;      /* one reader shares the handler's core, more run where they like */
+	enum place place;      /* a single reader shares the handler's core, several run anywhere */
 	struct series singles; /* nanoseconds */
 	int err;	       /* negative errno: it could not run */
 };
@@ -33,9 +33,9 @@ struct cost_growth {
 
 #define GROWTH_WEIGHT 8
 
-/* For about @ns. */
+/* Measure all, for about @ns. */
 void growth_run(struct bench *bench, const struct report *report, uint64_t ns);
-/* The least-squares slope of ns over n, both as logarithms, from the middle of the series on: what
- * any call costs hides the slope before. */
+/* The least-squares slope of log(ns) over log(n), from the middle of the series on: before, the
+ * fixed cost of a call hides the slope. */
 double growth_exponent(const struct cost_growth *growth);
 bool growth_is_hidden_factor(const struct cost_growth *growth);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is measured at n, 2n, 4n, ...: calls whose cost should not depend on how many regions and
- * pages there are, and calls whose cost should be that of their spans and events, and no more. */
+/* What is measured at n, 2n, 4n, ...: calls whose cost should not depend on the number of regions
+ * and pages, and calls whose cost should be proportional to their spans or events. */
 #include "growth_cost.h"
 
 #include "../support/time_ns.h"
@@ -27,7 +27,7 @@ static void cost_finish(struct cost *cost)
 		close(cost->fd);
 }
 
-/* Of n regions, beside what is measured. */
+/* n regions beside the one that is measured. */
 static int prepare_pools(struct cost *cost)
 {
 	if (!pools_fit(cost->n))
@@ -116,7 +116,7 @@ static int map_filled(struct cost *cost, size_t length)
 		cost->bench->guard, cost->bench->random_fd, length, &options, &cost->region);
 }
 
-/* As far from each other at every n. */
+/* Keep the same distance between spans at every n. */
 static int prepare_spans(struct cost *cost)
 {
 	const size_t distance = RANDOM_LENGTH / 4 / MOST_SPANS;
@@ -159,7 +159,7 @@ static void ignore_event(const struct uffd_guard_event *event, void *data)
 	(void)data;
 }
 
-/* Every other page of a file that has none, so that losses do not touch. */
+/* Touch every other page of an empty file, so that losses are not merged. */
 static int prepare_lost(struct cost *cost)
 {
 	cost->fd = file_create(0);

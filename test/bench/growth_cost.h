@@ -5,7 +5,7 @@
 #include "many_pools.h"
 #include "touch.h"
 
-/* What a series is measured on: at one n. */
+/* What a series needs at one n. */
 struct cost {
 	struct bench *bench;
 	size_t n;
@@ -20,7 +20,7 @@ struct cost_kind {
 	const char *title, *unit;
 	double expected; /* exponent */
 	size_t first, last;
-	/* A negative errno, or 0. Whatever it answers, finish follows. */
+	/* 0 or a negative errno. finish() follows in both cases. */
 	int (*prepare)(struct cost *cost);
 	double (*sample)(struct cost *cost); /* nanoseconds, or a negative errno */
 	void (*finish)(struct cost *cost);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ten thousand regions. */
+/* Map up to ten thousand regions. */
 #include "many_pools.h"
 
 #include "bench.h"
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define N_FILES	    4
-#define FILE_POOLS  2500 /* in one file; then they are shared */
+#define FILE_POOLS  2500 /* in one file; more pools share these places */
 #define SPARE_FILES 256
 
 static int files[N_FILES] = { -1, -1, -1, -1 };

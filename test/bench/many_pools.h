@@ -7,17 +7,17 @@
 
 #define POOL_PAGES 2
 
-/* Many small regions, as a server has them with many clients: pieces of a few files. */
+/* Many small regions, as of a server with many clients. They are pieces of a few files. */
 struct pools {
 	struct uffd_guard_region **regions;
 	size_t n;
 };
 
-/* May the process have @n regions more? Raises the limit of descriptors if it can. */
+/* Whether the process may have @n more regions. Raises the limit of descriptors if it can. */
 bool pools_fit(size_t n);
-/* @n regions of POOL_PAGES pages on @guard, or a negative errno. The files stay open for the next
- * call. */
+/* Map @n regions of POOL_PAGES pages on @guard. 0 or a negative errno. The files stay open for the
+ * next call. */
 int pools_map(struct pools *pools, struct uffd_guard *guard, size_t n);
 void pools_unmap(struct pools *pools);
-/* Give the files back. */
+/* Close the files. */
 void pools_forget_files(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One way for a server to read memory that a client shares: this library, or what there is today.
- * A peer that was not built has no functions. */
+/* A way for a server to read memory that a client shares: this library, or what servers do today.
+ * The functions of a peer that was not built are NULL. */
 #pragma once
 
 #include "damage_sets.h"
@@ -9,17 +9,17 @@
 
 struct peer {
 	const char *name;
-	/* Take over the first @length bytes of the file. NULL and errno if that cannot be. */
+	/* Map or prepare the first @length bytes of the file. NULL with errno set. */
 	void *(*open)(int fd, size_t length);
-	/* Bring the damaged bytes up to date with the file, and say where to read them: the first
-	 * byte of the file. Nothing else may be read. Each begin is followed by an end. */
+	/* Bring the damaged bytes up to date with the file. Answers the address of the first byte
+	 * of the file; only damaged bytes may be read. Call end() after each begin(). */
 	const char *(*begin)(void *self, const struct damage *damage);
 	void (*end)(void *self);
 	void (*close)(void *self);
 };
 
 extern const struct peer peer_uffd_guard;	    /* pages are read when they are touched */
-extern const struct peer peer_uffd_guard_populated; /* all of them when it is opened */
+extern const struct peer peer_uffd_guard_populated; /* all pages are read when it is opened */
 extern const struct peer peer_uffd_guard_direct;    /* the file itself, where it is sealed */
 extern const struct peer peer_map_shared;
 extern const struct peer peer_sigbus;
@@ -28,10 +28,11 @@ extern const struct peer peer_pread_fresh;
 extern const struct peer peer_uring;
 extern const struct peer peer_uffd_minimal;
 extern const struct peer peer_wl_shm;
-extern const struct peer peer_memcpy; /* the limit: from a buffer that is ours already */
+extern const struct peer peer_memcpy; /* the limit: copies between two buffers of this process */
 
-/* The guard on which peers named uffd_guard are opened from now on. */
+/* Open the uffd_guard peers on @guard from now on. */
 void peer_uffd_guard_use(struct uffd_guard *guard);
 
-/* Who installs a handler of SIGBUS for good does so now, so that others can put theirs above. */
+/* Let libwayland install its handler of SIGBUS now, for good, so that others can put theirs above
+ * it. */
 void peers_settle(void);

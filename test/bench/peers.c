@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two peers handle SIGBUS, and there is only one handler in a process: ours would lose libwayland's
- * if it came first, since it puts back what it found. So libwayland is made to install its own
+ * Two peers handle SIGBUS, and a process has only one handler. sigbus.c puts back the handler that
+ * it found, so it would remove libwayland's if that came later. So libwayland installs its handler
  * before anything else happens.
  */
 #include "peer.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A fault costs a switch to another thread and back: on one core that is a switch of context,
- * between two cores an interrupt that may have to wake one up. So figures of single faults mean
- * something only together with their placement. Threads of handlers are known by their names. */
+/* A fault costs a switch to another thread and back: on one core a context switch, between two
+ * cores an interrupt that may have to wake a core up. So figures of single faults are only
+ * comparable for the same placement. Handler threads are found by their names. */
 #include "place.h"
 
 #include <dirent.h>
@@ -42,7 +42,7 @@ static int pin_handlers(const cpu_set_t *cores)
 	return err;
 }
 
-/* The @n-th of @allowed; false if there are not so many. */
+/* Set @core to the @n-th core of @allowed. False: there are fewer. */
 static bool choose_core(const cpu_set_t *allowed, int n, cpu_set_t *core)
 {
 	CPU_ZERO(core);
@@ -57,7 +57,7 @@ static bool choose_core(const cpu_set_t *allowed, int n, cpu_set_t *core)
 
 int place_threads(enum place place)
 {
-	static cpu_set_t allowed; /* as we were started */
+	static cpu_set_t allowed; /* the cores that the program was started with */
 	cpu_set_t reader, handler;
 
 	if (CPU_COUNT(&allowed) == 0 && sched_getaffinity(0, sizeof(allowed), &allowed) < 0)

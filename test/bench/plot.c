@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Charts: what a frame costs to bring up to date and to read, by how much of it was damaged, and by
- * its size. Each is a file of data, with a line for a point, and an SVG that gnuplot makes of it.
+ * Draw charts of what a frame costs to bring up to date and to read: by the share of it that was
+ * damaged, and by its size. Each chart is a file of data, with a line for each point, and an SVG
+ * that gnuplot makes of it.
  */
 #include "plot.h"
 
@@ -27,10 +28,10 @@
 struct curve {
 	const struct peer *peer;
 	const char *title;
-	const char *colour; /* told apart by all eyes, and in grey */
+	const char *colour; /* distinguishable for the colour-blind, and in grey */
 };
 
-/* Ours is the first column of the data, and the thickest line. */
+/* The first is ours, and the thickest line. */
 static const struct curve curves[] = {
 	{ &peer_uffd_guard_populated, "uffd\\_guard: refresh, read", "#5e2ca5" },
 	{ &peer_pread, "pread into a kept buffer, read", "#1b7f5c" },
@@ -44,7 +45,8 @@ struct chart {
 	const char *x;	  /* name of the first column */
 	const char *settings;
 	unsigned n_points;
-	/* Measure point number @point: @x where it lies, and a label. */
+	/* Measure point number @point, and write its line of data: the place on the x axis, a
+	 * label, a median for each curve. */
 	int (*measure)(struct bench *bench, unsigned point, uint64_t deadline, FILE *data);
 };
 
@@ -62,7 +64,7 @@ static void write_medians(struct contest *contest, FILE *data)
 	fputc('\n', data);
 }
 
-/* One point of all curves. Takes the damages over. */
+/* Measure one point of all curves. Frees @damages. */
 static int measure_point(struct bench *bench, int fd, size_t length, struct damages *damages,
 	uint64_t deadline, FILE *data)
 {
@@ -140,7 +142,7 @@ static int path_of(char *path, size_t size, const char *directory, const struct 
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/* A string of gnuplot's. */
+/* Write @text as a string in gnuplot's syntax. */
 static void write_quoted(FILE *gnuplot, const char *text)
 {
 	fputc('\'', gnuplot);

@@ -7,7 +7,8 @@ struct report;
 
 #define PLOT_WEIGHT 12
 
-/* Can charts be drawn into the directory, which is made if need be? Says why not. */
+/* Make the directory if needed, and check that charts can be drawn into it. 0, or a negative errno
+ * after telling why not. */
 int plot_prepare(const char *directory);
-/* Measure for about @ns, and draw. A negative errno, which has been said. */
+/* Measure for about @ns, and draw. 0, or a negative errno after telling why. */
 int plot_run(struct bench *bench, const struct report *report, uint64_t ns);

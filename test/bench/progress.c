@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For those who watch. On the standard error, so that the table can be piped away. */
+/* Show progress on standard error, so that the table can be redirected. */
 #include "progress.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of rows: which there are, and each with its share of the time. */
+/* Run the rows, each for its share of the time. */
 #include "rows.h"
 
 #include "cli/interrupt.h"

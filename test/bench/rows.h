@@ -10,7 +10,7 @@ struct report;
 
 enum unit { UNIT_NS, UNIT_BYTES };
 
-/* One line of what is promised: ours divided by the other is at most the target. */
+/* One promise about speed: ours divided by the other is at most the target. */
 struct row {
 	const char *id;
 	const char *group; /* also chosen by this name; NULL: none */
@@ -18,7 +18,7 @@ struct row {
 	double target;
 	enum unit unit;
 	unsigned weight; /* of its share of the time */
-	/* Adds contenders, ours first. A negative errno, or 0. */
+	/* Add contenders, ours first. 0 or a negative errno. */
 	int (*open)(struct bench *bench, struct contest *contest);
 };
 
@@ -31,10 +31,10 @@ struct frame_size {
 };
 extern const struct frame_size frame_sizes[]; /* ends with one without name */
 
-/* Rows that are wanted, one after the other, until about @ns have passed. */
+/* Run the rows that are wanted, for about @ns together. */
 void rows_run(struct bench *bench, const struct report *report, uint64_t ns);
-/* The weights of the rows that are wanted, together. */
+/* The sum of the weights of the rows that are wanted. */
 unsigned rows_weight(const struct options *options);
-/* Names for --filter. */
+/* Whether --filter may have @name; all names that it may have. */
 bool rows_have(const char *name, size_t length);
 const char *rows_names(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * B7 and B8: single faults, scattered so that no two look like a reader that goes on. The same
- * touches for all, on fresh memory each time, and reader and handler where the row says.
+ * B7 and B8: single faults, scattered so that no two look like sequential reading. All contenders
+ * make the same touches, on new memory each time, with reader and handler on the cores that the row
+ * says.
  */
 #include "bench.h"
 #include "many_pools.h"
@@ -23,7 +24,7 @@
 struct faults {
 	struct bench *bench;
 	const struct peer *peer;
-	struct uffd_guard *guard;     /* where the peer is ours */
+	struct uffd_guard *guard;     /* the guard, if the peer is uffd_guard */
 	struct uffd_guard *own_guard; /* to be destroyed */
 	size_t length;		      /* of the region that is touched */
 	size_t n_regions;	      /* small ones beside it */
@@ -70,7 +71,7 @@ static double sample_region(struct contender *contender)
 	return ns;
 }
 
-/* The first page of some of the small regions. */
+/* Touch the first page of some of the small regions. */
 static void scatter_over_pools(struct touches *touches, const struct pools *pools)
 {
 	touches->n = 0;

@@ -14,7 +14,7 @@
 #define SPAN_SHARE	(16 * 20480.0 / (3840.0 * 2160 * 4))
 #define SQUARE_PER_LINE 15
 
-/* How most contenders of a row are used; each is one of these with another peer. */
+/* How the contenders of a row are used; they differ in .peer. */
 static struct use_options frame_use(
 	const struct bench *bench, struct contest *contest, struct damages *damages)
 {
@@ -201,7 +201,7 @@ static int open_squares(struct bench *bench, struct contest *contest)
 	return 0;
 }
 
-/* A file of its own, since it is sealed. */
+/* Use another file than the other rows, since it is sealed. */
 struct direct {
 	struct damages *damages;
 	int fd;

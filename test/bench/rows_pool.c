@@ -92,7 +92,7 @@ static void ignore_event(const struct uffd_guard_event *event, void *data)
 	(void)data;
 }
 
-/* Nanoseconds a page. The file has one. */
+/* Nanoseconds for each lost page. The file has only one page. */
 static double sample_lost(struct contender *contender)
 {
 	const struct file_use *use = contender->self;
@@ -134,7 +134,7 @@ static int open_lost(struct bench *bench, struct contest *contest)
 #define N_USED	      4
 #define ALLOWED	      ((size_t)1 << 20)
 
-/* Bytes, from /proc/self/status; 0 if it is not there. */
+/* Bytes of the process, from /proc/self/status; 0: it is not there. */
 static double read_status(const char *name)
 {
 	char line[200];
@@ -168,7 +168,7 @@ static double growth_of(double before, double after)
 	return after > before ? after - before : 0;
 }
 
-/* The larger of what the library says and what the kernel says. */
+/* Answer the larger of the figures of the library and the kernel. */
 static double sample_resident(struct contender *contender)
 {
 	const struct file_use *use = contender->self;

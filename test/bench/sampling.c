@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measuring side by side. A machine is now faster, now slower, so contenders take turns: a round
- * runs each of them once, every round begins with another one, and what slows a round slows all.
- * The first round warms up and is thrown away. Medians are compared, and a row that is steady early
- * leaves its time to nobody: a shorter run is an answer too.
+ * Measure side by side. The speed of a machine varies, so contenders take turns: a round runs each
+ * of them once, and every round begins with another one, so what slows a round slows all. The first
+ * round warms up and does not count. Medians are compared. A row that is steady early ends early.
  */
 #include "sampling.h"
 
@@ -45,7 +44,7 @@ static void take_sample(struct contender *contender, unsigned round)
 {
 	if (contender->why_not[0])
 		return;
-	if (round == 1) /* what the warm-up left */
+	if (round == 1) /* drop those of the warm-up */
 		contender->singles.n = 0;
 	double value = contender->sample(contender);
 	if (value < 0)

@@ -23,29 +23,29 @@ struct contender {
 		singles; /* singles: of one fault each, where the row is about these */
 };
 
-/* All that run in a row. The first is ours. */
+/* The contenders of a row. The first is ours. */
 struct contest {
 	struct contender contenders[MOST_CONTENDERS];
 	unsigned n;
-	unsigned against; /* number of the contender that ours is divided by */
+	unsigned against; /* index of the contender that ours is divided by */
 	unsigned n_rounds;
 	void *attached; /* something that contenders share */
 	void (*detach)(void *attached);
 };
 
-/* @self NULL: it could not be opened, and errno says why. Takes @self over. */
+/* Add a contender, which owns @self. @self NULL: it could not be opened, and errno says why. */
 struct contender *contest_add(struct contest *contest, const char *name,
 	double (*sample)(struct contender *), void *self, void (*close)(void *));
 __attribute__((format(printf, 2, 3))) void contender_give_up(
 	struct contender *contender, const char *format, ...);
 
-/* Every contender once a round, and rounds until ours and the one it is compared with are steady,
- * it is @deadline on the clock, or interrupt_came(). */
+/* Run rounds until ours and the one it is compared with are steady, clock_ns() reaches @deadline,
+ * or interrupt_came(). */
 void contest_run(struct contest *contest, const char *id, uint64_t deadline);
-/* Whether its figures are worth telling: it was not interrupted before LEAST_ROUNDS. */
+/* False: interrupt_came() ended it before LEAST_ROUNDS, so its figures are worth nothing. */
 bool contest_is_whole(const struct contest *contest);
 /* Ours divided by the other; NAN if either did not run. */
 double contest_ratio(struct contest *contest);
-/* The larger one of the two. */
+/* The larger spread of the two that are compared. */
 double contest_spread(struct contest *contest);
 void contest_finish(struct contest *contest);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Medians and their like. Means are of no use here: a single interruption would be in all of them.
- */
+/* Medians and quantiles. Means are of no use, since a single interruption of the program would show
+ * in them. */
 #include "series.h"
 
 #include <math.h>

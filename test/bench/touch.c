@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Single faults: a clock around each load. The clock costs some tens of nanoseconds, a fault some
+/* Time each load by itself. Reading the clock costs some tens of nanoseconds, a fault some
  * thousands. */
 #include "touch.h"
 

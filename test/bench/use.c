@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A peer as a contender: bringing a frame up to date, and reading it. Hot, it was opened before,
- * and all its bytes were read once; cold, it is opened each time. Giving back is not measured, for
- * nobody.
+ * A peer as a contender: it brings a frame up to date, and reads it. A hot contender was opened
+ * before, and all its bytes were read once. A cold one is opened for each sample. Closing is never
+ * measured.
  */
 #include "use.h"
 
@@ -16,7 +16,7 @@
 
 struct use {
 	struct use_options options;
-	void *opened; /* hot: always; cold: during a sample */
+	void *opened; /* hot: never NULL; cold: only during a sample */
 };
 
 static void read_damage(const char *data, const struct damage *damage)
@@ -36,7 +36,7 @@ static int read_frame(const struct use *use, const struct damage *damage)
 	return 0;
 }
 
-/* All frames of the row, one after the other; nanoseconds for one. */
+/* Read all frames of the row, one after the other. Answers nanoseconds for one. */
 static double sample_hot(struct contender *contender)
 {
 	struct use *use = contender->self;
@@ -82,8 +82,7 @@ static int sum_file(int fd, size_t length, uint64_t *sum)
 	return 0;
 }
 
-/* Open, read all there is, and see that it is what the file has: speed is no excuse. -EILSEQ if it
- * is not. */
+/* Open, read all bytes, and check that they are those of the file. -EILSEQ: they are not. */
 static int warm_up(struct use *use)
 {
 	const struct use_options *options = &use->options;

@@ -10,10 +10,10 @@
 /* How a peer is used in a row. */
 struct use_options {
 	const struct peer *peer;
-	const char *name; /* NULL: the peer's, with how it is used */
+	const char *name; /* NULL: the peer's name, with how it is used */
 	int fd;
 	size_t length;
-	bool is_cold;		       /* opened anew each time, and that is part of the cost */
+	bool is_cold;		       /* opened for each sample, as a part of the cost */
 	bool reads;		       /* the reading of the damaged bytes is part of the cost */
 	const struct damages *damages; /* lives as long as the contest */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading every byte, as a blend or an upload would: one loop for all contenders. It is built with
- * -O3, so that the words become vectors. Eight sums, since one would wait for itself.
+ * Read every byte, as a blend or an upload would, by the same loop for all contenders. It is built
+ * with -O3, so that the compiler uses vectors. Eight sums do not wait for each other as one would.
  */
 #include "words.h"
 

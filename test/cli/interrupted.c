@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs that measure, interrupted: they tell what they have measured until then, and end as a
- * shell expects it. Arguments: uffd-guard-stress and uffd-guard-bench, where they were built. */
+/* Interrupt uffd-guard-stress and uffd-guard-bench, which are the two arguments: they report what
+ * they have measured until then, and end with 128 and the number of the signal. */
 #include "../support/command.h"
 #include "../support/json_text.h"
 #include "../unit/unit.h"
@@ -81,8 +81,7 @@ START_TEST(bench_tells_the_rows_that_it_has_measured)
 	interrupt(&run, SIGINT);
 	ck_assert_msg(run.exit_code == 130, "%d: %s", run.exit_code, run.complaint);
 	assert_json_has(run.text, "/interrupted", "true");
-	/* A row of these gets half a minute unless it is steady before: the last was cut off, and
-	 * is left out, or has its ten rounds. */
+	/* The row that was cut off is left out, unless it had its ten rounds. */
 	ck_assert_int_le(count_rows(run.text), 15);
 	char samples[32];
 	for (int i = 0; i < count_rows(run.text); i++) {
@@ -104,7 +103,7 @@ START_TEST(bench_says_that_it_was_interrupted)
 }
 END_TEST
 
-/* As by nohup. */
+/* As nohup(1) does. */
 static void ignore_hangups(void)
 {
 	signal(SIGHUP, SIG_IGN);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The writer of JSON, read back by json-c, which takes nothing but JSON in UTF-8. */
+/* The writer of JSON. What it writes is read back by json-c, which takes only JSON in UTF-8. */
 #include "cli/json.h"
 
 #include "../support/json_text.h"
@@ -18,7 +18,7 @@ static struct json start(void)
 	return json;
 }
 
-/* What was written, which is yours to free. */
+/* Answers what was written. The caller frees it. */
 static char *finish(struct json *json)
 {
 	assert_ok(fclose(json->file));
@@ -40,7 +40,7 @@ static void assert_writes(struct json *json, const char *expected)
 	free(written);
 }
 
-/* As it is read back. */
+/* Write @string, and read @expected back. */
 static void assert_string_is_read_as(const char *string, const char *expected)
 {
 	struct json json = start();

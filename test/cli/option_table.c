@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a table of options takes a command line: what it sets, and what it says of what is wrong. */
+/* A table of options reads command lines: what it sets, and its complaints. */
 #include "cli/cli.h"
 
 #include "../unit/unit.h"
@@ -75,7 +75,8 @@ static const struct cli with_command = {
 
 #define MOST_ARGUMENTS 6
 
-/* A command line; what comes of it; and what is said on standard error, or printed. */
+/* A command line, its result, and what was printed on standard output and said on standard error.
+ */
 struct run {
 	const char *arguments[MOST_ARGUMENTS];
 	struct options options;
@@ -83,7 +84,7 @@ struct run {
 	char printed[1024], said[1024];
 };
 
-/* What @fd is now goes to a file without a name, until give_back(). */
+/* Divert @fd into a file without a name, until give_back(). */
 static int divert(int fd)
 {
 	fflush(NULL);

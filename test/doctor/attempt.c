@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trying something that may go wrong in any way: by an error, by a signal (a seccomp filter may
- * kill who asks, a broken kernel may raise SIGBUS), or never come to an end. So each attempt is a
- * process, which is over when the other end of a pipe is closed, and is killed if that takes too
- * long. It leaves nothing behind, not even a core.
+ * An attempt may fail by an error, by a signal (a seccomp filter may kill the caller, a broken
+ * kernel may raise SIGBUS), or never end. So each attempt is a process of its own. It has ended
+ * when its end of a pipe is closed, and is killed if that takes too long. It leaves nothing behind,
+ * not even a core.
  */
 #include "attempt.h"
 
@@ -21,7 +21,7 @@ static void die_quietly(void)
 {
 	static const int fatal[] = { SIGBUS, SIGSEGV, SIGSYS, SIGABRT };
 	for (unsigned i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
-		signal(fatal[i], SIG_DFL); /* a sanitizer may have taken it */
+		signal(fatal[i], SIG_DFL); /* a sanitizer may have a handler for it */
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

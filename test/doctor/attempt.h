@@ -3,9 +3,10 @@
 
 #include "facts.h"
 
-/* Tries something in a child: 0 or a negative errno. Leaks freely, since its process ends. */
+/* Runs in a child. Answers 0 or a negative errno. It need not free anything, since its process
+ * ends. */
 typedef int attempt_fn(struct facts *facts);
 
-/* Facts must be in memory that is shared with children. 0, or a negative errno: no child could be
- * started. */
+/* Run @probe in a child. @facts must be in memory that children share. 0, or a negative errno if no
+ * child could be started. */
 int attempt_make(struct facts *facts, enum attempt_id id, attempt_fn *fn);

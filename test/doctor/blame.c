@@ -67,7 +67,7 @@ static enum presence presence_by_sysctl(const struct facts *facts, int64_t value
 {
 	if (value != UNKNOWN)
 		return IS_PRESENT;
-	/* Somebody may hide /proc/sys. */
+	/* A container may hide /proc/sys. */
 	return facts->kernel >= since && facts->max_map_count != UNKNOWN ? IS_ABSENT : IS_UNCERTAIN;
 }
 
@@ -134,7 +134,7 @@ enum blame blame_for_userfaultfd(const struct facts *facts)
 {
 	if (attempt_works(facts, ATTEMPT_SYSCALL) || attempt_works(facts, ATTEMPT_SYSCALL_USER))
 		return BLAME_NOBODY;
-	/* Before 5.11 there was no user-mode-only kind, and the sysctl denied all. */
+	/* Before Linux 5.11 there is no UFFD_USER_MODE_ONLY, and the sysctl denies all kinds. */
 	if (attempt_error(facts, ATTEMPT_SYSCALL_USER) == -EINVAL)
 		return is_denied_by_sysctl(facts) ? BLAME_SYSCTL
 						  : blame_for_call(facts, ATTEMPT_SYSCALL,
@@ -164,7 +164,7 @@ static enum blame blame_for_opening(const struct facts *facts)
 		return facts->has_device_driver ? BLAME_NO_NODE : BLAME_KERNEL;
 	case ENXIO:
 	case ENODEV:
-		return BLAME_KERNEL; /* a node for nothing */
+		return BLAME_KERNEL; /* a node without a driver */
 	case EACCES:
 		return BLAME_FILE_MODE;
 	case EPERM:

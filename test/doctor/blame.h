@@ -24,11 +24,11 @@ enum blame blame_for_userfaultfd(const struct facts *facts);   /* userfaultfd(2)
 enum blame blame_for_kernel_faults(const struct facts *facts); /* userfaultfd(2), for all faults */
 enum blame blame_for_io_uring(const struct facts *facts);
 
-/* "by a seccomp filter (...)": what stands behind "denied". */
+/* Write what follows "denied": "by a seccomp filter (...)". */
 const char *blame_text_userfaultfd(const struct facts *facts, char *text, size_t size);
 const char *blame_text_io_uring(const struct facts *facts, char *text, size_t size);
 
-/* "EPERM": a negative errno by its name. */
+/* The name of a negative errno: "EPERM". */
 const char *error_name(int err);
-/* How an attempt ended: an errno, a signal, or not at all. */
+/* Write how an attempt ended: an errno, a signal, or not at all. */
 const char *attempt_text(const struct attempt *attempt, char *text, size_t size);

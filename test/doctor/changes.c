@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What to change, where something is denied: only what applies to this machine and this user, with
- * commands that can be copied as they are. A change that costs security says so. Where the same can
- * be had in two ways the narrower one is given: a group that may open a device rather than a sysctl
- * for everybody.
+ * Say what to change where something is denied: only what applies to this machine and this user,
+ * with commands that can be copied as they are. A change that costs security says so. If two
+ * changes have the same effect the narrower one is given: a group that may open a device, not a
+ * sysctl for everybody.
  */
 #include "changes.h"
 
@@ -41,7 +41,7 @@ __attribute__((format(printf, 2, 3))) static void run(
 	va_end(args);
 }
 
-/* A name that a shell takes as it is, or a word that calls for one. */
+/* @name if a shell takes it literally, otherwise a word in capitals to be replaced. */
 static const char *user_name(const struct facts *facts)
 {
 	static const char harmless[] =
@@ -140,9 +140,9 @@ static bool change_filter(const struct facts *facts, struct change *change)
 	if (blame_for_userfaultfd(facts) != BLAME_SECCOMP)
 		return false;
 	if (attempt_works(facts, ATTEMPT_DEVICE))
-		return false; /* the filter is no matter */
+		return false; /* the filter does not stand in the way */
 	if (is_engine(facts) && blame_for_device(facts) == BLAME_FILE_MODE)
-		return false; /* nor would it be then */
+		return false; /* and would not after the change */
 	if (is_container(facts, "flatpak"))
 		because(change,
 			"The seccomp filter of Flatpak's sandbox denies userfaultfd(2): run "
@@ -243,7 +243,7 @@ static bool change_device(const struct facts *facts, struct change *change)
 		break;
 	case BLAME_NO_NODE:
 		if (facts->container[0] && blame_for_userfaultfd(facts) == BLAME_SECCOMP)
-			return false; /* said already */
+			return false; /* another change says it */
 		give_device(facts, change);
 		break;
 	case BLAME_CGROUP:
@@ -258,7 +258,7 @@ static bool change_device(const struct facts *facts, struct change *change)
 	return true;
 }
 
-/* Before 6.1 there is no device, and this is all there is. */
+/* Before Linux 6.1 there is no device: only the sysctl helps. */
 static bool change_sysctl(const struct facts *facts, struct change *change)
 {
 	bool is_total = blame_for_userfaultfd(facts) == BLAME_SYSCTL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All facts: what can be read, and then one attempt after the other. The struct is in memory shared
- * with the children that make the attempts, for most of them have more to say than an errno.
+ * Gather all facts: first those that can be read, then one attempt after the other. The struct is
+ * in memory that children share, since most attempts have more to tell than an errno.
  */
 #include "facts.h"
 
@@ -63,7 +63,7 @@ int facts_gather(struct facts **facts)
 		NULL, sizeof(*fresh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (fresh == MAP_FAILED)
 		return -errno;
-	signal(SIGCHLD, SIG_DFL); /* or children are gone before their status is read */
+	signal(SIGCHLD, SIG_DFL); /* if ignored, children have no status */
 	system_read(fresh);
 	int err = make_attempts(fresh);
 	if (err) {

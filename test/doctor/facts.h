@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was found out about this machine and this user, and nothing about what it means. Filled by
- * facts_gather(); everything behind that is a function of this struct, so it can be tested with
- * machines that are not there.
+ * What was found out about this machine and this user, without what it means. facts_gather() fills
+ * it. All else is computed from this struct, so it can be tested with invented machines.
  */
 #pragma once
 
@@ -10,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Where a number could not be read: no such file, or not for us. */
+/* The value of a number that could not be read: no such file, or no permission. */
 #define UNKNOWN INT64_MIN
 
 /* Everything that is tried for real, in this order, each in a process of its own. */
@@ -37,12 +36,12 @@ enum attempt_id {
 
 struct attempt {
 	bool was_made;
-	bool has_hung; /* and was killed by us */
+	bool has_hung; /* it took too long, and was killed */
 	int signal;    /* that ended it, or 0 */
 	int err;       /* negative errno, or 0 */
 };
 
-/* How far an attempt from end to end has come: what it was about to do. */
+/* The step that an end-to-end attempt was about to do. */
 enum step {
 	STEP_CREATE,
 	STEP_FILE,
@@ -70,9 +69,9 @@ struct facts {
 	char user_name[33];    /* or "" */
 	uint64_t capabilities; /* a bit for each */
 	bool is_in_uring_group;
-	char container[17]; /* docker, podman, flatpak, ...; "": none that we know of */
+	char container[17]; /* docker, podman, flatpak, ...; "": none is recognized */
 
-	/* Which seccomp filters this process lives under: 0 none, 1 strict, 2 filter. */
+	/* Seccomp of this process: 0 none, 1 strict, 2 filter. */
 	int64_t seccomp, no_new_privs;
 
 	/* /dev/userfaultfd, and whether the kernel has the driver for it. */
@@ -98,7 +97,7 @@ struct facts {
 	struct attempt attempts[N_ATTEMPTS];
 };
 
-/* 0, or why nothing can be found out. */
+/* 0, or a negative errno if no attempt can be made. */
 int facts_gather(struct facts **facts);
 
 static inline bool attempt_works(const struct facts *facts, enum attempt_id id)
@@ -107,7 +106,7 @@ static inline bool attempt_works(const struct facts *facts, enum attempt_id id)
 	return attempt->was_made && !attempt->has_hung && !attempt->signal && !attempt->err;
 }
 
-/* The error of an attempt that came to an end by itself; 0 also if it did not. */
+/* The errno with which an attempt ended by itself; 0 if it worked, was killed, or hung. */
 static inline int attempt_error(const struct facts *facts, enum attempt_id id)
 {
 	const struct attempt *attempt = &facts->attempts[id];
@@ -120,7 +119,7 @@ static inline bool has_capability(const struct facts *facts, unsigned capability
 	return facts->capabilities >> capability & 1;
 }
 
-/* Of whatever kind. */
+/* Of any kind. */
 static inline bool has_userfaultfd(const struct facts *facts)
 {
 	return attempt_works(facts, ATTEMPT_DEVICE) || attempt_works(facts, ATTEMPT_SYSCALL) ||

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the facts mean for a server: a line for each thing that the library has a use for. A line
- * says what is gained or lost, not what the kernel answered, unless that is what one would look
- * for.
+ * Say what the facts mean for a server: a line for each thing that the library can use. A line says
+ * what is gained or lost. It gives the answer of the kernel only where a reader would search for
+ * it.
  */
 #include "findings.h"
 

@@ -6,10 +6,10 @@
 enum state { STATE_OK, STATE_LIMITED, STATE_MISSING, STATE_UNKNOWN };
 const char *state_name(enum state state);
 
-#define FINDING_WIDTH 70 /* of a meaning: the whole line is one of 100 columns */
+#define FINDING_WIDTH 70 /* of a meaning, so that the whole line has at most 100 columns */
 
 struct finding {
-	const char *id;	   /* for programs: does not change */
+	const char *id;	   /* for programs; stable */
 	const char *title; /* for people */
 	enum state state;
 	char meaning[FINDING_WIDTH + 1]; /* for a server */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was found, what to change, and what it comes to: for people and for programs. */
+/* Print findings, changes and verdict: as text for people, as JSON for programs. */
 #pragma once
 
 #include "facts.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program reads: one JSON object. Names stay; sentences may change. What is not known is
- * null. */
+/* Print one JSON object for programs. Names are stable, sentences are not. Unknown values are null.
+ */
 #include "blame.h"
 #include "changes.h"
 #include "findings.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person reads: a line for each finding, what to change, and a verdict as the last line.
- * Colours only where a person looks at them. */
+/* Print for people: a line for each finding, the changes, and the verdict as the last line. Colours
+ * are used only on a terminal. */
 #include "changes.h"
 #include "findings.h"
 #include "print.h"
@@ -96,7 +96,8 @@ static void print_changes(const struct facts *facts)
 	unsigned n = changes_make(facts, changes);
 	if (n)
 		puts("\nWhat to change, as root (USER, SERVICE: the server's)");
-	/* What is needed is one thing; others that are marked so lead to the same. */
+	/* Only the first needed change is marked "needed"; the others are alternatives, marked
+	 * "or". */
 	for (unsigned i = 0; i < n; i++)
 		print_change(&changes[i], !changes[i].is_needed ? "better" : i ? "or" : "needed");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be tried, each in a child of attempt.c: 0 or a negative errno. */
+/* All attempts. Each runs in a child of attempt.c, and answers 0 or a negative errno. */
 #pragma once
 
 #include "facts.h"
@@ -12,7 +12,7 @@ int probe_syscall_user(struct facts *facts);
 int probe_fill(struct facts *facts);
 int probe_move(struct facts *facts);
 
-/* A userfaultfd as good as can be had, or a negative errno. */
+/* Open a userfaultfd by the best way that works. A descriptor, or a negative errno. */
 int probe_open_best(uint64_t *features);
 int probe_register(int uffd, void *start, size_t length);
 int probe_zero(int uffd, void *page, size_t length);

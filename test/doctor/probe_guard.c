@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library itself, by its public interface: whether a guard can be made, and then what a client
- * would do to it, from end to end. The step about to be done is noted where the parent sees it, so
- * that it can be said even of a process that was killed there.
+ * Try the library by its public interface: create a guard, and then do to it what a client would
+ * do, from end to end. Each step is noted before it is done, where the parent sees it, so that the
+ * parent can name the step that killed the child.
  */
 #include "probe.h"
 
@@ -48,7 +48,7 @@ struct trip {
 	int fd;
 };
 
-/* Where a byte of page @page is that tells whose it is. */
+/* The byte that the test looks at in page @page. */
 static size_t mark_of(const struct trip *trip, size_t page)
 {
 	return (page + 1) * trip->page - 1;
@@ -93,7 +93,7 @@ static int map_region(struct trip *trip)
 	return uffd_guard_region_mode(trip->region) == trip->mode ? 0 : -EOPNOTSUPP;
 }
 
-/* An eager region has it all already, and sees the end of the file when it is refreshed. */
+/* An EAGER region was filled before, and only sees the new end of the file in a refresh. */
 static int truncate_file(struct trip *trip)
 {
 	if (ftruncate(trip->fd, (off_t)((N_PAGES - 1) * trip->page)) < 0)
@@ -168,8 +168,8 @@ int probe_eager(struct facts *facts)
 
 /* ---- System calls ---- */
 
-/* A page that nobody has read is handed to write(2). Into another file, lest the handler wait for
- * the one that is being written. */
+/* Hand a page that was never read to write(2). It writes into another file: the handler would wait
+ * for the lock of the region's own. */
 int probe_syscall_reads(struct facts *facts)
 {
 	struct trip trip = { .flags = 0, .mode = UFFD_GUARD_MODE_LAZY };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What else is tried for real: a filter for the sandbox, and the two kinds of huge pages. */
+/* Try a seccomp filter for the sandbox, and the two kinds of huge pages. */
 #include "probe.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 /* ---- Sandbox ---- */
 
-/* A filter that is seen to work: getppid() cannot fail but by it. */
+/* Install a filter that denies getppid(), which fails for no other reason, and see it fail. */
 int probe_filter(struct facts *facts)
 {
 	struct sock_filter code[] = {
@@ -67,7 +67,7 @@ int probe_huge_page(struct facts *facts)
 	return after > before ? 0 : -ENOMEM;
 }
 
-/* Mapping reserves the page, which is as far as a client can be kept from having one. */
+/* mmap() reserves the page, so a client is refused here if there is none. */
 int probe_hugetlb(struct facts *facts)
 {
 	struct stat st;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of userfaultfd is allowed here, asked of the kernel and not of the library: its job is to
- * look below it. Three ways lead to a userfaultfd, and they are tried one by one, because they are
- * denied for different reasons.
+ * Find out what of userfaultfd is allowed here, from the kernel itself: the doctor looks below the
+ * library. Three ways lead to a userfaultfd. They are tried one by one, because they are denied for
+ * different reasons.
  */
 #include "probe.h"
 
@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Newer than the headers of Debian 12, some of them. */
+/* Some are newer than the headers of Debian 12. */
 #ifndef USERFAULTFD_IOC_NEW
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
@@ -54,7 +54,7 @@ static int open_by_syscall(int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A userfaultfd answers nothing before this. */
+/* A userfaultfd refuses all other ioctls before UFFDIO_API. */
 static int shake_hands(int uffd, uint64_t *features)
 {
 	struct uffdio_api api = { .api = UFFD_API };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What of io_uring is allowed here: a ring, a ring that is fenced in, and a ring that reads faults.
- */
+/* Find out what of io_uring is allowed here: a ring, a ring with restrictions, and a ring that
+ * reads faults. */
 #include "probe.h"
 
 #include <errno.h>
@@ -26,8 +26,8 @@ static int tell(const struct io_uring *ring, unsigned what, void *argument, unsi
 	return result < 0 ? -errno : 0;
 }
 
-/* What a ring does is not seen by the seccomp filter of who asked for it. So a sandbox with a ring
- * needs this too. */
+/* A seccomp filter does not see a ring's operations. So a sandbox with a ring needs restrictions
+ * too. */
 int probe_ring_restrict(struct facts *facts)
 {
 	struct io_uring_restriction only_reads = { .opcode = IORING_RESTRICTION_SQE_OP,
@@ -46,7 +46,7 @@ static void *touch(void *page)
 	return NULL;
 }
 
-/* 0: @message came through the ring. */
+/* Read @message through the ring. 0 or a negative errno. */
 static int read_by_ring(struct io_uring *ring, int uffd, struct uffd_msg *message, void *page)
 {
 	struct io_uring_cqe *cqe;

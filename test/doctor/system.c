@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is to be had by reading: /proc, /sys, limits, who we are. Any of it may be missing, in a
- * container or under a filter, and none of that is an error.
+ * Read /proc, /sys, limits and the user. Any of it may be missing in a container or under a filter.
+ * That is no error.
  */
 #include "system.h"
 
@@ -23,7 +23,7 @@
 
 /* ---- Files ---- */
 
-/* The first line, without its end; "" if there is none. */
+/* Read the first line of the file, without its end; "" if there is none. */
 static void read_line(const char *path, char *line, size_t size)
 {
 	line[0] = '\0';
@@ -78,7 +78,7 @@ static bool is_in_group(int64_t group)
 	return is_in;
 }
 
-/* Letters only: it is printed, and comes from the environment. */
+/* Keep letters only, since the name comes from the environment and is printed. */
 static void set_container(struct facts *facts, const char *name)
 {
 	size_t n = 0;
@@ -89,7 +89,7 @@ static void set_container(struct facts *facts, const char *name)
 	facts->container[n] = '\0';
 }
 
-/* Marks of containers also lie about in machines whose disk was made from an image of one. */
+/* A machine whose disk was made from a container image has these marks too. */
 static bool is_in_first_pid_namespace(void)
 {
 	struct stat st;
@@ -132,7 +132,7 @@ static void read_kernel(struct facts *facts)
 		facts->kernel = major * 1000 + minor;
 }
 
-/* The one in brackets of "always [madvise] never". */
+/* Read the word in brackets of "always [madvise] never". */
 static void read_thp(struct facts *facts)
 {
 	char line[64];
@@ -160,7 +160,7 @@ static void read_huge_pages(struct facts *facts, const char *line)
 	sscanf(line, "HugePages_Free: %" SCNd64, &facts->huge_pages_free);
 }
 
-/* Lines of "number name". In a root without /sys, too. */
+/* /proc/misc has lines of "number name", even where there is no /sys. */
 static bool find_misc_device(const char *name, unsigned *minor)
 {
 	char found[64];

@@ -3,5 +3,5 @@
 
 #include "facts.h"
 
-/* What can be read without trying anything. What cannot be read stays UNKNOWN or empty. */
+/* Read all facts that need no attempt. A fact that cannot be read stays UNKNOWN or empty. */
 void system_read(struct facts *facts);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Laying out the memory that server and clients share. */
+/* Lay out the memory that server and clients share. */
 #include "control.h"
 
 #include "word.h"

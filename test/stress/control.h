@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that the server and its clients share, and trust: a part of the tester. Here a client says
- * what it has done to its files, so that the server can tell what it may and what it must read.
+ * Memory that the server and its clients share. It is a part of the tester, so both trust it.
+ * Clients write here what they do to their files, so that the server knows what it may and what it
+ * must read.
  */
 #pragma once
 
@@ -19,7 +20,7 @@ enum attack {
 	ATTACK_NONE = N_ATTACKS
 };
 
-/* Shorter than the file's own pages while it lasts. */
+/* Whether the attack makes the file shorter than its own pages while it lasts. */
 static inline int attack_shrinks(enum attack attack)
 {
 	return attack == ATTACK_TRUNCATE || attack == ATTACK_ODD;
@@ -35,26 +36,26 @@ enum phase {
 };
 
 struct control_file {
-	_Atomic uint64_t whole;	 /* even while every page of the file's own is there and complete */
-	_Atomic uint32_t attack; /* enum attack, the latest */
+	_Atomic uint64_t whole;	   /* even: every page of the file's own is there and complete */
+	_Atomic uint32_t attack;   /* enum attack, the latest */
 	_Atomic uint32_t last_cut; /* enum attack, the latest that shrank it */
 	_Atomic uint64_t n_done[N_ATTACKS];
-	_Atomic uint64_t *published; /* [max_pages] number of the last complete rewrite of a page */
+	_Atomic uint64_t *published; /* [max_pages] last complete rewrite of each page */
 };
 
 struct control {
 	size_t mapping_size;
 	uint32_t page_size, words_per_page;
 	uint32_t n_files;
-	uint32_t n_pages;   /* a file's own */
-	uint32_t max_pages; /* when it has grown */
+	uint32_t n_pages;   /* pages that each file has while it is whole */
+	uint32_t max_pages; /* pages of a file that has grown, at most */
 	_Atomic uint32_t phase;
 	_Atomic uint32_t experiment_attack;
-	_Atomic uint32_t is_experimenting; /* the first client, at this moment */
+	_Atomic uint32_t is_experimenting; /* the first client is making the experiment's attack */
 	struct control_file files[];
 };
 
-/* Inherited by fork() at the same address. NULL with errno set. */
+/* Children of fork() have it at the same address. NULL with errno set. */
 struct control *control_create(uint32_t n_files, uint32_t n_pages);
 void control_destroy(struct control *control);
 
@@ -63,7 +64,7 @@ static inline uint64_t control_file_words(const struct control *control)
 	return (uint64_t)control->n_pages * control->words_per_page;
 }
 
-/* Each file has a writer of its own; 0 is nobody. */
+/* The writer number of a file. 0 is no writer. */
 static inline uint32_t control_writer(uint32_t file)
 {
 	return file + 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control experiment: the same client, the same attack, and a reader with a plain mapping. It
- * shows that the attacks are real, so that a run without a signal says something. Attacks that do
- * not hurt a plain mapping are said not to.
+ * The control experiment: the same client makes the same attack, and the reader has a plain
+ * mapping. It shows that the attacks are real, so that a run without a signal means something. The
+ * report says which attacks do not hurt a plain mapping.
  */
 #include "control_experiment.h"
 
@@ -37,7 +37,7 @@ static void read_for_ever(const struct control *control, int fd, _Atomic uint64_
 		(void)words[i];
 }
 
-/* Has it ended, after at most @ns? */
+/* Wait for the end of the child, at most @ns. False: it still runs. */
 static bool wait_for(pid_t pid, uint64_t ns, int *status)
 {
 	uint64_t end = clock_ns() + ns;
@@ -55,7 +55,8 @@ static void wait_for_start(pid_t pid, const _Atomic uint64_t *first_read)
 		clock_sleep(NS_PER_MS / 10);
 }
 
-/* Until the client has mended its file: the next reader must not suffer from this attack. */
+/* Wait until the client has repaired its file, so that the next reader does not suffer from this
+ * attack. */
 static void end_attack(struct control *control)
 {
 	atomic_store(&control->phase, PHASE_IDLE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a container denies, denied to one thread. */
+/* Deny to one thread what containers deny. */
 #include "deny.h"
 
 #include <errno.h>

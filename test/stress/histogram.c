@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Four buckets to an octave: a quantile is known to a fifth of itself, and adding takes no lock. */
+/* Each octave has four buckets, so a quantile is exact to a fifth. Adding takes no lock. */
 #include "histogram.h"
 
 static unsigned bucket_of(uint64_t ns)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does the server grow? What it holds is sampled each second, and the run cut into four. The first
- * quarter is left to fill what is there to be filled; from the second to the last nothing may come
- * on top. A tenth and some MiB are for allocators, which need not give back what they got.
+ * Check that the server does not grow. What it holds is sampled each second, by quarters of the
+ * run. In the first quarter regions and caches fill. From the second to the last nothing may be
+ * added. A tenth and some MiB are allowed, since allocators need not give memory back.
  */
 #include "holdings.h"
 

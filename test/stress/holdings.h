@@ -7,7 +7,7 @@
 struct judge;
 
 #define GROWTH_QUARTERS	     4
-#define GROWTH_LEAST_SECONDS 60 /* shorter runs are not judged: they are still filling up */
+#define GROWTH_LEAST_SECONDS 60 /* shorter runs are not judged, since they are still filling */
 
 /* What a process holds. */
 struct holdings {
@@ -15,16 +15,16 @@ struct holdings {
 	uint64_t n_fds;
 };
 
-/* The most of each, by the quarter of the run in which it was seen. */
+/* The maximum of each in each quarter of the run. */
 struct growth {
 	struct holdings most[GROWTH_QUARTERS];
 	unsigned n_samples[GROWTH_QUARTERS];
 };
 
-/* Those of this process. False: /proc does not say. */
+/* Sample this process. False: /proc cannot be read. */
 bool holdings_take(struct holdings *holdings);
 
 void growth_add(struct growth *growth, unsigned quarter, const struct holdings *holdings);
-/* The second quarter against the last. @n_mapping: threads that may have been mapping a region
- * anew, whose descriptor is not there for a moment, when any sample was taken. */
+/* Compare the last quarter with the second. @n_mapping threads may have been mapping a region again
+ * in any sample: its descriptor is missing meanwhile. */
 void growth_judge(const struct growth *growth, struct judge *judge, unsigned n_mapping);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The judge: what was read, against what may be read. It does not read anything itself, so that the
+ * The judge compares what was read with what may be read. It reads nothing itself, so that the
  * self-test can show it words that no library would let through.
  *
- * The first violations are printed as they are found; after that they are only counted, since one
- * bug breaks a promise many thousand times a second.
+ * The first violations of each kind are printed when they are found. Later ones are only counted,
+ * since one bug breaks a promise many thousand times a second.
  */
 #include "judge.h"
 
@@ -20,7 +20,7 @@
 
 #define MOST_PRINTED 5 /* of each kind */
 
-/* What one thread fills at once, for which it has made room before. */
+/* What one thread fills at a time, beyond the budget. */
 #define FILLED_AT_ONCE (UINT64_C(2) << 20)
 
 /* ---- Names ---- */
@@ -141,14 +141,14 @@ struct tally {
 	uint64_t zeros, cuts, splits, ages;
 };
 
-/* The words of one page. */
+/* Judge the words of one page. */
 static void judge_page(struct judge *judge, const struct reading *reading, uint32_t start,
 	uint32_t end, struct tally *tally)
 {
 	struct word_place place = place_of(reading, start);
 	uint32_t per_page = reading->control->words_per_page;
 	uint64_t floor = reading->floors[place.page - reading->first / per_page];
-	/* After the words were read: then no word is more than one ahead of it. */
+	/* Load it after the words were read: then no word is more than one rewrite ahead. */
 	uint64_t published =
 		atomic_load_explicit(&reading->control->files[reading->file].published[place.page],
 			memory_order_acquire);
@@ -228,7 +228,7 @@ void judge_unchanged(struct judge *judge, const struct reading *before, const st
 		before->file, place.page, place.index, before->words[i], after->words[i]);
 }
 
-/* Words of the client only get newer; or they go, and whatever comes then is newer than nothing. */
+/* Words of the client only get newer. A word may become zero, and any word may follow a zero. */
 static bool is_older(const struct reading *before, const struct reading *after, uint32_t i)
 {
 	const struct word_place place = place_of(before, i);

@@ -4,20 +4,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Which modes of the library a run is about. */
+/* The mode of a run: --mode. */
 enum mode { MODE_LAZY, MODE_DIRECT, MODE_EAGER, MODE_MIXED };
 
-/* As the command line has them; ends with NULL. */
+/* The names for --mode; ends with NULL. */
 extern const char *const mode_names[];
 
-/* Its client has sealed it against shrinking, and the server maps it DIRECT. In a mixed run four
- * files in a row are: LAZY, DIRECT, EAGER, and DIRECT where the rest is EAGER. */
+/* Whether the client seals the file against shrinking, and the server maps it DIRECT. In a mixed
+ * run four files in a row are LAZY, DIRECT, EAGER, and DIRECT on the guard of the EAGER ones. */
 static inline bool mode_seals_file(enum mode mode, uint32_t file)
 {
 	return mode == MODE_DIRECT || (mode == MODE_MIXED && file % 2 == 1);
 }
 
-/* Its region is of the guard that has no userfaultfd. */
+/* Whether the region of the file is on the guard without userfaultfd. */
 static inline bool mode_makes_file_eager(enum mode mode, uint32_t file)
 {
 	return mode == MODE_EAGER || (mode == MODE_MIXED && file % 4 >= 2);

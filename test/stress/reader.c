@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reading thread of the server: at random it reads, refreshes, gives back, resizes, unmaps and
- * maps, while others do the same, and lets the judge see each word.
+ * A reading thread of the server. At random it reads, refreshes, discards, resizes, unmaps and
+ * maps, while others do the same, and hands each word to the judge.
  *
- * What makes a reading judgeable is the order of things. Knowledge comes before the words: the
- * floors (which rewrite of a page is the oldest that may be seen), the counters that tell whether
- * someone interfered, the client's word that the file is whole. Afterwards the counters are looked
- * at again, and if they have moved, that check is not made. The report shows how often each was.
+ * The order makes a reading judgeable. First come the floors (the oldest rewrite of each page that
+ * may be seen), the counters that tell whether another thread interfered, and the client's word
+ * that the file is whole. Then come the words. Then the counters are read again, and if they have
+ * moved, that check is not made. The report shows how often each check was made.
  */
 #include "reader.h"
 
@@ -22,7 +22,7 @@
 
 #define MOST_SPANS 8
 
-/* Words of a region, and whether its length has been changed since they were chosen. */
+/* A range of words of a region, and the counter that tells whether its length has changed since. */
 struct extent {
 	uint64_t first;
 	uint32_t n_words;
@@ -34,9 +34,8 @@ static uint64_t bytes(uint64_t n_words)
 	return n_words * sizeof(uint64_t);
 }
 
-/* Half of them in the first pages, where clients rewrite most, and half short, so that threads
- * meet.
- */
+/* Choose half of the ranges in the first pages, where clients rewrite most, and half of them short,
+ * so that threads meet. */
 static struct extent choose_extent(struct reader *reader, struct slot *slot, uint32_t most)
 {
 	struct rng *rng = &reader->rng;
@@ -70,8 +69,7 @@ static uint32_t reading_n_pages(const struct reading *reading)
 	return (uint32_t)end - reading_first_page(reading);
 }
 
-/* What the client has published by now must be seen from now on, of the pages up to @end at least.
- */
+/* Raise the floors of the pages up to @end to what the client has published by now. */
 static void reading_ask_for_the_latest(struct reading *reading, uint32_t end)
 {
 	const struct control_file *file = &reading->control->files[reading->file];
@@ -83,7 +81,7 @@ static void reading_ask_for_the_latest(struct reading *reading, uint32_t end)
 	}
 }
 
-/* What is known of the words before they are read. */
+/* Note what is known of the words before they are read. */
 static void reading_prepare(
 	struct reading *reading, const struct slot *slot, const struct extent *extent)
 {
@@ -95,12 +93,13 @@ static void reading_prepare(
 	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
 	for (uint32_t i = 0; i < n; i++)
 		reading->floors[i] = atomic_load(&slot->floors[first + i]);
-	/* A sealed file always has its own pages; what it has grown by since is not yet direct. */
+	/* A sealed file always has its own pages. Pages by which it has grown since are not DIRECT
+	 * yet. */
 	if (slot_is_live(slot))
 		reading_ask_for_the_latest(reading, slot->control->n_pages);
 }
 
-/* A page that was live may have been an ordinary one in the meantime, between two resizes. */
+/* A page that is DIRECT may have been LAZY in the meantime, between two resizes. */
 static void reading_forget_if_resized(
 	struct reading *reading, struct slot *slot, const struct extent *extent)
 {
@@ -111,7 +110,7 @@ static void reading_forget_if_resized(
 		reading->floors[i] = 0;
 }
 
-/* Someone else may be refreshing these words: that is what regions are for. */
+/* TSan does not look here: another thread may be refreshing these words meanwhile. */
 __attribute__((noinline, no_sanitize("thread"))) static void load_words(
 	uint64_t *to, const volatile uint64_t *from, uint32_t n_words)
 {
@@ -128,7 +127,7 @@ static void watched_load(struct reader *reader, const struct slot *slot, uint64_
 	judge_count(&reader->server->judge, CHECK_ACCESSES, 1);
 }
 
-/* Page by page, so that each wait for an answer is watched by itself. */
+/* Read page by page, so that the watchdog times each wait by itself. */
 static void reading_load(struct reader *reader, struct reading *reading, const struct slot *slot,
 	const struct extent *extent)
 {
@@ -159,8 +158,8 @@ static void call_begin(struct reader *reader, struct slot *slot, struct changes 
 	watch_begin(reader->watch, WATCHED_CALL, slot->file);
 }
 
-/* Answers whether it worked. A range that is out of range since someone made the region shorter is
- * nobody's mistake. */
+/* Answers whether the call worked. -ERANGE is no violation if another thread has made the region
+ * shorter. */
 static bool call_end(struct reader *reader, struct slot *slot, struct changes *changes,
 	const struct calm *resizes, const char *name, int64_t result)
 {
@@ -197,7 +196,7 @@ static bool renew_by_discard(struct reader *reader, struct slot *slot, const str
 		reader, slot, extent, uffd_guard_discard, "uffd_guard_discard", &slot->mutations);
 }
 
-/* Spans that cover the extent, overlap, and come in no order. */
+/* Make spans that cover the extent, overlap, and are in no order. */
 static unsigned choose_spans(
 	struct reader *reader, const struct extent *extent, struct uffd_guard_span *spans)
 {
@@ -228,7 +227,7 @@ static bool renew_by_spans(struct reader *reader, struct slot *slot, const struc
 		reader, slot, &slot->mutations, &extent->resizes, "uffd_guard_refresh_spans", err);
 }
 
-/* Past the region, into the reading. */
+/* Read by uffd_guard_read(), which does not touch the region. */
 static bool read_directly(struct reader *reader, struct slot *slot, const struct extent *extent)
 {
 	call_begin(reader, slot, NULL);
@@ -246,7 +245,8 @@ static void raise_to(_Atomic uint64_t *floor, uint64_t to)
 		;
 }
 
-/* Before a call that makes pages anew: what the client has published of them by now. */
+/* Note what the client has published of the pages by now. Call before pages are brought up to date.
+ */
 static void note_latest(struct reader *reader, const struct slot *slot)
 {
 	const struct control_file *file = &slot->control->files[slot->file];
@@ -254,7 +254,7 @@ static void note_latest(struct reader *reader, const struct slot *slot)
 		reader->latest[i] = atomic_load(&file->published[i]);
 }
 
-/* After it: nothing older is in these pages. */
+/* Raise the floors to what was noted. Call after the pages were brought up to date. */
 static void share_latest(
 	const struct reader *reader, struct slot *slot, uint64_t first, uint64_t end)
 {
@@ -262,7 +262,7 @@ static void share_latest(
 		raise_to(&slot->floors[i], reader->latest[i]);
 }
 
-/* Afterwards: for everybody, of pages that were brought up to date as a whole. */
+/* Raise the floors for all readers, of pages that were brought up to date as a whole. */
 static void share_floors(struct slot *slot, const struct reading *reading)
 {
 	uint32_t per_page = reading->control->words_per_page;
@@ -369,7 +369,7 @@ static void act_read_tail(struct reader *reader, struct slot *slot)
 	struct extent extent = { .first = length,
 		.n_words = (per_page - (uint32_t)(length % per_page)) % per_page };
 	if (extent.n_words == 0 || slot_is_live(slot))
-		return; /* what is live shows the file also there */
+		return; /* DIRECT pages show the file behind the length too */
 	reading_prepare(&reader->reading, slot, &extent);
 	reading_load(reader, &reader->reading, slot, &extent);
 	if (calm_held(&slot->resizes, &resizes))
@@ -396,7 +396,7 @@ static uint64_t count_pages(const struct slot *slot)
 	return (slot_length_words(slot) + per_page - 1) / per_page;
 }
 
-/* Pages that come into the region are of this moment or later. */
+/* Pages that the resize adds are read from now on. */
 static void act_resize(struct reader *reader, struct slot *slot)
 {
 	uint64_t length = slot->reserved_words;
@@ -412,7 +412,7 @@ static void act_resize(struct reader *reader, struct slot *slot)
 	const bool has_worked =
 		call_end(reader, slot, &slot->mutations, NULL, "uffd_guard_resize", err);
 	const uint64_t after = count_pages(slot), first = atomic_load(&slot->first_page);
-	resizes.begun++; /* by ours, and by no other */
+	resizes.begun++; /* this resize, and no other */
 	if (has_worked && calm_held(&slot->resizes, &resizes))
 		share_latest(reader, slot, first + before, first + after);
 	change_end(&slot->resizes);
@@ -425,11 +425,11 @@ static bool is_absent(const struct slot *slot, const volatile uint64_t *word)
 	return mincore((void *)page, slot->control->page_size, &residence) == 0 && !(residence & 1);
 }
 
-/* How long the first touch of an absent page takes. */
+/* Measure how long the first touch of an absent page takes. */
 static void act_time_first_touch(struct reader *reader, struct slot *slot)
 {
 	if (uffd_guard_region_mode(slot->region) != UFFD_GUARD_MODE_LAZY)
-		return; /* nothing faults */
+		return; /* DIRECT or EAGER: no page faults */
 	struct extent extent = choose_extent(reader, slot, 8 * slot->control->words_per_page);
 	if (!renew_by_discard(reader, slot, &extent))
 		return;
@@ -473,7 +473,7 @@ static const struct {
 static void map_again(struct reader *reader, struct slot *slot)
 {
 	if (slot->fd < 0 || pthread_rwlock_trywrlock(&slot->lock))
-		return; /* in use: another time */
+		return; /* other readers use the slot; try it another time */
 	slot_unmap(slot);
 	note_latest(reader, slot);
 	watch_begin(reader->watch, WATCHED_CALL, slot->file);
@@ -496,7 +496,7 @@ static void act(struct reader *reader, struct slot *slot, uint64_t choice)
 	pthread_rwlock_unlock(&slot->lock);
 }
 
-/* Whenever something may have been filled. */
+/* Call after pages may have been filled. */
 static void look_at_memory(struct reader *reader, const struct slot *slot)
 {
 	struct server *server = reader->server;

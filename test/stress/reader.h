@@ -15,10 +15,10 @@ struct reader {
 	struct watch *watch;
 	struct rng rng;
 	struct reading reading, again;
-	uint64_t *latest; /* [max_pages] what the client had published of a file before a call */
+	uint64_t *latest; /* [max_pages] rewrites that the client had published before a call */
 	pthread_t thread;
 };
 
-/* Does one thing after another to one slot after another until the server stops. @data: its reader.
- */
+/* The thread: do one thing after another to one slot after another until the server stops. @data is
+ * its struct reader. */
 void *reader_run(void *data);

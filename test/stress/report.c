@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person reads: one line a second, and the tables at the end. */
+/* Report for people: a line each second, and tables at the end. */
 #include "report.h"
 
 #include "stress_client.h"
@@ -149,7 +149,7 @@ static void print_work(const struct outcome *outcome)
 	print_bytes("resident in the process, at most", outcome->max_rss);
 }
 
-/* Samples of two quarters are worth comparing only if both were taken. */
+/* Print nothing unless the quarters that are compared have samples. */
 static void print_growth(const struct outcome *outcome)
 {
 	const struct growth *growth = &outcome->server->growth;

@@ -9,7 +9,7 @@ struct client;
 struct histogram;
 struct server;
 
-/* A run that is over. */
+/* What is known of a run at its end. */
 struct outcome {
 	struct server *server;
 	const struct client *clients;
@@ -30,9 +30,9 @@ struct progress {
 	double faults_per_second;
 };
 
-/* One line that the next one overwrites. */
+/* Print a line that the next one overwrites. */
 void report_progress(const struct server *server, const struct progress *progress);
-/* The handler's histogram, as one of ours. */
+/* Convert the library's histogram of faults. */
 void report_handler_histogram(const struct uffd_guard_stats *stats, struct histogram *histogram);
 uint64_t report_attacks_done(const struct control *control, enum attack attack);
 unsigned report_dead_clients(const struct outcome *outcome);

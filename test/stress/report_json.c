@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program reads: one JSON object. Names are those of the tables, with underscores. */
+/* Report as one JSON object, for programs. Names are those of the tables, with underscores. */
 #include "report.h"
 
 #include "cli/json.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* @name with underscores for spaces; until the next call. */
+/* @name with underscores for spaces. The next call overwrites it. */
 static const char *key(const char *name)
 {
 	static char text[64];

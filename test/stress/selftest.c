@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who judges the judge? Each promise is broken here on purpose, by the tester's own hands: the
- * words that a run hands to the judge are made up, the signal and the silence are real. A judge
- * that lets one through would make every run a good one.
+ * Test the judge. Each promise is broken here on purpose: the words that are handed to the judge
+ * are invented, the signal and the fault without an answer are real. A judge that lets one through
+ * would make every run a good one.
  */
 #include "selftest.h"
 
@@ -34,7 +34,7 @@ struct plant {
 	struct reading reading, again;
 };
 
-/* All of a page, as its writer left it. */
+/* Fill the reading with a page as its writer leaves it. */
 static void fill(struct plant *plant, struct reading *reading)
 {
 	reading->control = plant->control;
@@ -69,7 +69,7 @@ static void plant_torn(struct plant *plant)
 	judge_words(&plant->judge, &plant->reading);
 }
 
-/* Zeros within a word where no file was ever cut. */
+/* Plant zeros within a word where no file was ever cut. */
 static void plant_half(struct plant *plant)
 {
 	plant->reading.words[43] &= 0xffffffff;
@@ -155,7 +155,7 @@ static void plant_older(struct plant *plant)
 	judge_not_older(&plant->judge, &plant->reading, &plant->again);
 }
 
-/* A budget bounds what is held, and takes no data away in LAZY. */
+/* A budget causes no loss in LAZY, where pages can be evicted. */
 static void plant_no_memory(struct plant *plant)
 {
 	judge_reasons(&plant->judge, FILE_NUMBER, UFFD_GUARD_LOST_NO_MEMORY, false);
@@ -175,7 +175,7 @@ static void plant_over_budget(struct plant *plant)
 	judge_resident(&plant->judge, BUDGET + IN_FILLS + 1, BUDGET, N_FILLERS);
 }
 
-/* As in a run: one sample in each quarter, the last of them while more is held. */
+/* Add one sample for each of these quarters. */
 static void sample(struct growth *growth, unsigned first, unsigned end)
 {
 	for (unsigned quarter = first; quarter < end; quarter++) {

@@ -3,5 +3,5 @@
 
 #include "stress_options.h"
 
-/* Show the judge one breach of each promise. EXIT_NO_VIOLATION if it has seen them all. */
+/* Show the judge one breach of each promise. EXIT_NO_VIOLATION: it noticed them all. */
 enum exit_code selftest_run(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handler of last resort. With a library that keeps its promises it never runs. It puts a page
- * of zeros where the access went, so that the run goes on and shows what else is wrong.
+ * Handle SIGBUS and SIGSEGV. If the library keeps its promises the handler never runs. It maps a
+ * page of zeros where the access went, so that the run goes on and shows what else is wrong.
  */
 #include "signals.h"
 
@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LEAST_ADDRESS 65536 /* below it is a NULL pointer: a bug of our own */
+#define LEAST_ADDRESS 65536 /* addresses below are NULL pointers: a bug of the tester */
 #define MOST_SIGNALS  100000
 
 static _Atomic uint64_t n_signals;

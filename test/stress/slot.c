@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Mapping a client's file in ever new shapes: from a page within it, beyond its end, with room to
- * grow, filled at once or not. */
+/* Map a client's file in random shapes: from a page within it, beyond its end, with room to grow,
+ * filled at once or not. */
 #include "slot.h"
 
 #include <stddef.h>

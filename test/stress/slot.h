@@ -9,8 +9,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Things of one kind that threads do to a region at any time, so that another can tell whether one
- * of them happened while it looked. */
+/* Counts things of one kind that threads do to a region, so that a reader can tell whether one of
+ * them happened while it read. */
 struct changes {
 	_Atomic uint64_t begun, ended;
 };
@@ -30,7 +30,7 @@ static inline void change_end(struct changes *changes)
 	atomic_fetch_add(&changes->ended, 1);
 }
 
-/* In this order: equal means that at the second load nothing was under way. */
+/* Load in this order: equal numbers mean that nothing was under way at the second load. */
 static inline struct calm calm_begin(struct changes *changes)
 {
 	uint64_t ended = atomic_load(&changes->ended);
@@ -38,41 +38,41 @@ static inline struct calm calm_begin(struct changes *changes)
 	return (struct calm){ .at_first = begun == ended, .begun = begun };
 }
 
-/* Still? */
+/* Whether no such thing has begun since calm_begin(). */
 static inline bool calm_held(struct changes *changes, const struct calm *calm)
 {
-	__sync_synchronize(); /* words were read without any order; a C11 fence is nothing to TSan
-			       */
+	/* Orders the plain loads of words before. TSan does not know C11 fences. */
+	__sync_synchronize();
 	return calm->at_first && atomic_load(&changes->begun) == calm->begun;
 }
 
-/* A place for a region of one client's file. */
+/* A client's file, and its region, which is mapped again and again. */
 struct slot {
-	pthread_rwlock_t lock; /* shared: use the region. Exclusively: unmap and map it */
+	pthread_rwlock_t lock; /* read: use the region; write: unmap it and map it again */
 	const struct control *control;
 	struct uffd_guard *guard;
 	uint32_t file;
-	bool is_direct;	     /* asks for it */
-	bool may_be_evicted; /* pages come back by themselves, newer */
-	bool may_run_out;    /* of its budget: data may read as zeros */
+	bool is_direct;	     /* maps with UFFD_GUARD_MAP_DIRECT */
+	bool may_be_evicted; /* pages are evicted, and come back newer */
+	bool may_run_out;    /* the budget holds less than the data, which may read as zeros */
 	int fd;		     /* -1: closed to save descriptors; the region stays as it is */
 
 	struct uffd_guard_region *region; /* lock */
 	uint64_t reserved_words;	  /* lock */
-	_Atomic uint64_t first_page;	  /* of the file; the dispatcher reads it without lock */
+	_Atomic uint64_t first_page;	  /* in the file; the dispatcher reads it without lock */
 
-	struct changes mutations; /* calls after which a page may read otherwise */
+	struct changes mutations; /* calls that may change what a page shows */
 	struct changes resizes;
-	_Atomic uint64_t *floors; /* [max_pages] no older rewrite may be seen any more */
+	_Atomic uint64_t *floors; /* [max_pages] the oldest rewrite of each page that may be seen */
 };
 
-/* The slot's region, of a shape that @rng decides. 0 or a negative errno. */
+/* Map the slot's region in a shape that @rng decides. 0 or a negative errno. */
 int slot_map(struct slot *slot, struct rng *rng);
 void slot_unmap(struct slot *slot);
 
-/* The region shows the file itself, as far as that goes. So it stays until a resize at least. */
+/* Whether the region is DIRECT. It stays so at least until a resize. */
 bool slot_is_live(const struct slot *slot);
 
-/* Words of the region, as of now. */
+/* The length of the region in words, at this moment. */
 uint64_t slot_length_words(const struct slot *slot);
 const volatile uint64_t *slot_words(const struct slot *slot);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hostile client: it shares files, and then cuts, punches, grows and rewrites them under the
- * server's hands as fast as it can.
+ * A hostile client: it shares files, and then cuts, punches, grows and rewrites them as fast as it
+ * can while the server reads.
  *
- * One thread, one attack at a time, so the client itself always knows what its files hold. It tells
- * the server by the control memory: before the first damage to a file `whole` becomes odd, and even
- * again when every word is back; the number of a page's rewrite is published when the last word of
- * it is stored. Each attack ends with the file whole.
+ * It has one thread and makes one attack at a time, so it always knows what its files hold. It
+ * tells the server by the control memory: `whole` becomes odd before the first damage to a file,
+ * and even again when every word is back. The number of a page's rewrite is published when its last
+ * word is stored. Each attack ends with the file whole.
  */
 #include "stress_client.h"
 
@@ -34,9 +34,9 @@ struct file {
 	struct rng *rng;
 	int fd;
 	bool is_sealed;	  /* against shrinking */
-	uint32_t n_pages; /* if so, as it can only grow */
+	uint32_t n_pages; /* a sealed file can only grow */
 	uint32_t writer;
-	_Atomic uint64_t *words; /* all of max_pages; only what the file has may be touched */
+	_Atomic uint64_t *words; /* maps max_pages; only pages that the file has may be touched */
 };
 
 /* ---- Writing ---- */
@@ -81,7 +81,7 @@ static void damage_end(struct file *file)
 	atomic_fetch_add(&file->shared->whole, 1);
 }
 
-/* Long enough for the server to look, sometimes. */
+/* Pause sometimes, so that the server sees the damage. */
 static void linger(struct rng *rng)
 {
 	switch (rng_below(rng, 8)) {
@@ -129,8 +129,8 @@ static void attack_odd(struct file *file)
 	cut_and_mend(file, word * sizeof(uint64_t) + 1 + rng_below(file->rng, 7));
 }
 
-/* What has grown is there to stay. Never all of it, so that a region can still be longer than its
- * file. */
+/* A sealed file cannot shrink again. Never grow it to max_pages, so that a region can still be
+ * longer than its file. */
 static void grow_for_good(struct file *file)
 {
 	const struct control *control = file->control;
@@ -198,7 +198,7 @@ static void attack(struct file *file, enum attack attack)
 		[ATTACK_ODD] = attack_odd,
 	};
 	atomic_store(&file->shared->attack, attack);
-	if (attack_shrinks(attack) && !file->is_sealed) /* else it is tried, and refused */
+	if (attack_shrinks(attack) && !file->is_sealed) /* else ftruncate() fails */
 		atomic_store(&file->shared->last_cut, attack);
 	attacks[attack](file);
 }
@@ -258,7 +258,8 @@ static bool send_files(int socket, const struct file *files, uint32_t first, uin
 	header->cmsg_len = CMSG_LEN(n * sizeof(int));
 	memcpy(CMSG_DATA(header), fds, n * sizeof(int));
 	ssize_t sent;
-	/* ETOOMANYREFS: too many descriptors under way; the server will take some. */
+	/* ETOOMANYREFS: too many descriptors are in flight. Try again when the server has taken
+	 * some. */
 	while ((sent = sendmsg(socket, &message, MSG_NOSIGNAL)) < 0 &&
 		(errno == EINTR || errno == ETOOMANYREFS))
 		clock_sleep(NS_PER_MS);
@@ -274,7 +275,8 @@ static enum attack choose_attack(struct rng *rng, uint32_t allowed)
 	return attack;
 }
 
-/* The server waits for the end of it before the next one: look again after saying so. */
+/* Read the phase again after is_experimenting is set: the server waits until it is 0 before the
+ * next experiment. */
 static void experiment(struct control *control, struct file *file)
 {
 	atomic_store(&control->is_experimenting, 1);

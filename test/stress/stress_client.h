@@ -13,17 +13,17 @@ struct client {
 	int socket;
 	uint32_t first, n_files;
 	uint32_t n_received; /* descriptors of them */
-	int status;	     /* of waitpid(), if has_died */
+	int status;	     /* from waitpid(), if has_died */
 	int has_died;
 };
 
-/* Fork one. 0 or a negative errno. Call before any thread is started. */
+/* Fork a client. 0 or a negative errno. Call before any thread is started. */
 int client_start(struct client *client, unsigned number, const struct options *options,
 	struct control *control);
-/* Take over some of its files, as it sends them. 0 or a negative errno. */
+/* Receive files that the client has sent. 0 or a negative errno. */
 int client_receive_files(
 	struct client *client, void (*on_file)(uint32_t file, int fd, void *data), void *data);
-/* Ends it. Its status stays. */
+/* End the client. .status stays. */
 void client_stop(struct client *client);
-/* Has it died by itself? Asked from time to time. */
+/* Set has_died if the client has ended by itself. */
 void client_look_after(struct client *client);

@@ -2,9 +2,9 @@
 /*
  * uffd-guard-stress: hostile clients against a server that reads through uffd_guard.
  *
- * The life of a run: give up privileges, fork the clients, take over their files, show on one of
- * them what becomes of a plain mapping, start the server's threads, let it all go for some seconds,
- * stop, report. Processes are forked before there is any thread.
+ * A run gives up privileges, forks the clients, receives their files, makes the control experiment,
+ * starts the server's threads, lets all run for some seconds, stops them, and reports. Processes
+ * are forked before there is any thread.
  */
 #include "cli/cli.h"
 #include "cli/interrupt.h"
@@ -39,8 +39,8 @@ struct run {
 
 /* ---- Preparations ---- */
 
-/* Two descriptors for each region; and beyond the hard limit if we may. Some regions can do with
- * one. */
+/* Allow two descriptors for each region, beyond the hard limit if permitted. One is enough for some
+ * regions. */
 static int raise_descriptor_limit(const struct options *options)
 {
 	struct rlimit limit;
@@ -97,8 +97,9 @@ static int take_files_of(struct run *run, struct client *client, const struct po
 		   : 0;
 }
 
-/* From whoever has sent some. Not one client after the other: all that is under way counts against
- * one limit, and those whose turn it is not would keep the one whose turn it is from sending. */
+/* Take files from whichever client has sent some. Taking one client after the other could hang:
+ * descriptors in flight count against one limit, and those of later clients could keep the first
+ * from sending. */
 static int take_files(struct run *run)
 {
 	unsigned n_clients = run->options->n_clients;
@@ -165,7 +166,7 @@ static void tick(struct run *run, uint64_t start)
 	time_before = now;
 }
 
-/* Until the time is over, or a signal says so. */
+/* Wait until the time is over, or interrupt_wait() answers a signal. */
 static void wait_for_the_end(struct run *run, uint64_t start)
 {
 	uint64_t end = start + run->options->seconds * NS_PER_S;
@@ -222,7 +223,7 @@ static int run_server(struct run *run)
 	report(run, ns);
 	cli_flush_output();
 	if (!has_stopped)
-		_exit(EXIT_VIOLATION); /* a thread of ours hangs in guarded memory */
+		_exit(EXIT_VIOLATION); /* a reader hangs in guarded memory */
 	return 0;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server: a guard (or two: one that is denied userfaultfd), a slot for each file of a client,
- * and the threads: readers, one that hears of losses, and the watchdog.
+ * The server: one guard, or two of which one is denied userfaultfd; a slot for each file of a
+ * client; and threads: readers, the dispatcher of losses, and the watchdog.
  *
- * A loss is counted for the attack that was the cause of it, as well as can be told: bytes of the
- * file's own pages for the latest attack that shrank it, bytes behind them for a growth that was
- * taken back, or for nobody, where a region is simply longer than its file.
+ * A loss is counted for the attack that most likely caused it. Bytes of the file's own pages count
+ * for the latest attack that shrank it. Bytes behind them count for a growth that was taken back,
+ * or for ATTACK_NONE where a region is longer than its file.
  */
 #include "stress_server.h"
 
@@ -55,9 +55,9 @@ static void count_truncated(
 		server->pages_lost[cause_of(file, false)] += (end - first_behind + page - 1) / page;
 }
 
-/* Nothing but an end of the file can make bytes of a memfd unreadable, and no file that was never
- * cut ends before its own pages do. A range from the region's first byte may be a summary
- * (see uffd_guard_dispatch). */
+/* Check the place of a loss. Only the end of a file can make bytes of a memfd unreadable, and a
+ * file that was never cut has all its own pages. A range from the region's first byte may be a
+ * summary (see uffd_guard_dispatch()). */
 static void judge_loss(struct server *server, const struct slot *slot,
 	const struct uffd_guard_event *event, uint64_t start)
 {
@@ -126,7 +126,7 @@ static void *run_dispatcher(void *data)
 
 /* ---- Slots ---- */
 
-/* All that the EAGER files can have is more than the budget surely holds. */
+/* Whether the EAGER files can have more data than the budget holds. */
 static bool may_run_out(const struct server *server)
 {
 	const struct control *control = server->control;
@@ -188,7 +188,8 @@ uint64_t server_least_descriptors(const struct options *options)
 	return (uint64_t)options->n_regions + options->n_clients + DESCRIPTORS_OF_OUR_OWN;
 }
 
-/* Each region has a descriptor of its own. For how many files is there room for ours as well? */
+/* Each region has a descriptor of its own. Count the files for which there is room for a second
+ * one, ours. */
 static unsigned count_keepable(const struct server *server)
 {
 	struct rlimit limit;
@@ -202,7 +203,7 @@ static int map_slots(struct server *server)
 {
 	struct rng rng = rng_of(server->options->seed, UINT32_MAX);
 	unsigned n_kept = count_keepable(server);
-	/* Those that lose their descriptor first. */
+	/* Map the files first whose second descriptor is closed at once. */
 	for (unsigned i = server->n_slots; i-- > 0;) {
 		struct slot *slot = &server->slots[i];
 		slot->guard = server->guards[mode_makes_file_eager(server->options->mode, i)
@@ -264,7 +265,8 @@ struct creation {
 	int err;
 };
 
-/* On a thread of its own: what is denied to it, the others may still do. */
+/* Create the guard on a thread of its own, so that the filter denies userfaultfd to that thread
+ * alone. */
 static void *create_eager_guard(void *data)
 {
 	struct creation *creation = data;
@@ -308,7 +310,7 @@ static int create_guards(struct server *server)
 	((sizeof(struct uffd_guard_stats) - offsetof(struct uffd_guard_stats, regions)) /          \
 		sizeof(uint64_t))
 
-/* All but the size are counters. */
+/* All members but .size are counters. */
 static void add_stats(struct uffd_guard_stats *sum, const struct uffd_guard_stats *stats)
 {
 	uint64_t *to =

@@ -21,12 +21,12 @@ enum guard_kind { GUARD_LAZY, GUARD_EAGER, N_GUARDS };
 struct server {
 	const struct options *options;
 	struct control *control;
-	struct uffd_guard *guards[N_GUARDS]; /* NULL: the mode does without */
+	struct uffd_guard *guards[N_GUARDS]; /* NULL: the mode has no such guard */
 
 	struct slot *slots;
 	unsigned n_slots;
 	struct reader *readers;
-	unsigned n_readers; /* started */
+	unsigned n_readers; /* number of readers that were started */
 	pthread_t dispatcher;
 	atomic_bool shall_stop;
 
@@ -34,27 +34,27 @@ struct server {
 	struct watchdog watchdog;
 	struct growth growth;
 	struct histogram first_touch;
-	_Atomic uint64_t n_maps; /* maps in place of an unmapped region */
+	_Atomic uint64_t n_maps; /* how often a region was unmapped and mapped again */
 	_Atomic uint64_t bytes_lost[N_LOSS_REASONS];
 	_Atomic uint64_t pages_lost[N_ATTACKS + 1]; /* past the end of the file, by attack */
 };
 
-/* Open files that a run needs at least. */
+/* The least number of open files that a run needs. */
 uint64_t server_least_descriptors(const struct options *options);
-/* Before the clients' files come. 0 or a negative errno. */
+/* Call before the clients' files come. 0 or a negative errno. */
 int server_init(struct server *server, const struct options *options, struct control *control);
 void server_take_file(struct server *server, uint32_t file, int fd);
 
-/* Create the guard, map all files, start the threads. 0, or a negative errno after saying why. */
+/* Create the guards, map all files, start the threads. 0, or a negative errno after telling why. */
 int server_start(struct server *server);
-/* Of all guards together. */
+/* Sum the counters of all guards. */
 struct uffd_guard_stats server_stats(const struct server *server);
-/* What every guard has. */
+/* Features that every guard has. */
 uint32_t server_features(const struct server *server);
-/* Threads that may be filling pages at the same time. */
+/* The number of threads that may fill pages at the same time. */
 unsigned server_n_fillers(const struct server *server);
 
-/* False: a thread has not come back, and nothing may be torn down. */
+/* False: a reader hangs, so nothing may be unmapped or freed. */
 bool server_stop_readers(struct server *server);
 /* Unmap, destroy, free. */
 void server_finish(struct server *server);

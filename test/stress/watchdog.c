@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who looks at the readers when they cannot: a load that is never answered parks its thread for
- * ever, and shows in no count. Each reader says when it begins something that may not return.
+ * A load that is never answered stops its thread for ever and shows in no count. So each reader
+ * notes when it begins something that may not return, and the watchdog looks at these notes.
  */
 #include "watchdog.h"
 
@@ -95,7 +95,7 @@ static void look(struct watchdog *watchdog, unsigned number)
 								   : watchdog->call_limit_ns;
 	if (since == 0 || since == watch->reported || now < since + limit)
 		return;
-	/* What it is may have been another thing's. */
+	/* .what may belong to a later thing than .since did: check that .since is the same. */
 	if (atomic_load(&watch->since) != since)
 		return;
 	watch->reported = since;
@@ -109,7 +109,8 @@ static void *run(void *data)
 	while (!atomic_load(&watchdog->shall_stop)) {
 		uint64_t before = clock_ns();
 		clock_sleep(tick);
-		/* We were stopped ourselves (a debugger, a suspended machine): so were they. */
+		/* The watchdog itself was stopped (a debugger, a suspended machine), so the readers
+		 * were too. */
 		if (clock_ns() - before > watchdog->load_limit_ns / 2)
 			continue;
 		for (unsigned i = 0; i < watchdog->n_watches; i++)

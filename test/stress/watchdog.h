@@ -11,11 +11,11 @@ enum watched { WATCHED_LOAD, WATCHED_CALL };
 
 /* What one thread is doing that may take too long. */
 struct watch {
-	_Atomic uint64_t since; /* clock_coarse_ns(), 0: nothing */
+	_Atomic uint64_t since; /* clock_coarse_ns() of its begin; 0: nothing is being done */
 	atomic_uint what;	/* enum watched */
 	atomic_uint file;
 	_Atomic uint64_t longest_load_ns;
-	uint64_t reported; /* the watchdog's: the since of what it has reported */
+	uint64_t reported; /* only the watchdog uses it: .since of what it has reported */
 };
 
 struct watchdog {
@@ -27,12 +27,12 @@ struct watchdog {
 	pthread_t thread;
 };
 
-/* Set all but shall_stop and thread before. 0 or a negative errno. */
+/* Set all members but shall_stop and thread before. 0 or a negative errno. */
 int watchdog_start(struct watchdog *watchdog);
 void watchdog_stop(struct watchdog *watchdog);
 
 void watch_begin(struct watch *watch, enum watched what, uint32_t file);
 void watch_end(struct watch *watch);
 
-/* The longest load that has returned, to some milliseconds. */
+/* The longest load that has returned, exact to some milliseconds. */
 uint64_t watchdog_longest_load(const struct watchdog *watchdog);

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a word says, and whether it may stand where it stands.
+ * Words of clients' files, and whether one may stand where it stands.
  *
- * Each 64-bit word of a client's file carries its writer, its page, the number of the page's
- * rewrite and a check over these. So one look at a word tells whether it belongs here, and how old
- * it is.
+ * Each 64-bit word of a client's file has its writer, its page, the number of the page's rewrite,
+ * and a check over these. So a word alone tells whether it belongs here, and how old it is.
  *
- * A promise of the library is about bytes, and a file that ends within a word splits it: the low
- * bytes may be read before the client makes the file grow again and the high bytes after, of
- * another rewrite or zeros. Such words are judged byte by byte: zero, or agreeing with what is
- * known. To keep that loophole small, clients cut their files in one word of 64 only.
+ * The library's promises are about bytes, and a file that ends within a word splits it: the low
+ * bytes may be read before the client makes the file grow again, and the high bytes after, from
+ * another rewrite or as zeros. Such words are judged byte by byte: each is zero, or agrees with
+ * what is known. To keep that loophole small, clients cut their files in one word of 64 only.
  *
- * There is a rarer one. The kernel's read stops at the end of the file, finds that it has grown,
- * and goes on from that odd byte, within one call: what it copies from there on, in pieces that
- * begin at odd bytes, can split any word that is being written. word_is_split() tells such a word
- * from one with bytes of elsewhere.
+ * There is a rarer case. The kernel's read stops at the end of the file, finds that it has grown,
+ * and goes on from that odd byte, within one call. Copies in pieces that begin at odd bytes can
+ * split any word that is being written. word_is_split() tells such a word from one with bytes from
+ * elsewhere.
  */
 #include "word.h"
 
@@ -46,7 +45,7 @@ uint64_t word_make(uint32_t writer, uint32_t page, uint64_t seq)
 	return with_check(place_bits(writer, page) | (seq & SEQ_MASK));
 }
 
-/* Every byte is zero, or says of writer and page what is true. */
+/* Whether every byte is zero, or the byte of the right writer and page. */
 static bool is_cut(uint64_t word, uint64_t expected)
 {
 	uint64_t wrong = (word ^ expected) & PLACE_MASK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that a test runs, and what comes of it. */
+/* Run a program, and read what it prints. */
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +18,6 @@ struct command {
 };
 
 void command_start(struct command *command);
-/* Reads what is left, and waits. */
+/* Read all output that is left, and wait for the end of the program. */
 void command_finish(struct command *command);
 void command_run(struct command *command);

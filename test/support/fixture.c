@@ -207,8 +207,7 @@ void assert_losses_eq(const struct fixture *f, uint32_t reasons)
 struct uffd_guard_stats fixture_stats(const struct fixture *f)
 {
 	struct uffd_guard_stats stats = { .size = sizeof(stats) };
-	assert_ok(uffd_guard_refresh(
-		f->region, 0, 0)); /* the handler counts after it has woken us: let it */
+	assert_ok(uffd_guard_refresh(f->region, 0, 0)); /* the handler counts after the wake-up */
 	assert_ok(uffd_guard_get_stats(f->guard, &stats));
 	return stats;
 }

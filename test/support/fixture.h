@@ -17,8 +17,8 @@ enum file_kind { FILE_MEMFD, FILE_TMPFS, FILE_HUGETLB, N_FILE_KINDS };
 struct fixture_options {
 	enum file_kind kind;
 	size_t n_pages;	      /* of the file, each filled with its number + 1; and of the region */
-	bool is_sparse;	      /* nothing written: all hole */
-	uint32_t guard_flags; /* besides the run's */
+	bool is_sparse;	      /* without data */
+	uint32_t guard_flags; /* in addition to runner_guard_flags() */
 	uint32_t map_flags;
 	size_t length; /* of the region; 0: the file's */
 	size_t reserve;
@@ -38,7 +38,7 @@ int file_create(enum file_kind kind, size_t n_pages, bool is_sparse);
 void file_write_page(int fd, size_t page, unsigned char value);
 void file_punch(int fd, size_t first, size_t n_pages);
 size_t file_allocated_bytes(int fd);
-/* Bytes that files of the kind come in: a page, but for hugetlb. */
+/* Files of the kind are multiples of this: a page, or a huge page for hugetlb. */
 size_t file_granularity(enum file_kind kind);
 
 struct uffd_guard *guard_start(uint32_t flags);
@@ -47,20 +47,20 @@ struct uffd_guard *guard_start(uint32_t flags);
 bool fixture_start(struct fixture *f, const struct fixture_options *options);
 void fixture_stop(struct fixture *f);
 
-/* Address space of @length bytes that is free, and a region there. */
+/* find_room() answers a free range of addresses; map_at() maps a region there. */
 void *find_room(size_t length);
 struct uffd_guard_region *map_at(struct uffd_guard *guard, int fd, size_t length, void *address);
 
 void fixture_truncate(struct fixture *f, size_t n_pages);
-/* The client has changed its file. LAZY sees what was not touched yet; EAGER has to be told. */
+/* Call after the client has changed its file: refreshes the region if it is EAGER. */
 void fixture_changed(struct fixture *f);
 /* Have pages filled without touching them. */
 void fixture_ask(struct fixture *f, size_t first, size_t n_pages);
 enum uffd_guard_mode mode_without_direct(void);
-/* True: return from the test. A terabyte is too much: for a sanitizer, and for EAGER where holes
- * must be read. */
+/* True: return from the test. A sanitizer has no room for a terabyte, and EAGER would read all its
+ * holes. */
 bool skip_terabyte(void);
-unsigned char page_value(size_t page); /* what a fresh file has there */
+unsigned char page_value(size_t page); /* the value of each byte of that page of a new file */
 
 void assert_page_is(const struct fixture *f, size_t page, unsigned char value);
 void assert_bytes_are(const struct fixture *f, size_t from, size_t to, unsigned char value);

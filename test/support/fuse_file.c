@@ -171,7 +171,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.flush = on_flush,
 };
 
-/* Mounts are for this process only; without root, in a user namespace of its own. */
+/* Mount in a namespace of this process. Without root, in a user namespace of its own. */
 static bool make_mount_namespace(void)
 {
 	return unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
@@ -196,8 +196,8 @@ static void send_fd(int socket, int fd)
 	sendmsg(socket, &message, 0);
 }
 
-/* A second thread opens the file, for the first has to answer that; and closes it, or the server
- * would have to answer itself when it ends. */
+/* A second thread opens the file, since the first has to answer the open. It also closes the file:
+ * otherwise the server would have to answer itself when it ends. */
 static void *open_and_send(void *data)
 {
 	const int socket = *(int *)data;
@@ -240,7 +240,7 @@ static int receive_fd(int socket)
 		return -1;
 	int fd;
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
-	while (recv(socket, &byte, 1, 0) > 0) /* until the server has closed its own */
+	while (recv(socket, &byte, 1, 0) > 0) /* wait until the server has closed its end */
 		;
 	return fd;
 }
@@ -292,7 +292,7 @@ void fuse_file_stop(struct fuse_file *file)
 	kill(file->server, SIGKILL);
 	waitpid(file->server, NULL, 0);
 	if (file->fd >= 0)
-		close(file->fd); /* nobody to ask any more */
+		close(file->fd); /* the server has gone */
 	munmap(file->shared, sizeof(*file->shared));
 	free(file);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file whose file system is another process, which answers as it is told. Page i of the file has
- * page_value(i). With a descriptor of it a client can make a server wait as long as it likes.
+ * A file whose file system is another process, which answers as the test says. Page i has
+ * page_value(i). With such a file a client can make a server wait as long as it likes.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 enum fuse_behaviour {
 	FUSE_ANSWERS,
-	FUSE_STALLS,	/* no answer, to anything, until it behaves otherwise; then to all */
+	FUSE_STALLS,	/* answers nothing until the behaviour changes, then all requests */
 	FUSE_HESITATES, /* each read is answered after 30 ms */
 	FUSE_FAILS,	/* EIO */
 	FUSE_IS_SHORT,	/* as if the file had half the pages */
@@ -22,5 +22,5 @@ struct fuse_file;
 struct fuse_file *fuse_file_start(size_t n_pages, bool is_cached);
 int fuse_file_fd(const struct fuse_file *file); /* the file's own */
 void fuse_file_behave(struct fuse_file *file, enum fuse_behaviour behaviour);
-size_t fuse_file_count_held(const struct fuse_file *file); /* requests without an answer as yet */
+size_t fuse_file_count_held(const struct fuse_file *file); /* requests that were not answered yet */
 void fuse_file_stop(struct fuse_file *file);

@@ -30,14 +30,17 @@ static void *supervise(void *data)
 	struct seccomp_notif *call = inject->call;
 	struct seccomp_notif_resp *answer = inject->answer;
 
-	/* Wait in memory: the descriptor comes from the thread that loads the filter. From then on
-	 * whoever holds a lock may be waiting for us: neither assert nor allocate here. */
+	/* Wait for the descriptor in memory, since the thread that loads the filter cannot make
+	 * calls then. From then on a thread that holds a lock may be waiting for this one: neither
+	 * assert nor allocate here. */
 	while (atomic_load(&inject->notify_fd) < 0)
 		sched_yield();
 	int fd = atomic_load(&inject->notify_fd);
 
 	for (unsigned n = 0;;) {
-		*call = (struct seccomp_notif){ .id = 0 }; /* or the kernel refuses it */
+		*call = (struct seccomp_notif){
+			.id = 0
+		}; /* the kernel refuses a struct that is not zero */
 		if (seccomp_notify_receive(fd, call) < 0)
 			continue;
 		struct injected_call seen = {
@@ -56,7 +59,7 @@ static void *supervise(void *data)
 	return NULL;
 }
 
-/* Before the filter is there: it is not under it. */
+/* Start the supervisor before the filter, so that it is not under it. */
 static struct inject *start_supervisor(inject_fn *fn, void *data)
 {
 	struct inject *inject = malloc(sizeof(*inject));
@@ -86,8 +89,8 @@ void inject_ioctl(unsigned long request, inject_fn *fn, void *data)
 	inject_syscall(SYS_ioctl, 1, (uint32_t)request, fn, data);
 }
 
-/* The leak sanitizer's look at the end stops all threads, our supervisor too, and then makes system
- * calls. It asks this first. */
+/* The leak sanitizer stops all threads at the end, the supervisor too, and then makes system calls.
+ * Answer 1 to switch it off. */
 static bool is_any_syscall_injected;
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
@@ -97,7 +100,7 @@ int __lsan_is_turned_off(void)
 
 #define IF_CALL_IS(nr, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), (skip), 0)
 
-/* By hand: libseccomp asks for no listener when notification is what happens by default. */
+/* Written by hand, since libseccomp asks for no listener if notification is the default action. */
 void inject_any_syscall(inject_fn *fn, void *data)
 {
 	struct sock_filter code[] = {
@@ -117,7 +120,7 @@ void inject_any_syscall(inject_fn *fn, void *data)
 	assert_ok(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	int fd = (int)syscall(
 		SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-	atomic_store(&inject->notify_fd, fd); /* before any other call: it would wait for us */
+	atomic_store(&inject->notify_fd, fd); /* before another call, which would wait for it */
 	ck_assert_int_ge(fd, 0);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failing and delaying system calls by a seccomp filter with user notification. The filter is on
- * the calling thread and on those it starts afterwards: create the guard after it, and the handler
- * is under it too.
+ * Make system calls fail or wait, by a seccomp filter with user notification. The filter is on the
+ * calling thread and on threads that it starts afterwards. Create the guard after it, so that the
+ * handler is under it too.
  */
 #pragma once
 
@@ -20,24 +20,24 @@ struct injected_call {
 	unsigned n_before; /* calls that matched before this one */
 };
 
-/* Runs on a thread of its own. A negative errno to answer, or INJECT_CONTINUE to let the kernel do
- * the call. */
+/* Runs on a thread of its own. Answers a negative errno for the caller, or INJECT_CONTINUE: the
+ * kernel makes the call. */
 #define INJECT_CONTINUE 1
 typedef int inject_fn(const struct injected_call *call, void *data);
 
-/* One for each process, for its life: calls with number @nr whose argument @arg has @value in its
- * low 32 bits. */
+/* Inject calls with number @nr whose argument @arg has @value in its low 32 bits. A process can do
+ * this once, for its whole life. */
 void inject_syscall(int nr, unsigned arg, uint32_t value, inject_fn *fn, void *data);
-/* Ioctls with request number @request. */
+/* Inject ioctls with request number @request. */
 void inject_ioctl(unsigned long request, inject_fn *fn, void *data);
-/* All calls but futex(2), which the C library does not let fail, and the ends of threads. @fn must
- * not allocate: the caller may hold the allocator's lock. */
+/* Inject all calls except futex(2), which the C library does not let fail, and the ends of threads.
+ * @fn must not allocate, since the caller may hold the allocator's lock. */
 void inject_any_syscall(inject_fn *fn, void *data);
 
-/* @data is an atomic_bool: while it is true, calls fail with -EINVAL. */
+/* Fails calls with -EINVAL while *data, an atomic_bool, is true. */
 inject_fn inject_while_on;
 
-/* Holds the first call up until sem_post(&hold->may_go); others pass. */
+/* inject_hold_first() holds the first call up until sem_post(&hold->may_go). Other calls pass. */
 struct hold {
 	sem_t is_held, may_go;
 };

@@ -9,7 +9,7 @@ struct json_object *json_read(const char *text)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	/* With the 0 at its end: a number of its own has no other. */
+	/* Pass the 0 too: only it ends a text that is a single number. */
 	struct json_object *root = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
 	const enum json_tokener_error err = json_tokener_get_error(tokener);
 	ck_assert_msg(err == json_tokener_success, "%s, after %zu bytes: %.1000s",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* --loop of the programs that try the library. */
+/* The option --loop of uffd-guard-stress and uffd-guard-bench. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From root to an ordinary user. */
+/* Give up root for an ordinary user. */
 #pragma once
 
 #include <errno.h>
@@ -14,6 +14,6 @@ static inline int become_user(uid_t user)
 {
 	if (setgroups(0, NULL) || setresgid(user, user, user) || setresuid(user, user, user))
 		return -errno;
-	prctl(PR_SET_DUMPABLE, 1); /* as after exec: /proc/self is ours */
+	prctl(PR_SET_DUMPABLE, 1); /* else /proc/self is root's until exec */
 	return 0;
 }

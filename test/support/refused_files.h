@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors of what is no file that a client could share. Yours to close. */
+/* Open things that are not files that a client could share. The caller closes the descriptor. */
 #pragma once
 
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* -1 where there is no pipe to be had. */
+/* A descriptor, or -1. */
 static inline int open_pipe(void)
 {
 	int fds[2];

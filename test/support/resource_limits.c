@@ -34,7 +34,7 @@ void raise_descriptor_limit(void)
 
 #define MOST_MAPPINGS ((size_t)1 << 20)
 
-/* Two kinds by turns, so that neighbours do not merge. */
+/* Map two kinds in turns, so that the kernel does not merge neighbours. */
 static char *map_piece(bool is_writable)
 {
 	void *piece = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE),

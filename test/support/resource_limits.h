@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking the process to its limits, and back. */
+/* Use up resources of the process, and give them back. */
 #pragma once
 
 #include <stddef.h>
 
-/* All descriptors that the soft limit allows, which is lowered so that these are few. */
+/* Lower the soft limit, and use up all descriptors below it. */
 void use_up_descriptors(void);
-/* The soft limit to the hard one. */
+/* Raise the soft limit to the hard one. */
 void raise_descriptor_limit(void);
-/* All mappings that vm.max_map_count allows, a page each. */
+/* Map single pages until vm.max_map_count is reached. */
 struct mappings {
 	char **pieces;
 	size_t n_pieces;

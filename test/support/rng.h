@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Decisions that a seed repeats: splitmix64, one state for each client and each reader. */
+/* Random numbers that a seed repeats: splitmix64. Each actor has a state of its own. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,8 +30,8 @@ static inline bool rng_one_in(struct rng *rng, uint64_t n)
 
 #define RNG_FAVOURITES 2
 
-/* 0 to @n - 1, half of the time one of the first two. All choose files and pages so, clients and
- * readers: most bugs show where three of them meet, and chance alone would seldom bring them
+/* 0 to @n - 1, half of the time one of the first two. Clients and readers choose files and pages by
+ * this, since most bugs show where three of them meet, and chance alone would seldom bring them
  * together. */
 static inline uint32_t rng_choose(struct rng *rng, uint32_t n)
 {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define EXIT_SKIP    77 /* SKIP_RETURN_CODE in CMake */
-#define TEST_TIMEOUT 60 /* seconds; a hang is what it is there for */
+#define TEST_TIMEOUT 60 /* seconds, after which a test counts as hanging */
 
 static bool use_poll_loop, is_eager;
 static int timeout = TEST_TIMEOUT;
@@ -48,7 +48,7 @@ bool runner_skip_eager(void)
 	return is_eager;
 }
 
-/* Huge pages for hugetlb memfds, while we may. */
+/* Reserve huge pages for hugetlb memfds, before root is given up. */
 static void reserve_huge_pages(void)
 {
 	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "r+");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What every test program does first: take --loop, --user and --mode, and become who it shall be.
- */
+/* The main() of every test program: take --loop, --user and --mode, become that user, run the
+ * cases. */
 #pragma once
 
 #include <check.h>
@@ -10,11 +10,11 @@
 /* The flags of struct uffd_guard_options that make a guard of this run. */
 uint32_t runner_guard_flags(void);
 bool runner_is_root(void);
-bool runner_is_eager(void); /* userfaultfd is denied, and guards may do without */
+bool runner_is_eager(void); /* --mode eager: userfaultfd is denied, and guards have ALLOW_EAGER */
 
-/* Says on standard output that the running test cannot, and why. CI collects these lines. */
+/* Print that the running test cannot run, and why. CI collects these lines. */
 void runner_skip(const char *reason);
-bool runner_skip_eager(void); /* true: return from the test, it is about faults */
+bool runner_skip_eager(void); /* true: return from the test, since EAGER has no faults */
 
 typedef TCase *runner_case_fn(void);
 int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *cases, int n_cases);

@@ -31,7 +31,7 @@ size_t count_mappings(void)
 	ck_assert_ptr_nonnull(f);
 	size_t n = 0;
 	char line[512];
-	/* What the heap grows by after a fork is a mapping more. */
+	/* Leave out the heap, which grows by a mapping of its own after a fork. */
 	while (fgets(line, sizeof(line), f))
 		n += strstr(line, "[heap]") == NULL;
 	fclose(f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This process as the kernel sees it: what it holds, and so what leaks. */
+/* Count what this process holds, to find leaks. */
 #pragma once
 
 #include <check.h>
@@ -8,10 +8,11 @@
 
 #define assert_ok(call) ck_assert_int_eq((call), 0)
 
-/* Open descriptors; those of files that are called so in /proc, "anon_inode:[userfaultfd]". */
+/* All open descriptors; those whose link in /proc/self/fd is @file, such as
+ * "anon_inode:[userfaultfd]". */
 size_t count_fds(void);
 size_t count_fds_of(const char *file);
-size_t count_mappings(void); /* without the heap */
+size_t count_mappings(void); /* without that of the heap */
 
 /* Whether a page is in memory, without touching it. */
 bool is_resident(const volatile void *address);
@@ -24,5 +25,5 @@ bool is_resident(const volatile void *address);
 #endif
 #endif
 #ifndef IS_SANITIZED
-#define IS_SANITIZED 0 /* 1: mappings come and go that are none of ours */
+#define IS_SANITIZED 0 /* 1: the sanitizer maps and unmaps by itself */
 #endif

@@ -43,7 +43,7 @@ static bool is_named(const char *tid, const char *name)
 	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", tid);
 	FILE *f = fopen(path, "r");
 	if (!f)
-		return false; /* it has ended meanwhile, or is no thread */
+		return false; /* the thread has ended meanwhile, or the entry is no thread */
 	bool is_read = fgets(line, sizeof(line), f) != NULL;
 	fclose(f);
 	line[strcspn(line, "\n")] = '\0';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads of a test: one that reads a byte and may have to wait for it; the guard's own. */
+/* A thread that reads a byte and may have to wait for it; and the guard's handler. */
 #pragma once
 
 #include <pthread.h>
@@ -13,12 +13,12 @@ struct reader {
 };
 
 void reader_start(struct reader *reader, volatile unsigned char *address);
-/* What it has read. A hang is the test's timeout. */
+/* Wait for the reader. Answers the byte that it read. */
 int reader_finish(struct reader *reader);
 
 /* Whoever is the first to read a region of holes waits for the handler: now it gives up. */
 struct fixture;
 void assert_handler_gives_up(struct fixture *f);
 
-/* The kernel's number of the thread named uffd-guard: there must be one guard. */
+/* The kernel's number of the thread named uffd-guard. Exactly one guard must exist. */
 pid_t find_handler(void);

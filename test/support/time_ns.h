@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Clocks as one number of nanoseconds; for the programs that measure. */
+/* Clocks as one number of nanoseconds. */
 #pragma once
 
 #include <stdint.h>
@@ -20,7 +20,7 @@ static inline uint64_t clock_ns(void)
 	return clock_read(CLOCK_MONOTONIC);
 }
 
-/* Some milliseconds behind, and a tenth of the price. */
+/* Up to some milliseconds behind clock_ns(), and ten times cheaper. */
 static inline uint64_t clock_coarse_ns(void)
 {
 	return clock_read(CLOCK_MONOTONIC_COARSE);

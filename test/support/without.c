@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * without THING PROGRAM [ARG...]: runs a program where the kernel denies something, as a container
- * or another kernel would. The program and all it starts are under it.
+ * without THING PROGRAM [ARG...]: run a program where THING is denied, as in a container or an
+ * older kernel. The filter stays on all that the program starts.
  */
 #include <errno.h>
 #include <linux/userfaultfd.h>
@@ -17,8 +17,8 @@
 #define MOVE_REQUEST _IOC(_IOC_READ | _IOC_WRITE, UFFDIO, 0x05, 5 * sizeof(uint64_t))
 #define NEW_REQUEST  _IO(UFFDIO, 0x00) /* of /dev/userfaultfd */
 
-/* Calls of number @nr; only those whose argument @arg has @value in its low 32 bits, unless @arg is
- * ANY. */
+/* Deny calls of number @nr whose argument @arg has @value in its low 32 bits, or all of them if
+ * @arg is ANY. */
 #define ANY UINT32_MAX
 struct call {
 	int nr;
@@ -53,7 +53,7 @@ static int deny_move(void)
 	return deny(&(struct call){ SCMP_SYS(ioctl), 1, MOVE_REQUEST }, 1);
 }
 
-/* By whatever way. */
+/* Deny all ways to a userfaultfd. */
 static int deny_userfaultfd(void)
 {
 	const struct call calls[] = { { SCMP_SYS(userfaultfd), ANY, 0 },

@@ -98,7 +98,7 @@ END_TEST
 START_TEST(percentiles_are_bounds_of_buckets)
 {
 	struct reading before = reading_at(10, 1), now = reading_at(11, 1);
-	before.guards[0].stats.fault_ns[20] = 50; /* before: none of this interval's */
+	before.guards[0].stats.fault_ns[20] = 50; /* before this interval */
 	now.guards[0].stats.fault_ns[20] = 51;
 	now.guards[0].stats.fault_ns[10] = 60;
 	now.guards[0].stats.fault_ns[12] = 39;
@@ -154,7 +154,7 @@ START_TEST(regions_are_sorted_by_each_key)
 }
 END_TEST
 
-/* All bits set, wherever they may be: a process of the same user, but not of good will. */
+/* Set all bits: a hostile process of the same user may publish anything. */
 START_TEST(nonsense_is_shown_as_such)
 {
 	struct reading now = reading_at(11, 1);

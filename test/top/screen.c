@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uffd-guard-top on a terminal, which is to be left as it was found. */
+/* uffd-guard-top on a terminal, which it must leave as it found it. */
 #include "../support/fixture.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ struct terminal {
 	size_t length;
 };
 
-/* Watching @pid on a terminal called @name. */
+/* Start the program on @pid and a terminal whose TERM is @name. */
 static void start_on_terminal(struct terminal *t, const char *name, pid_t pid)
 {
 	const struct winsize size = { .ws_row = 24, .ws_col = 80 };
@@ -47,7 +47,7 @@ static void start_on_terminal(struct terminal *t, const char *name, pid_t pid)
 	}
 }
 
-/* Reads on until @expected has been written. */
+/* Read until the program has written @expected. */
 static void read_until(struct terminal *t, const char *expected)
 {
 	while (!strstr(t->text, expected)) {

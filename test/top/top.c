@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uffd-guard-top as it is run, beside processes that publish something, or nothing, or nonsense.
- * What is watched is mostly the test itself.
+ * uffd-guard-top as users run it, beside processes that publish something, nothing, or nonsense.
+ * Most tests let it watch themselves.
  */
 #include "../support/command.h"
 #include "../support/fixture.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MOST_ARGUMENTS 6
-#define LONELY_USER    64999 /* nobody else's */
+#define LONELY_USER    64999 /* no other process runs as this user */
 
 static const char *top = "uffd-guard-top"; /* the program; --top */
 
@@ -184,7 +184,7 @@ static bool is_listed(pid_t pid)
 	return is_there;
 }
 
-/* A process that publishes, until it is killed. */
+/* Start a process that publishes until it is killed. */
 static pid_t start_other(void)
 {
 	int ready[2];
@@ -216,7 +216,8 @@ START_TEST(process_that_dies_meanwhile_is_told)
 	const pid_t other = start_other();
 	struct command *run = PREPARE(other, "--interval", "0.05");
 	command_start(run);
-	for (unsigned n_lines = 0; n_lines < 2; n_lines += c == '\n') /* it watches */
+	for (unsigned n_lines = 0; n_lines < 2;
+		n_lines += c == '\n') /* until it shows the first interval */
 		ck_assert_int_eq(read(run->out, &c, 1), 1);
 	stop_other(other);
 	command_finish(run);
@@ -341,7 +342,7 @@ START_TEST(memfds_of_others_are_not_believed)
 	assert_exits(RUN(getpid(), "--once"), 3);
 	close(fd);
 	page.magic--;
-	fd = make_page(&page, sizeof(page), seals); /* this is one, to go by what can be seen */
+	fd = make_page(&page, sizeof(page), seals); /* indistinguishable from a real page */
 	assert_exits(RUN(getpid(), "--once"), 0);
 	close(fd);
 }

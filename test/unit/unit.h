@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What every unit test has: a main, skips that say why, and numbers that are random but the same in
+/* What all unit tests share: main(), skips with a reason, and random numbers that are the same in
  * every run. */
 #pragma once
 
@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define UNIT_TIMEOUT 60 /* seconds; a hang is what it is there for */
+#define UNIT_TIMEOUT 60 /* seconds, after which a test counts as hanging */
 
 #define assert_ok(call)	  ck_assert_int_eq((call), 0)
 #define n_elements(array) (sizeof(array) / sizeof((array)[0]))
 
-/* It keeps four bytes or more for each that is looked at. */
+/* The thread sanitizer keeps at least four bytes for each byte that is read. */
 #if defined(__SANITIZE_THREAD__)
 #define HAS_THREAD_SANITIZER 1
 #elif defined(__has_feature)
@@ -32,7 +32,7 @@ static inline void unit_skip(const char *reason)
 	fflush(stdout);
 }
 
-/* xorshift32; *state is the seed, not 0. A number below @limit. */
+/* A number below @limit, by xorshift32. *state begins as the seed, which is not 0. */
 static inline uint32_t random_below(uint32_t *state, uint32_t limit)
 {
 	*state ^= *state << 13;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file itself, mapped, and hope: no copy, and SIGBUS where it ends. */
+/* Map the file itself: no copy, and SIGBUS behind its end. */
 #include "../peer.h"
 
 #include "plain_map.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The limit: copying between two buffers of our own. Nobody who copies can be faster. */
+/* The limit: copy between two buffers of this process. No way that copies can be faster. */
 #include "../peer.h"
 
 #include <stdlib.h>

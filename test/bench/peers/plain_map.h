@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file itself, mapped. */
+/* A plain mapping of the file. */
 #pragma once
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying with pread(2), into a buffer that is kept, or, as who allocates per frame, into fresh
- * pages each time. */
+/* Copy with pread(2): into a buffer that is kept, or into new pages for each frame. */
 #include "../peer.h"
 
 #include <errno.h>
@@ -22,7 +21,7 @@ static char *map_buffer(size_t length)
 	return buffer == MAP_FAILED ? NULL : buffer;
 }
 
-/* What the file does not have is zeros. */
+/* Fill with zeros what the file does not have. */
 static void read_span(int fd, char *buffer, const struct uffd_guard_span *span)
 {
 	size_t done = 0;

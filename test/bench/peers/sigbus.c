@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What display servers do today: map the file, and where it ends let a handler of SIGBUS put a page
- * of zeros in its place. The handler is the whole process's, so a thread says before it reads where
- * it is going to; a signal from elsewhere is for whoever handled it before.
+ * What display servers do today: map the file, and let a handler of SIGBUS put pages of zeros
+ * behind its end. The handler belongs to the whole process, so a thread says before it reads where
+ * it will read. A signal from elsewhere is left to the handler that was there before.
  */
 #include "../peer.h"
 
@@ -26,7 +26,7 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
 	(void)context;
 
 	if (!access || address - (uintptr_t)access->data >= access->length) {
-		sigaction(signal, &before, NULL); /* and the load is tried again */
+		sigaction(signal, &before, NULL); /* it gets the load when that is repeated */
 		return;
 	}
 	void *page = (char *)info->si_addr - (address & page_mask);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This library, in three ways. What was opened a moment ago is up to date; from the second frame on
- * the damage is refreshed. */
+/* This library, in three ways. A region is up to date when it was just opened; from the second
+ * frame on its damage is refreshed. */
 #include "../peer.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop of the manual page of userfaultfd(2), as one writes it in an afternoon: a thread that
- * waits with poll(2), reads one message, reads one page of the file, copies it in. It is the
- * measure for a single fault. It does not survive what the library survives, and does not try.
+ * The loop of the manual page of userfaultfd(2): a thread that waits with poll(2), reads one
+ * message, reads one page of the file, and copies it in. Single faults are compared with it. It
+ * does not survive the attacks that the library survives.
  *
- * The thread is started with the first region and goes on until the program ends.
+ * The thread starts with the first region and runs until the program ends.
  */
 #include "../peer.h"
 
@@ -165,7 +165,7 @@ static void *minimal_open(int fd, size_t length)
 	return NULL;
 }
 
-/* Pages of the damage go, and are read again when they are touched. */
+/* Drop the pages of the damage: they are read again when they are touched. */
 static const char *minimal_begin(void *self, const struct damage *damage)
 {
 	struct minimal *region = self;

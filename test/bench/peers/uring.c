@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying with io_uring: all damaged spans are asked for in as few system calls as they fit. */
+/* Copy with io_uring: request all damaged spans in as few system calls as possible. */
 #include "../peer.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ struct uring {
 	int fd;
 	char *buffer;
 	size_t length;
-	struct uffd_guard_span wanted[ENTRIES]; /* what is still to be read, for each request */
+	struct uffd_guard_span wanted[ENTRIES]; /* the rest to read, for each request */
 	unsigned n_in_flight;
 };
 

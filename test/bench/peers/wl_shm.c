@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libwayland-server as it is: a client in the same process creates a wl_shm_pool of the file, and a
- * wl_buffer of it; the server reads between wl_shm_buffer_begin_access() and _end_access(). Both
- * sides live on one thread, so each is given its turn after the other has spoken.
+ * libwayland-server, unmodified: a client in the same process creates a wl_shm_pool of the file and
+ * a wl_buffer of it. The server reads between wl_shm_buffer_begin_access() and _end_access(). Both
+ * sides run on one thread, in turns.
  */
 #include "../peer.h"
 

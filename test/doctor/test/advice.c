@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is concluded from facts: from those of machines that are not there, a row each. */
+/* What the doctor concludes from the facts of invented machines, one row each. */
 #include "../blame.h"
 #include "../changes.h"
 #include "../findings.h"

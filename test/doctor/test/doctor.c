@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The doctor as it is run: what it says of this machine is held against the library, and the same
- * with things denied to it. It is another program, so it gives up privileges itself.
+ * The doctor as users run it. What it says of this machine is compared with what the library does,
+ * also with things denied. --unprivileged makes it give up root by itself.
  */
 #include "../../support/command.h"
 #include "../../support/fixture.h"
@@ -30,7 +30,7 @@ static bool is_unprivileged; /* --user nobody, and we are root */
 
 /* ---- Running it ---- */
 
-static const char *denied; /* to the doctor: what "without" takes away; NULL: nothing */
+static const char *denied; /* what test/support/without denies to the doctor; NULL: nothing */
 
 /* @command->words are the arguments. */
 static void run_doctor(struct command *command)
@@ -74,7 +74,7 @@ static void drop_privileges(void)
 	assert_ok(become_user(NOBODY));
 }
 
-/* What the library says, in a process of that user: its features, or 0. */
+/* The features of a guard in a process of the tested user, or 0. */
 static uint32_t features_of_library(void)
 {
 	struct uffd_guard *guard;
@@ -331,7 +331,7 @@ START_TEST(no_file_and_no_process_is_left_behind)
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	assert_ok(chmod(directory, 0777));
 	assert_ok(chdir(directory));
-	prctl(PR_SET_CHILD_SUBREAPER, 1); /* what it leaves becomes ours */
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* processes that it leaves become our children */
 	run_doctor(&run);
 	assert_is_sane(&run);
 	ck_assert_uint_eq(count_entries("."), 2);
