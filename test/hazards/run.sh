@@ -13,12 +13,28 @@ n_passed=0 n_failed=0
 cmake -S "$work" -B "$work/build" -DUFFD_GUARD_TOOLS=OFF -DCMAKE_BUILD_TYPE=Debug >"$work/log" 2>&1
 cmake --build "$work/build" -j 2 >>"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
 
+# Where the program is, of test/scenario or of test/wl_shm.
+program_of() {
+	case $1 in
+	wl_shm_*) echo "$work/build/test/wl_shm/$1" ;;
+	*) echo "$work/build/test/scenario_$1" ;;
+	esac
+}
+
+# How long a test of it may take: growth is measured again and again before it is believed.
+seconds_of() {
+	case $1 in
+	wl_shm_growth) echo 200 ;;
+	*) echo 8 ;;
+	esac
+}
+
 # Does the test fail, in any of the ways to run it?
 test_fails() {
 	for way in '--loop poll' '--loop uring' '--mode eager'; do
 		# shellcheck disable=SC2086
-		timeout 240 "$work/build/test/scenario_$1" $way --timeout 8 >"$work/out" 2>&1 </dev/null 3<&- || true
-		if grep -q ":[FE]:.*:$2:" "$work/out"; then return 0; fi
+		timeout 240 "$(program_of "$1")" $way --timeout "$2" >"$work/out" 2>&1 </dev/null 3<&- || true
+		if grep -q ":[FE]:.*:$3:" "$work/out"; then return 0; fi
 	done
 	return 1
 }
@@ -34,10 +50,10 @@ while IFS= read -r row <&3; do
 	sed -i "$script" "$work/$file"
 	if cmp -s "$work/$file" "$source/$file"; then
 		result='FAILED: the cure is not where the table says'
-	elif ! cmake --build "$work/build" -j 2 --target "scenario_$program" >"$work/log" 2>&1; then
+	elif ! cmake --build "$work/build" -j 2 --target "$(basename "$(program_of "$program")")" >"$work/log" 2>&1; then
 		result="FAILED: does not build without the cure"
 		cat "$work/log"
-	elif test_fails "$program" "$test"; then
+	elif test_fails "$program" "$(seconds_of "$program")" "$test"; then
 		result=noticed
 	else
 		result="FAILED: $test passes without the cure"

@@ -29,8 +29,11 @@ while read -r row; do
 	test=${row##*; } row=${row%; *}
 	program=${row##*; } script=${row%; *}
 	expect_change "cure $name" "$file" "$script"
-	grep -q "START_TEST($test)" "test/scenario/$program.c" ||
-		complain "cure $name: there is no $test in test/scenario/$program.c"
+	case $program in
+	wl_shm_*) program=test/wl_shm/${program#wl_shm_}.c ;;
+	*) program=test/scenario/$program.c ;;
+	esac
+	grep -q "START_TEST($test)" "$program" || complain "cure $name: there is no $test in $program"
 done <test/hazards/cures.txt
 
 while read -r row; do

@@ -96,6 +96,15 @@ static void probe_last_page(const struct wl_shm_buffer *buffer)
 	uffd_guard_read(buffer->pool->region, page_floor(last), &byte, 1);
 }
 
+/* Which of the pool's buffers had bytes in a read that timed out is not asked: a pool can have a
+ * hundred thousand of them. */
+static void join_distrust(struct wl_shm_buffer *buffer)
+{
+	if (buffer->n_distrusts != buffer->pool->n_distrusts)
+		damage_add_all(&buffer->stale);
+	buffer->n_distrusts = buffer->pool->n_distrusts;
+}
+
 static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 {
 	return damage_is_empty(&buffer->stale) && buffer->is_filled;
@@ -111,6 +120,7 @@ static void buffer_fill(struct wl_shm_buffer *buffer)
 /* If refresh fails (no memory, no handler), the damage stays and the next access tries again. */
 static void bring_up_to_date(struct wl_shm_buffer *buffer)
 {
+	join_distrust(buffer);
 	if (is_up_to_date(buffer))
 		return;
 	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
@@ -140,6 +150,7 @@ static void bring_up_to_date_unless_read(struct wl_shm_buffer *buffer)
 /* False if client_may_spend() does not allow it now. */
 static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 {
+	join_distrust(buffer);
 	if (buffer->n_accesses > 0 || buffer->pool->is_direct || is_up_to_date(buffer))
 		return true;
 	if (!client_may_spend(buffer->pool->client, bytes_due(buffer)))

@@ -26,6 +26,7 @@ static bool overlaps(const struct wl_shm_buffer *buffer, uint64_t start, uint64_
 	return page_floor(offset) < end && start < page_ceil(offset + buffer->length);
 }
 
+/* Costs as much as the pool has buffers, so a client is searched for one to blame once only. */
 static struct wl_shm_buffer *find_buffer(
 	const struct wl_shm_pool *pool, uint64_t start, uint64_t end)
 {
@@ -37,43 +38,46 @@ static struct wl_shm_buffer *find_buffer(
 	return NULL; /* a client may cut the file below a destroyed buffer */
 }
 
-static void post_loss_and_disconnect(const struct wl_shm_pool *pool,
-	const struct wl_shm_buffer *buffer, const struct uffd_guard_event *event,
-	const char *reason)
+/* The first error ends the connection, and libwayland sends no second one. */
+static void blame(const struct wl_shm_pool *pool, const struct uffd_guard_event *event,
+	uint64_t start, uint64_t end, const char *reason)
 {
-	client_count_loss(pool->client, event->length);
+	struct shm_client *client = pool->client;
+	struct wl_shm_buffer *buffer = client->is_blamed ? NULL : find_buffer(pool, start, end);
+	if (!buffer && !client->is_blamed)
+		return;
+	client_count_loss(client, event->length);
+	if (client->is_blamed)
+		return;
+	client->is_blamed = true;
 	wl_resource_post_error(buffer->resource, WL_SHM_ERROR_INVALID_FD,
 		"error accessing SHM buffer: %s", reason);
-	client_disconnect_soon(pool->client);
+	client_disconnect_soon(client);
 }
 
-static void make_stale(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+/* All buffers of the pool are read again when they are used next: join_distrust() in access.c. */
+static void distrust_all(struct wl_shm_pool *pool)
 {
-	struct wl_shm_buffer *buffer;
 	pthread_mutex_lock(&pool->lock);
-	wl_list_for_each (buffer, &pool->buffers, link) {
-		if (overlaps(buffer, start, end))
-			damage_add_all(&buffer->stale);
-	}
+	pool->n_distrusts++;
 	pthread_mutex_unlock(&pool->lock);
 }
 
 static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event *event)
 {
 	const uint64_t end = event->offset + event->length, start = page_ceil(event->offset);
-	struct wl_shm_buffer *buffer = start < end ? find_buffer(pool, start, end) : NULL;
-	if (!buffer || !pool->client->wl_client)
+	if (start >= end || !pool->client->wl_client)
 		return;
 	if (event->reasons & UFFD_GUARD_LOST_TRUNCATED)
-		post_loss_and_disconnect(pool, buffer, event, "its file ends before");
+		blame(pool, event, start, end, "its file ends before");
 	else if (event->reasons & UFFD_GUARD_LOST_IO_ERROR)
-		post_loss_and_disconnect(pool, buffer, event, strerror(-event->error));
+		blame(pool, event, start, end, strerror(-event->error));
 	/* A disk may be slow sometimes: the next access tries again. A client whose files time out
 	 * again and again is disconnected. */
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && client_is_too_slow(pool->client))
-		post_loss_and_disconnect(pool, buffer, event, "its file does not answer");
+		blame(pool, event, start, end, "its file does not answer");
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)
-		make_stale(pool, start, end);
+		distrust_all(pool);
 }
 
 static void losses_on_event(const struct uffd_guard_event *event, void *data)

@@ -38,6 +38,7 @@ struct wl_shm_buffer {
 	bool may_be_stored_to; /* it was an argument of a request that is not wl_surface's */
 	bool is_pointer_out;   /* wl_shm_buffer_get_data() was called: it may be read any time */
 	bool is_filled;	       /* all pages are present: none will be filled by a fault */
+	unsigned n_distrusts;  /* pool's, when this buffer was last made stale for it */
 	struct damage stale;   /* must be refreshed before the next access */
 	unsigned n_accesses;   /* wl_shm_buffer_begin_access() without end_access() */
 	struct capture stores;

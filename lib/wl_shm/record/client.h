@@ -26,7 +26,8 @@ struct shm_client {
 	struct wl_list postponed; /* struct wl_shm_buffer.postponed, the oldest first */
 	struct wl_event_source *postponed_timer; /* for postponed; NULL before the first one */
 	struct wl_event_source *disconnect; /* set by client_disconnect_soon(), until it runs */
-	struct shm_stats_client *stats;	    /* NULL before the first loss */
+	bool is_blamed; /* for a loss: an error was posted, and it will be disconnected */
+	struct shm_stats_client *stats; /* NULL before the first loss */
 
 	unsigned n_timeouts; /* waits for its files that timed out, since timeouts_since */
 	int64_t timeouts_since, last_timeout; /* milliseconds */

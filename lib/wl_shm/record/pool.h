@@ -17,7 +17,8 @@ struct wl_shm_pool {
 	pthread_mutex_t lock; /* the content of its buffers; the library is called with it */
 
 	/* Under the lock. */
-	uint64_t filled;	       /* upper bound of the bytes that are copies */
+	uint64_t filled;      /* upper bound of the bytes that are copies */
+	unsigned n_distrusts; /* reads that timed out: what buffers show since may be zeros */
 	uint64_t kept_start, kept_end; /* bytes that the compositor has a reference for; or 0, 0 */
 };
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the work of the compositor grows with what a client has of something: never faster than that.
+ *
+ * Work is processor time of the whole process, of the best of some runs, so that other programs on
+ * the machine do not count. If the exponent is too large, it is measured again: noise only adds.
+ */
+#include "world.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_EXPONENT 1.15
+#define N_SIZES	      4 /* each twice the one before */
+#define RUNS	      3
+#define MORE_ROUNDS   4
+#define SPREAD	      (2 * STRIDE * SIDE) /* bytes from one buffer of a row to the next */
+
+/* ---- Measuring ---- */
+
+static double processor_seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+typedef double run_fn(unsigned n); /* answers processor seconds of the part that counts */
+
+static void take_best(run_fn *run, unsigned first, double best[N_SIZES])
+{
+	for (unsigned i = 0; i < RUNS * N_SIZES; i++) {
+		const double seconds = run(first << i % N_SIZES);
+		if (best[i % N_SIZES] <= 0 || seconds < best[i % N_SIZES])
+			best[i % N_SIZES] = seconds;
+	}
+}
+
+/* Slope of the line that is closest to log(seconds) over log(n). */
+static double exponent_of(const double seconds[N_SIZES])
+{
+	const double middle = (N_SIZES - 1) / 2.0;
+	double sum = 0, squares = 0;
+	for (unsigned i = 0; i < N_SIZES; i++) {
+		sum += (i - middle) * log2(seconds[i]);
+		squares += (i - middle) * (i - middle);
+	}
+	return sum / squares;
+}
+
+static void assert_growth(const char *what, run_fn *run, unsigned first)
+{
+	double best[N_SIZES] = { 0 }, exponent = 2;
+	for (unsigned i = 0; i <= MORE_ROUNDS && exponent > MOST_EXPONENT; i++) {
+		take_best(run, first, best);
+		exponent = exponent_of(best);
+	}
+	printf("%-12s exponent %5.2f   %6u: %.3f ms   %6u: %.3f ms\n", what, exponent, first,
+		best[0] * 1e3, first << (N_SIZES - 1), best[N_SIZES - 1] * 1e3);
+	fflush(stdout);
+	ck_assert_double_le(exponent, MOST_EXPONENT);
+}
+
+/* ---- A client with many buffers ---- */
+
+struct crowd {
+	struct world world;
+	struct guest guest;
+	struct memory memory;
+	unsigned n, n_requests;
+	struct wl_buffer **buffers;
+	struct wl_surface **surfaces;
+	struct wl_shm_buffer **served;
+};
+
+/* A socket holds so many requests. */
+static void ask(struct crowd *c)
+{
+	if (++c->n_requests % 64 == 0)
+		exchange(&c->guest);
+}
+
+static void crowd_start(struct crowd *c, unsigned n)
+{
+	*c = (struct crowd){ .n = n };
+	c->buffers = calloc(n, sizeof(struct wl_buffer *));
+	c->surfaces = calloc(n, sizeof(struct wl_surface *));
+	c->served = calloc(n, sizeof(struct wl_shm_buffer *));
+	world_start(&c->world);
+	guest_join(&c->guest, &c->world);
+	memory_create(&c->memory, &c->guest, (size_t)n * SPREAD, 0);
+	for (unsigned i = 0; i < n; i++) {
+		c->buffers[i] = wl_shm_pool_create_buffer(c->memory.pool, (int32_t)(i * SPREAD),
+			SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		ask(c);
+		c->surfaces[i] = wl_compositor_create_surface(c->guest.compositor);
+		ask(c);
+		wl_surface_attach(c->surfaces[i], c->buffers[i], 0, 0);
+		ask(c);
+		wl_surface_commit(c->surfaces[i]);
+		ask(c);
+	}
+	assert_no_error(&c->guest);
+	for (unsigned i = 0; i < n; i++)
+		c->served[i] = served_buffer(&c->guest, c->buffers[i]);
+}
+
+static void crowd_stop(struct crowd *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		wl_surface_destroy(c->surfaces[i]);
+		wl_buffer_destroy(c->buffers[i]);
+	}
+	memory_destroy(&c->memory);
+	guest_leave(&c->guest);
+	world_stop(&c->world);
+	free(c->buffers);
+	free(c->surfaces);
+	free(c->served);
+}
+
+static void look(struct wl_shm_buffer *buffer)
+{
+	wl_shm_buffer_begin_access(buffer);
+	wl_shm_buffer_get_data(buffer);
+	wl_shm_buffer_end_access(buffer);
+}
+
+/* ---- What grows ---- */
+
+/* The file of all that is shown is cut, and the compositor draws all once more. */
+static double run_losses(unsigned n)
+{
+	struct crowd c;
+	crowd_start(&c, n);
+	memory_cut(&c.memory, 0);
+	double seconds = processor_seconds();
+	for (unsigned i = 0; i < n; i++)
+		look(c.served[i]);
+	seconds = processor_seconds() - seconds;
+	assert_disconnected(&c.guest);
+	crowd_stop(&c);
+	return seconds;
+}
+
+START_TEST(losses_cost_what_each_costs)
+{
+	assert_growth("losses", run_losses, 1000);
+}
+END_TEST
+
+static double run_surfaces(unsigned n)
+{
+	struct crowd c;
+	double seconds = processor_seconds();
+	crowd_start(&c, n);
+	for (unsigned i = 0; i < n; i++)
+		look(c.served[i]);
+	crowd_stop(&c);
+	return processor_seconds() - seconds;
+}
+
+START_TEST(surfaces_cost_what_each_costs)
+{
+	assert_growth("surfaces", run_surfaces, 1000);
+}
+END_TEST
+
+static TCase *growth(void)
+{
+	TCase *tcase = tcase_create("growth");
+	tcase_add_test(tcase, losses_cost_what_each_costs);
+	tcase_add_test(tcase, surfaces_cost_what_each_costs);
+	return tcase;
+}
+
+RUNNER_MAIN("growth", growth)
