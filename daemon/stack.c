@@ -7,12 +7,10 @@
 #include "daemon/stack.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <link.h>
 #include <stddef.h>
 
-#define STACK_SIZE	 ((size_t)256 << 10) /* without thread-local storage */
-#define STACK_SIZE_LIMIT ((size_t)256 << 20)
+#define STACK_SIZE ((size_t)256 << 10) /* without thread-local storage */
 
 static int add_storage(struct dl_phdr_info *object, size_t size, void *data)
 {
@@ -41,12 +39,8 @@ int stack_start_thread(pthread_t *thread, void *(*run)(void *data), void *data)
 {
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
-	size_t size = STACK_SIZE + count_storage(&attr);
-	int err = EINVAL; /* the size is less than what the C library itself needs */
-	for (; err == EINVAL && size <= STACK_SIZE_LIMIT; size *= 2) {
-		pthread_attr_setstacksize(&attr, size);
-		err = pthread_create(thread, &attr, run, data);
-	}
+	pthread_attr_setstacksize(&attr, STACK_SIZE + count_storage(&attr));
+	int err = pthread_create(thread, &attr, run, data);
 	pthread_attr_destroy(&attr);
 	return err;
 }

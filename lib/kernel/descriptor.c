@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mark is the signal that F_SETSIG keeps with an open file. Without O_ASYNC, which no file of
+ * ours has, it is never sent. A file of the program's has none, or one that it has set itself.
+ */
+#include "kernel/descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+#define FIRST_MARK 36 /* a real-time signal, above those of the C library */
+#define N_MARKS	   28
+
+#define FIRST_NOT_STANDARD (STDERR_FILENO + 1)
+
+int descriptor_new_mark(void)
+{
+	static atomic_uint n_marks;
+	return FIRST_MARK + (int)(atomic_fetch_add(&n_marks, 1) % N_MARKS);
+}
+
+int descriptor_duplicate(int fd)
+{
+	int fresh = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_NOT_STANDARD);
+	return fresh < 0 ? -errno : fresh;
+}
+
+static int move_up(int fd)
+{
+	if (fd < 0 || fd >= FIRST_NOT_STANDARD)
+		return fd;
+	int fresh = descriptor_duplicate(fd);
+	close(fd);
+	return fresh;
+}
+
+int descriptor_adopt(int fd, int mark)
+{
+	fd = move_up(fd);
+	if (fd < 0 || fcntl(fd, F_SETSIG, mark) == 0)
+		return fd;
+	int err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Where the program is denied the question, all goes on as if nobody closed what is not his. */
+bool descriptor_is_ours(int fd, int mark)
+{
+	if (fd < 0 || mark <= 0)
+		return false;
+	const int found = fcntl(fd, F_GETSIG);
+	return found == mark || (found < 0 && errno != EBADF);
+}
+
+void descriptor_close(int fd, int mark)
+{
+	if (descriptor_is_ours(fd, mark))
+		close(fd);
+}
+
+/* statx(2) may be denied, and is called only where fstat(2) may wait. */
+int descriptor_find_file(int fd, bool may_block, struct descriptor_file *file)
+{
+	struct stat st;
+	struct statx stx;
+	*file = (struct descriptor_file){ .may_block = may_block };
+	if (may_block ? statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx) < 0
+		      : fstat(fd, &st) < 0)
+		return -errno;
+	file->device = may_block ? makedev(stx.stx_dev_major, stx.stx_dev_minor) : st.st_dev;
+	file->inode = may_block ? stx.stx_ino : st.st_ino;
+	return 0;
+}
+
+bool descriptor_is_of(int fd, const struct descriptor_file *file)
+{
+	struct descriptor_file found;
+	if (fd < 0)
+		return false;
+	const int err = descriptor_find_file(fd, file->may_block, &found);
+	if (err)
+		return err != -EBADF;
+	return found.device == file->device && found.inode == file->inode;
+}
+
+/* One that cannot be executed: another may be denied (vm.memfd_noexec). Before 6.3 there is no
+ * such flag. */
+static int create_memfd(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Beyond the limit the kernel would not only refuse, but send SIGXFSZ. */
+static bool may_have(size_t size)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= size;
+}
+
+int descriptor_memory(const char *name, size_t size, int mark)
+{
+	if (!may_have(size))
+		return -EFBIG;
+	int fd = descriptor_adopt(create_memfd(name), mark);
+	/* Before it was moved up, the program may have printed to it. */
+	if (fd >= 0 && (ftruncate(fd, 0) < 0 || fallocate(fd, 0, 0, (off_t)size) < 0)) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
