@@ -38,6 +38,10 @@ static void close_when_idle(struct blocking_reads *reads, struct blocking_file *
 {
 	if (file->region || file->n_in_flight > 0)
 		return;
+	if (reads->loop->is_deaf) { /* the program has closed it */
+		blocking_file_destroy(file);
+		return;
+	}
 	file->n_in_flight++;
 	reads->n_in_flight++;
 	loop_uring_close(reads->loop, file->fd, (uintptr_t)file | TAG_CLOSE);

@@ -23,7 +23,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 void (*handler_test_hook)(void);
 
@@ -92,7 +91,8 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 	int err = 0;
 	while (handler->server.blocking_reads.n_in_flight > 0 && err >= 0 &&
 		(!limit || now_ns() < limit)) {
-		if (!limit && has_time_limit && atomic_load(&handler->server.shall_stop))
+		if (!limit && has_time_limit &&
+			(loop->is_deaf || atomic_load(&handler->server.shall_stop)))
 			limit = now_ns() + handler->stop_limit_ns;
 		loop->wake_at = limit;
 		err = loop->ops->wait(loop, messages, true);
@@ -102,8 +102,7 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 
 static void free_handler(struct handler *handler)
 {
-	if (handler->server.loop.wake_fd >= 0)
-		close(handler->server.loop.wake_fd);
+	wake_close(&handler->server.loop.wake);
 	staging_destroy(handler->server.serving.staging);
 	sem_destroy(&handler->is_ready);
 	sem_destroy(&handler->has_ended);
@@ -201,7 +200,7 @@ static struct handler *create(struct uffd_guard *guard, const struct handler_opt
 	};
 	server->loop.on_answer = on_answer;
 	server->loop.on_answer_data = &server->blocking_reads;
-	server->loop.wake_fd = -1;
+	server->loop.wake = (struct wake){ .read_fd = -1, .write_fd = -1 };
 	return fresh;
 }
 
@@ -215,13 +214,13 @@ static int prepare(struct handler *handler)
 	staging_is_huge(handler->server.serving.staging);
 	memset(handler->server.serving.staging->memory, 0, STAGING_SIZE);
 
-	handler->server.loop.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (handler->server.loop.wake_fd < 0)
-		return -errno;
-	handler->server.blocking_reads.inbox.wake_fd = handler->server.loop.wake_fd;
+	struct wake *wake = &handler->server.loop.wake;
+	int err = wake_open(wake, guard->mark);
+	if (err)
+		return err;
+	handler->server.blocking_reads.inbox.wake = wake;
 	if (handler->options.may_use_sandbox)
-		sandbox_prepare(&handler->sandbox, guard->uffd.fd, handler->server.loop.wake_fd,
-			guard->events.fd);
+		sandbox_prepare(&handler->sandbox, &guard->uffd, wake->read_fd, guard->events.fd);
 	return 0;
 }
 
@@ -252,7 +251,7 @@ err_handler:
 void handler_stop(struct handler *handler)
 {
 	atomic_store(&handler->server.shall_stop, true);
-	eventfd_write(handler->server.loop.wake_fd, 1);
+	wake_send(&handler->server.loop.wake);
 	while (sem_wait(&handler->has_ended) < 0)
 		; /* EINTR */
 	if (handler->outlives_guard) {

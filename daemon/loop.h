@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/wake.h"
+
 struct loop;
 struct uffd;
 
@@ -20,6 +22,8 @@ struct loop_ops {
 	 * wake-up descriptor. The number of messages, perhaps 0, or a negative errno, which is
 	 * fatal, but for -EAGAIN: the kernel is to be asked again. */
 	int (*wait)(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block);
+	/* Wait for no more faults: the userfaultfd is not ours any more, or about to be closed. */
+	void (*abandon)(struct loop *loop);
 	void (*finish)(struct loop *loop);
 };
 
@@ -28,11 +32,15 @@ struct loop {
 	const struct uffd *uffd;
 	uint64_t wake_at; /* when to stop waiting all the same, in ns of CLOCK_MONOTONIC; 0: never.
 			     The ring's only */
-	int wake_fd;	  /* eventfd */
+	struct wake wake;
+	bool is_deaf; /* nobody can wake us any more: the program has closed our descriptors */
 	bool shall_restrict; /* restrict the ring to the operations used here */
 	bool is_restricted;  /* set by start */
 
+	bool is_abandoned; /* see above */
+
 	/* loop_uring.c */
+	bool is_asking; /* for faults */
 	struct io_uring ring;
 	/* Told of what was asked for with a tag. */
 	void (*on_answer)(void *data, uint64_t tag, int result);

@@ -2,11 +2,11 @@
 /* Waiting with poll(2), where io_uring is denied or absent. */
 #include "daemon/loop.h"
 
+#include "kernel/descriptor.h"
 #include "kernel/uffd.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 
 static int start(struct loop *loop)
 {
@@ -14,22 +14,44 @@ static int start(struct loop *loop)
 	return 0;
 }
 
+/* poll() works with numbers, so they must be ours each time. */
+static bool prepare(struct loop *loop, struct pollfd fds[2])
+{
+	const struct wake *wake = &loop->wake;
+	loop->is_deaf = loop->is_deaf || !descriptor_is_ours(wake->read_fd, wake->mark);
+	fds[0] =
+		(struct pollfd){ .fd = loop->is_abandoned ? -1 : loop->uffd->fd, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = loop->is_deaf ? -1 : wake->read_fd, .events = POLLIN };
+	return loop->is_abandoned || !loop->is_deaf;
+}
+
+static int read_faults(const struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES])
+{
+	if (!uffd_is_ours(loop->uffd))
+		return -EBADF;
+	return uffd_read(loop->uffd, messages, LOOP_MESSAGES);
+}
+
 static int wait_for_faults(
 	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
-	struct pollfd fds[] = {
-		{ .fd = loop->uffd->fd, .events = POLLIN },
-		{ .fd = loop->wake_fd, .events = POLLIN },
-	};
+	struct pollfd fds[2];
+	if (!prepare(loop, fds))
+		return -EBADF;
 	if (poll(fds, 2, shall_block ? -1 : 0) < 0)
 		return errno == EINTR ? 0 : errno == ENOMEM ? -EAGAIN : -errno;
-	if (fds[1].revents & POLLIN) {
-		eventfd_t count;
-		eventfd_read(loop->wake_fd, &count);
+	if (fds[1].revents && !wake_take(&loop->wake)) {
+		loop->is_deaf = true;
+		return -EBADF;
 	}
 	if (fds[0].revents & (POLLERR | POLLNVAL))
 		return -EIO;
-	return fds[0].revents & POLLIN ? uffd_read(loop->uffd, messages, LOOP_MESSAGES) : 0;
+	return fds[0].revents & POLLIN ? read_faults(loop, messages) : 0;
+}
+
+static void abandon(struct loop *loop)
+{
+	loop->is_abandoned = true;
 }
 
 static void finish(struct loop *loop)
@@ -37,4 +59,6 @@ static void finish(struct loop *loop)
 	(void)loop;
 }
 
-const struct loop_ops loop_poll = { .start = start, .wait = wait_for_faults, .finish = finish };
+const struct loop_ops loop_poll = {
+	.start = start, .wait = wait_for_faults, .abandon = abandon, .finish = finish
+};

@@ -9,12 +9,12 @@
 #include "daemon/loop.h"
 
 #include "base/clock.h"
+#include "kernel/descriptor.h"
 #include "kernel/uffd.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@
 	1024 /* of the kernel, that wait for files that block: so many may stall at once           \
 	      */
 
-enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE };
+enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE, REQUEST_CANCEL };
 
 /* Made room for where there is none. */
 static struct io_uring_sqe *get_sqe(struct loop *loop)
@@ -41,13 +41,18 @@ static void queue_request(struct loop *loop, enum request request)
 		io_uring_prep_read(sqe, loop->uffd->fd, loop->incoming, sizeof(loop->incoming), 0);
 	else
 		io_uring_prep_poll_add(
-			sqe, request == REQUEST_WAKE ? loop->wake_fd : loop->uffd->fd, POLLIN);
+			sqe, request == REQUEST_WAKE ? loop->wake.read_fd : loop->uffd->fd, POLLIN);
 	io_uring_sqe_set_data64(sqe, request);
 }
 
+/* Only when it is about to wait: meanwhile it may have turned out that the userfaultfd's number is
+ * another's file now. */
 static void ask_for_faults(struct loop *loop)
 {
+	if (loop->is_asking || loop->is_abandoned || loop->uffd->fd < 0)
+		return;
 	queue_request(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
+	loop->is_asking = true;
 }
 
 /* liburing 2.3 declares functions for what we ask for here, but does not export them. */
@@ -63,6 +68,7 @@ static bool restrict_ring(struct io_uring *ring)
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READ },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_POLL_ADD },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_CLOSE },
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ASYNC_CANCEL },
 		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
 			.register_op = IORING_REGISTER_ENABLE_RINGS },
@@ -86,25 +92,43 @@ static int init_ring(struct io_uring *ring)
 	return err == -EINVAL ? io_uring_queue_init(ENTRIES, ring, disabled) : err;
 }
 
+/* Before the ring is used: liburing knows its number. */
+static int adopt_ring(struct loop *loop)
+{
+	int fd = descriptor_adopt(loop->ring.ring_fd, loop->wake.mark);
+	loop->ring.ring_fd = loop->ring.enter_ring_fd = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
+}
+
+static void exit_ring(struct loop *loop)
+{
+	if (!descriptor_is_ours(loop->ring.ring_fd, loop->wake.mark))
+		loop->ring.ring_fd = -1;
+	io_uring_queue_exit(&loop->ring);
+}
+
 static int start(struct loop *loop)
 {
 	int err = init_ring(&loop->ring);
 	if (err)
 		return err;
+	err = adopt_ring(loop);
+	if (err) {
+		exit_ring(loop);
+		return err;
+	}
 	unsigned workers[2] = { WORKERS, 0 };
 	io_uring_register_iowq_max_workers(
 		&loop->ring, workers); /* 5.15; before, the kernel's own bound */
 	loop->is_restricted = loop->shall_restrict && restrict_ring(&loop->ring);
 	err = ring_register(&loop->ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	if (err) {
-		io_uring_queue_exit(&loop->ring);
+		exit_ring(loop);
 		return err;
 	}
 	io_uring_register_ring_fd(
 		&loop->ring); /* 5.18: saves a look-up each time; elsewhere no matter */
 	queue_request(loop, REQUEST_WAKE);
-	if (loop->uffd->fd >= 0)
-		ask_for_faults(loop);
 	return 0;
 }
 
@@ -119,7 +143,6 @@ static int take_read(struct loop *loop, int result, struct uffd_msg *messages)
 	} else if (result != -EINTR) {
 		return result < 0 ? result : -EIO;
 	}
-	ask_for_faults(loop);
 	return n;
 }
 
@@ -129,15 +152,16 @@ static int take_poll(struct loop *loop, int result, struct uffd_msg *messages)
 		return result;
 	if (result > 0 && result & (POLLERR | POLLNVAL))
 		return -EIO;
-	int n = uffd_read(loop->uffd, messages, LOOP_MESSAGES);
-	ask_for_faults(loop);
-	return n;
+	if (!uffd_is_ours(loop->uffd))
+		return -EBADF;
+	return uffd_read(loop->uffd, messages, LOOP_MESSAGES);
 }
 
 static int take_wake(struct loop *loop)
 {
-	eventfd_t count;
-	eventfd_read(loop->wake_fd, &count);
+	loop->is_deaf = !wake_take(&loop->wake);
+	if (loop->is_deaf)
+		return -EBADF;
 	queue_request(loop, REQUEST_WAKE);
 	return 0;
 }
@@ -147,11 +171,16 @@ static int handle_completion(
 {
 	switch (cqe->user_data) {
 	case REQUEST_READ:
-		return take_read(loop, cqe->res, messages);
 	case REQUEST_POLL:
-		return take_poll(loop, cqe->res, messages);
+		loop->is_asking = false;
+		if (loop->is_abandoned)
+			return 0;
+		return (cqe->user_data == REQUEST_READ ? take_read : take_poll)(
+			loop, cqe->res, messages);
 	case REQUEST_WAKE:
 		return take_wake(loop);
+	case REQUEST_CANCEL:
+		return 0;
 	}
 	loop->on_answer(loop->on_answer_data, cqe->user_data, cqe->res);
 	return 0;
@@ -181,6 +210,7 @@ static int submit_and_wait(struct loop *loop)
 static int wait_for_faults(
 	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
+	ask_for_faults(loop);
 	int err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
 	/* Short of memory for the moment, or of room for completions, which are taken now. */
 	bool is_vain = err == -EAGAIN || err == -EBUSY;
@@ -227,9 +257,23 @@ void loop_uring_close(struct loop *loop, int fd, uint64_t tag)
 	io_uring_sqe_set_data64(sqe, tag);
 }
 
-static void finish(struct loop *loop)
+/* The request holds the userfaultfd open, and while that is open nobody is woken by its closing. */
+static void abandon(struct loop *loop)
 {
-	io_uring_queue_exit(&loop->ring);
+	loop->is_abandoned = true;
+	if (!loop->is_asking)
+		return;
+	struct io_uring_sqe *sqe = get_sqe(loop);
+	io_uring_prep_cancel64(sqe, loop->polls ? REQUEST_POLL : REQUEST_READ, 0);
+	io_uring_sqe_set_data64(sqe, REQUEST_CANCEL);
+	submit_and_look(&loop->ring);
 }
 
-const struct loop_ops loop_uring = { .start = start, .wait = wait_for_faults, .finish = finish };
+static void finish(struct loop *loop)
+{
+	exit_ring(loop);
+}
+
+const struct loop_ops loop_uring = {
+	.start = start, .wait = wait_for_faults, .abandon = abandon, .finish = finish
+};

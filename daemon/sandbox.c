@@ -14,9 +14,11 @@
  */
 #include "daemon/sandbox.h"
 
+#include "kernel/descriptor.h"
 #include "kernel/uffd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -110,6 +112,12 @@ static int allow_memory(scmp_filter_ctx filter)
 		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
 }
 
+/* To look whether a descriptor is the guard's. */
+static int allow_marks(scmp_filter_ctx filter, int call)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, LOW_32_BITS(1, F_GETSIG));
+}
+
 static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 {
 	int err = allow_all_of(filter, plain, sizeof(plain) / sizeof(plain[0]));
@@ -130,20 +138,22 @@ static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 		err = allow_on_fd(filter, SCMP_SYS(write), STDERR_FILENO);
 #endif
 	if (!err)
+		err = allow_marks(filter, SCMP_SYS(fcntl));
+	if (!err)
+		err = allow_marks(filter, SCMP_SYS(fcntl64));
+	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_register), 1,
 			LOW_32_BITS(1, IO_URING_UNREGISTER_RING_FDS));
 	return err;
 }
 
-/* libseccomp gives its program away to a file only. */
-static int export(scmp_filter_ctx filter, struct sandbox *sandbox)
+static int export_by(scmp_filter_ctx filter, int from, int to, struct sandbox *sandbox)
 {
-	int fd = memfd_create("uffd_guard sandbox", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int err = seccomp_export_bpf(filter, fd);
-	ssize_t n = err ? 0 : pread(fd, sandbox->program, sizeof(sandbox->program), 0);
-	close(fd);
+	/* Before it was moved up, the program may have printed to it. */
+	while (read(from, sandbox->program, sizeof(sandbox->program)) > 0)
+		;
+	int err = seccomp_export_bpf(filter, to);
+	ssize_t n = err ? 0 : read(from, sandbox->program, sizeof(sandbox->program));
 	if (err || n < 0)
 		return err ? err : -errno;
 	if ((size_t)n == sizeof(sandbox->program))
@@ -152,7 +162,20 @@ static int export(scmp_filter_ctx filter, struct sandbox *sandbox)
 	return 0;
 }
 
-int sandbox_prepare(struct sandbox *sandbox, int uffd, int wake_fd, int events_fd)
+/* libseccomp gives its program away to a descriptor only. A pipe: no limit of files applies. */
+static int export(scmp_filter_ctx filter, int mark, struct sandbox *sandbox)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	int from = descriptor_adopt(ends[0], mark), to = descriptor_adopt(ends[1], mark);
+	int err = from < 0 ? from : to < 0 ? to : export_by(filter, from, to, sandbox);
+	descriptor_close(from, mark);
+	descriptor_close(to, mark);
+	return err;
+}
+
+int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, int wake_fd, int events_fd)
 {
 	const uint32_t denied = SCMP_ACT_ERRNO(EPERM);
 	scmp_filter_ctx filter = seccomp_init(denied);
@@ -163,9 +186,9 @@ int sandbox_prepare(struct sandbox *sandbox, int uffd, int wake_fd, int events_f
 	/* A call by another architecture's table kills the thread by default. */
 	int err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, denied);
 	if (!err)
-		err = allow(filter, uffd, wake_fd, events_fd);
+		err = allow(filter, uffd->fd, wake_fd, events_fd);
 	if (!err)
-		err = export(filter, sandbox);
+		err = export(filter, uffd->mark, sandbox);
 	seccomp_release(filter);
 	return err;
 }

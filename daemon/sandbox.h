@@ -4,6 +4,8 @@
 
 #include <linux/filter.h>
 
+struct uffd;
+
 #define SANDBOX_LENGTH 256 /* instructions; some 70 are used */
 
 struct sandbox {
@@ -13,7 +15,7 @@ struct sandbox {
 
 /* On a caller's thread: it allocates. The fds are those that the handler works with. 0, or a
  * negative errno, and then there is none. */
-int sandbox_prepare(struct sandbox *sandbox, int uffd, int wake_fd, int events_fd);
+int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, int wake_fd, int events_fd);
 
 /*
  * Confine the calling thread, and it alone. 0, or a negative errno where the process may not do

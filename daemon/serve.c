@@ -123,10 +123,21 @@ static void wait_for_leaving(struct server *server)
 		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
 }
 
+static void unregister_all(struct uffd_guard *guard)
+{
+	range_table_for_each (range, &guard->ranges) {
+		uintptr_t start = region_address(
+			region_of_range(range), region_direct_end(region_of_range(range)));
+		if (start < range->end)
+			uffd_unregister(&guard->uffd, start, range->end - start);
+	}
+}
+
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
+	struct loop *loop = &server->loop;
 	atomic_store(&guard->gave_up, true);
 
 	uint32_t lookup = epoch_enter(&guard->lookups);
@@ -135,14 +146,13 @@ void serve_give_up(struct server *server)
 		region_report_loss(region, region_direct_end(region), atomic_load(&region->length),
 			UFFD_GUARD_LOST_HANDLER, 0);
 	}
-	range_table_for_each (range, &guard->ranges) {
-		uintptr_t start = region_address(
-			region_of_range(range), region_direct_end(region_of_range(range)));
-		if (start < range->end)
-			uffd_unregister(&guard->uffd, start, range->end - start);
-	}
+	if (uffd_is_ours(&guard->uffd))
+		unregister_all(guard);
+	else
+		loop->ops->abandon(loop); /* nobody else has it: that closes it */
 	epoch_leave(&guard->lookups, lookup);
 	blocking_reads_abandon(&server->blocking_reads);
 	wait_for_leaving(server);
-	uffd_abandon(&guard->uffd, server->loop.wake_fd);
+	loop->ops->abandon(loop);
+	uffd_abandon(&guard->uffd, loop->wake.read_fd);
 }

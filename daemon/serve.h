@@ -13,7 +13,7 @@ struct server {
 	struct blocking_reads blocking_reads;
 	unsigned n_retries; /* times in a row that the kernel said: ask again */
 	uint64_t retrying_since;
-	atomic_bool shall_stop; /* any thread; then write to loop.wake_fd */
+	atomic_bool shall_stop; /* any thread; then wake_send(&loop.wake) */
 };
 
 /* 0 when told to stop, or the error because of which no fault can be answered any more. */

@@ -19,7 +19,10 @@
  * - -ECHILD: the guard was created before a fork(), and this is the child. Its regions read as
  *   zeros here
  * - -EIO: the handler thread has given up (UFFD_GUARD_LOST_HANDLER); only unmap, destroy, dispatch
- *   and the getters go on working, and pages not yet filled read as zeros
+ *   and the getters go on working, and pages not yet filled read as zeros. It does so too when the
+ *   program closes the guard's descriptors, as daemons do with all that they do not know: close
+ *   these before uffd_guard_create(). None of the guard's is 0, 1 or 2, and what the program opens
+ *   in their place is not touched
  *
  * Since 0.1 unless a function says otherwise.
  */
@@ -100,7 +103,8 @@ struct uffd_guard_options {
  * @guard: set on success; yours, to be given back with uffd_guard_destroy()
  * Errors: -EINVAL also for USER_FAULTS_ONLY with REQUIRE_KERNEL_FAULTS; -EPERM where userfaultfd is
  * denied, or kernel-mode faults are with REQUIRE_KERNEL_FAULTS; -ENOSYS on a kernel without
- * userfaultfd; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no more threads)
+ * userfaultfd; -EFBIG where RLIMIT_FSIZE is less than a page and there is no /dev/zero; -EMFILE,
+ * -ENFILE, -ENOMEM, -EAGAIN (no more threads)
  */
 int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard);
 

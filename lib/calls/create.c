@@ -8,12 +8,16 @@
 #include "base/page.h"
 #include "calls/dispatch.h"
 #include "daemon/handler.h"
+#include "kernel/descriptor.h"
 #include "state/publish.h"
 #include "state/region.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -61,16 +65,25 @@ static void fork_witness_destroy(struct uffd_guard *guard)
 		munmap((void *)guard->fork_witness, page_size());
 }
 
-static int zeros_create(struct source *zeros)
+/* Where no file may be as long as a page. Without one such device, there is another error. */
+static int open_device_of_zeros(int mark)
 {
-	int fd = memfd_create("uffd_guard zeros", MFD_CLOEXEC);
+	struct stat st;
+	int fd = descriptor_adopt(
+		open("/dev/zero", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), mark);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5))
+		return fd;
+	descriptor_close(fd, mark);
+	return -EFBIG;
+}
+
+static int zeros_create(struct source *zeros, int mark)
+{
+	int fd = descriptor_memory("uffd_guard zeros", page_size(), mark);
+	if (fd == -EFBIG)
+		fd = open_device_of_zeros(mark);
 	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)page_size()) < 0) {
-		int err = -errno;
-		close(fd);
-		return err;
-	}
+		return fd;
 	*zeros = (struct source){ .fd = fd };
 	return 0;
 }
@@ -115,7 +128,7 @@ static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 	int err = uffd_open(&guard->uffd, wanted_faults(flags));
 	if (!err || !(flags & UFFD_GUARD_ALLOW_EAGER) || !is_denial(err))
 		return err;
-	guard->uffd = (struct uffd){ .fd = -1 };
+	guard->uffd = (struct uffd){ .fd = -1, .mark = guard->mark };
 	return 0;
 }
 
@@ -136,7 +149,7 @@ static void finish(struct uffd_guard *guard)
 	dispatch_drop_losses(&guard->events);
 	events_finish(&guard->events);
 	budget_finish(&guard->budget);
-	source_close(&guard->zeros);
+	descriptor_close(guard->zeros.fd, guard->mark);
 	fork_witness_destroy(guard);
 	staging_pool_finish(&guard->staging);
 	pthread_mutex_destroy(&guard->lock);
@@ -148,12 +161,13 @@ static int init(struct uffd_guard *guard, const struct uffd_guard_options *known
 	range_table_init(&guard->ranges);
 	staging_pool_init(&guard->staging);
 	guard->zeros.fd = guard->uffd.fd = -1;
+	guard->uffd.mark = guard->mark;
 
-	int err = events_init(&guard->events);
+	int err = events_init(&guard->events, guard->mark);
 	if (!err)
 		err = fork_witness_create(guard);
 	if (!err)
-		err = zeros_create(&guard->zeros);
+		err = zeros_create(&guard->zeros, guard->mark);
 	if (!err)
 		err = budget_init(&guard->budget, known->max_resident, UINT64_MAX);
 	if (!err)
@@ -180,6 +194,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	struct uffd_guard *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return -ENOMEM;
+	fresh->mark = descriptor_new_mark();
 	fresh->stats = &fresh->own_stats;
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;

@@ -45,6 +45,9 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 	int err = region_check_range(region, offset, length);
 	if (err || length == 0)
 		return err;
+	err = region_check_source(region);
+	if (err)
+		return err;
 
 	change_begin(region);
 	epoch_synchronize(&region->fills);

@@ -14,6 +14,7 @@
 #include "calls/dispatch.h"
 #include "calls/populate.h"
 #include "file/blocking_file.h"
+#include "kernel/descriptor.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
 #include "pages/mapping.h"
@@ -116,7 +117,7 @@ static int open_source(
 		return err;
 	}
 	/* From now on closing it is the handler's: that may wait. */
-	blocking_file_adopt_fd(file, source->fd);
+	blocking_file_adopt_fd(file, source->fd, &source->file);
 	source->blocking = file;
 	return 0;
 }
@@ -193,6 +194,12 @@ err_source:
 	return err;
 }
 
+/* The program may have closed all of them, and the handler not have heard of it yet. */
+static int check_descriptors(const struct uffd_guard *guard)
+{
+	return descriptor_is_ours(guard->events.fd, guard->mark) ? 0 : -EIO;
+}
+
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	const struct uffd_guard_map_options *options, struct uffd_guard_region **region)
 {
@@ -203,6 +210,8 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	int err = options_read(&known, sizeof(known), options);
 	if (!err)
 		err = guard_check(guard);
+	if (!err)
+		err = check_descriptors(guard);
 	if (!err)
 		err = check_options(&known, length);
 	if (err)

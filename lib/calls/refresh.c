@@ -219,6 +219,8 @@ int uffd_guard_refresh_spans(
 		err = -EINVAL;
 	for (size_t i = 0; i < n_spans && !err; i++)
 		err = region_check_range(region, spans[i].offset, spans[i].length);
+	if (!err && n_spans > 0)
+		err = region_check_source(region);
 	if (err)
 		return err;
 

@@ -58,6 +58,10 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 	if (length > region_reserve(region))
 		return -ENOSPC;
 
+	err = region_check_source(region);
+	if (err)
+		return err;
+
 	change_begin(region);
 	const size_t before = atomic_load(&region->length);
 	err = resize_locked(region, length);

@@ -27,6 +27,8 @@ ssize_t uffd_guard_read(
 	int err = region_check_range(region, offset, length);
 	if (!err && length > 0 && !buffer)
 		err = -EINVAL;
+	if (!err && length > 0)
+		err = region_check_source(region);
 	if (err || length == 0)
 		return err;
 
@@ -130,7 +132,9 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 		return err;
 	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
 		return -EACCES;
-	err = source_check_store(&region->source);
+	err = region_check_source(region);
+	if (!err)
+		err = source_check_store(&region->source);
 	if (err)
 		return err;
 

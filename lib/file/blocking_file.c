@@ -16,10 +16,10 @@
 #include "base/futex.h"
 #include "base/page.h"
 #include "kernel/copy.h"
+#include "kernel/wake.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -54,7 +54,8 @@ static void refuse_requests(struct blocking_inbox *inbox)
 		struct blocking_file *file = (struct blocking_file *)request;
 		file->region = NULL;
 		epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
-		close(file->fd);
+		if (descriptor_is_of(file->fd, &file->identity))
+			close(file->fd);
 		if (file->n_in_flight == 0)
 			free_file(file);
 	}
@@ -70,7 +71,7 @@ static void post_request(
 	if (atomic_load(&inbox->is_closed))
 		refuse_requests(inbox);
 	else
-		eventfd_write(inbox->wake_fd, 1);
+		wake_send(inbox->wake);
 }
 
 struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigned deadline_ms,
@@ -99,9 +100,11 @@ struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigne
 	return file;
 }
 
-void blocking_file_adopt_fd(struct blocking_file *file, int fd)
+void blocking_file_adopt_fd(
+	struct blocking_file *file, int fd, const struct descriptor_file *identity)
 {
 	file->fd = fd;
+	file->identity = *identity;
 }
 
 void blocking_file_destroy(struct blocking_file *file)

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/descriptor.h"
+
 struct epoch;
+struct wake;
 struct uffd_guard_region;
 
 #define N_FAULT_READS 3
@@ -27,7 +30,7 @@ struct blocking_inbox {
 	_Atomic(struct blocking_request *) latest; /* a stack */
 	atomic_bool
 		is_closed; /* the handler takes no more: callers finish their requests themselves */
-	int wake_fd;	   /* eventfd that the handler waits for */
+	struct wake *wake; /* the handler */
 };
 
 /* Of a caller's read; a futex. */
@@ -61,6 +64,7 @@ struct blocking_file {
 	struct blocking_request release;
 	struct blocking_inbox *inbox;
 	int fd;
+	struct descriptor_file identity; /* of fd */
 	uint64_t deadline_ns;
 	struct uffd_guard_region *region; /* the handler's; NULL once released */
 	struct epoch *fills;		  /* of the region */
@@ -81,7 +85,8 @@ struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigne
 /* Call only before blocking_file_adopt_fd(), or after blocking_file_release() set
  * source.caller_closes. NULL is a no-op. */
 void blocking_file_destroy(struct blocking_file *file);
-void blocking_file_adopt_fd(struct blocking_file *file, int fd);
+void blocking_file_adopt_fd(
+	struct blocking_file *file, int fd, const struct descriptor_file *identity);
 
 /* Answer faults that wait for it, and let nobody use it afterwards. The handler closes it once
  * nothing is in flight, however long that takes, unless it sets source.caller_closes. The region

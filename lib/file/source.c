@@ -103,13 +103,22 @@ int source_open(struct source *source, int fd, uint64_t offset, int blocking_err
 		err = blocking_error;
 	if (err)
 		return err;
-	source->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return source->fd < 0 ? -errno : 0;
+	err = descriptor_find_file(fd, source_may_block(source), &source->file);
+	if (err)
+		return err;
+	int fresh = descriptor_duplicate(fd);
+	source->fd = fresh < 0 ? -1 : fresh;
+	return fresh < 0 ? fresh : 0;
+}
+
+bool source_is_ours(const struct source *source)
+{
+	return descriptor_is_of(source->fd, &source->file);
 }
 
 void source_close(struct source *source)
 {
-	if (source->fd >= 0)
+	if (source_is_ours(source))
 		close(source->fd);
 	source->fd = -1;
 }

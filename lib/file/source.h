@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/descriptor.h"
+
 struct blocking_file;
 
 enum source_kind {
@@ -16,7 +18,8 @@ enum source_kind {
 };
 
 struct source {
-	int fd; /* ours */
+	int fd; /* ours, as long as it is of this file: the program may close it */
+	struct descriptor_file file;
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */
@@ -36,6 +39,7 @@ static inline bool source_may_block(const struct source *source)
  * @blocking_error: the answer if it may block; 0: take it all the same */
 int source_open(struct source *source, int fd, uint64_t offset, int blocking_error);
 void source_close(struct source *source);
+bool source_is_ours(const struct source *source); /* or the program has closed it */
 
 /* Begin and end all that a call reads of a source on a caller's thread. The deadline is for all
  * that is read in between. Not nested. */

@@ -9,6 +9,8 @@
  */
 #include "kernel/uffd.h"
 
+#include "kernel/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -59,7 +61,7 @@ static int open_best(struct uffd *uffd, enum uffd_want want)
 
 int uffd_open(struct uffd *uffd, enum uffd_want want)
 {
-	int fd = open_best(uffd, want);
+	int fd = descriptor_adopt(open_best(uffd, want), uffd->mark);
 	if (fd < 0)
 		return fd;
 
@@ -76,15 +78,20 @@ int uffd_open(struct uffd *uffd, enum uffd_want want)
 
 void uffd_close(struct uffd *uffd)
 {
-	if (uffd->fd >= 0)
-		close(uffd->fd);
+	descriptor_close(uffd->fd, uffd->mark);
 	uffd->fd = -1;
+}
+
+bool uffd_is_ours(const struct uffd *uffd)
+{
+	return descriptor_is_ours(uffd->fd, uffd->mark);
 }
 
 void uffd_abandon(struct uffd *uffd, int harmless)
 {
-	dup3(harmless, uffd->fd,
-		O_CLOEXEC); /* needs no new descriptor, so a limit on these is no matter */
+	/* Needs no new descriptor, so a limit on these is no matter. */
+	if (uffd_is_ours(uffd) && descriptor_is_ours(harmless, uffd->mark))
+		dup3(harmless, uffd->fd, O_CLOEXEC);
 }
 
 int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length, bool tells_stores)

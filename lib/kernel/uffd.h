@@ -22,6 +22,7 @@ struct uffdio_move {
 
 struct uffd {
 	int fd;
+	int mark;		    /* descriptor.h */
 	bool kernel_faults;	    /* system calls may touch unfilled pages */
 	uint64_t features;	    /* what the kernel has, UFFD_FEATURE_*; none is asked for */
 	atomic_bool failed_to_wake; /* somebody may be asleep for good: the handler gives up */
@@ -37,8 +38,10 @@ enum uffd_want {
 int uffd_open(struct uffd *uffd, enum uffd_want want);
 void uffd_close(struct uffd *uffd);
 
-/* Put another file, which stays open elsewhere, at the descriptor's number, so that a thread about
- * to use it cannot hit a stranger's file. */
+bool uffd_is_ours(const struct uffd *uffd); /* or the program has closed it */
+
+/* Put another file of ours, which stays open elsewhere, at the descriptor's number, so that a
+ * thread about to use it cannot hit a stranger's file. */
 void uffd_abandon(struct uffd *uffd, int harmless);
 
 /* @tells_stores: pages may be write-protected (5.7), and a store to one is a fault. */

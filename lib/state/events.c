@@ -5,13 +5,15 @@
  */
 #include "state/events.h"
 
+#include "kernel/descriptor.h"
+
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-int events_init(struct events *events)
+int events_init(struct events *events, int mark)
 {
-	*events = (struct events){ .fd = -1 };
+	*events = (struct events){ .fd = -1, .mark = mark };
 	for (uint64_t i = 0; i < EVENTS_QUEUE; i++)
 		atomic_init(&events->slots[i].turn, i);
 	pthread_mutexattr_t attr;
@@ -20,8 +22,10 @@ int events_init(struct events *events)
 	pthread_mutex_init(&events->delivery, &attr);
 	pthread_mutexattr_destroy(&attr);
 
-	events->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return events->fd < 0 ? -errno : 0;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fd = descriptor_adopt(fd < 0 ? -errno : fd, mark);
+	events->fd = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
 }
 
 bool events_push(struct events *events, const struct loss *loss)
@@ -55,20 +59,21 @@ bool events_pop(struct events *events, struct loss *loss)
 
 void events_signal(struct events *events)
 {
-	if (!atomic_exchange(&events->is_signalled, true))
+	if (!atomic_exchange(&events->is_signalled, true) &&
+		descriptor_is_ours(events->fd, events->mark))
 		eventfd_write(events->fd, 1);
 }
 
 void events_clear_signal(struct events *events)
 {
 	eventfd_t count;
-	eventfd_read(events->fd, &count);
+	if (descriptor_is_ours(events->fd, events->mark))
+		eventfd_read(events->fd, &count);
 	atomic_store(&events->is_signalled, false);
 }
 
 void events_finish(struct events *events)
 {
 	pthread_mutex_destroy(&events->delivery);
-	if (events->fd >= 0)
-		close(events->fd);
+	descriptor_close(events->fd, events->mark);
 }

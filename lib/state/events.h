@@ -29,7 +29,8 @@ struct loss_overflow {
 #define EVENTS_QUEUE 1024 /* a power of two */
 
 struct events {
-	int fd; /* eventfd, readable while something waits */
+	int fd;	  /* eventfd, readable while something waits */
+	int mark; /* descriptor.h */
 	atomic_bool is_signalled;
 	/* Recursive; held while on_event runs. Order: before all other locks. */
 	pthread_mutex_t delivery;
@@ -44,7 +45,7 @@ struct events {
 	_Atomic(struct uffd_guard_region *) overflowed;
 };
 
-int events_init(struct events *events);
+int events_init(struct events *events, int mark);
 void events_finish(struct events *events); /* also after an init that failed */
 
 /* Any thread, the handler's too: neither waits nor allocates. False: the queue is full. */

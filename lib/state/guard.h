@@ -19,6 +19,7 @@ struct handler;
 struct blocking_inbox;
 
 struct uffd_guard {
+	int mark;	  /* of its descriptors: descriptor.h */
 	struct uffd uffd; /* .fd is -1 in EAGER; set by create, for good */
 	struct handler *handler;
 	atomic_bool gave_up; /* the handler, for good: what is not filled reads as zeros */

@@ -12,6 +12,7 @@
 #include "state/publish.h"
 
 #include "base/clock.h"
+#include "kernel/descriptor.h"
 #include "state/guard.h"
 #include "state/region.h"
 
@@ -38,8 +39,6 @@ static bool is_wanted(void)
 static struct published *map_page(int fd)
 {
 	const size_t size = sizeof(struct published);
-	if (fallocate(fd, 0, 0, (off_t)size) < 0)
-		return NULL;
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (page == MAP_FAILED)
 		return NULL;
@@ -66,11 +65,10 @@ void publish_begin(struct uffd_guard *guard)
 {
 	if (!is_wanted())
 		return;
-	int fd = memfd_create(PUBLISHED_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = descriptor_memory(PUBLISHED_NAME, sizeof(struct published), guard->mark);
 	struct published *page = fd < 0 ? NULL : map_page(fd);
 	if (!page) {
-		if (fd >= 0)
-			close(fd);
+		descriptor_close(fd, guard->mark);
 		guard->missed_publishing = true;
 		return;
 	}
@@ -85,7 +83,7 @@ void publish_end(struct uffd_guard *guard)
 	if (!guard->published)
 		return;
 	munmap(guard->published, sizeof(*guard->published));
-	close(guard->published_fd);
+	descriptor_close(guard->published_fd, guard->mark);
 }
 
 /* ---- A region's slot ---- */

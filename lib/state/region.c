@@ -30,6 +30,11 @@ int region_check_range(const struct uffd_guard_region *region, uint64_t offset, 
 	return offset > all || length > all - offset ? -ERANGE : 0;
 }
 
+int region_check_source(const struct uffd_guard_region *region)
+{
+	return source_is_ours(&region->source) ? 0 : -EIO;
+}
+
 enum presence_kind region_run(
 	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
 {

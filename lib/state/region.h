@@ -99,6 +99,8 @@ enum presence_kind region_run(
 
 /* The check that every call with a range makes: 0, or -EINVAL, -ECHILD, -EIO, -ERANGE. */
 int region_check_range(const struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+/* And that every call makes before it reads the file itself, or stores to it: 0 or -EIO. */
+int region_check_source(const struct uffd_guard_region *region);
 
 /* Whether a bound on resident memory holds for its pages: its own or the guard's. */
 bool region_is_bounded(const struct uffd_guard_region *region);

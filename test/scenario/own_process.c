@@ -311,4 +311,397 @@ static TCase *cancel_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("own_process", user_case, cancel_case)
+/* ---- In a child ---- */
+
+typedef int child_fn(void *data);
+
+static void assert_child_answers_0(child_fn *fn, void *data)
+{
+	int status;
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		alarm(20);
+		_exit(fn(data));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM, "the child hung");
+	ck_assert_msg(WIFEXITED(status), "the child was killed by %d", WTERMSIG(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+
+static bool skip_sanitized(void)
+{
+	if (IS_SANITIZED)
+		runner_skip("a sanitizer starts no thread in a child");
+	return IS_SANITIZED;
+}
+
+/* ---- Limits ---- */
+
+static void limit_file_size(rlim_t size)
+{
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = size;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* Refresh of what the file has lost needs zeros from somewhere. */
+static int live_where_no_file_may_grow(void *data)
+{
+	const int fd = *(int *)data;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() };
+	const struct uffd_guard_map_options map = { .size = sizeof(map),
+		.flags = UFFD_GUARD_MAP_WRITE };
+	struct uffd_guard *guard;
+	struct uffd_guard_region *region;
+	limit_file_size(0);
+	if (uffd_guard_create(&options, &guard))
+		return 1;
+	if (uffd_guard_map(guard, fd, N_PAGES * page, &map, &region))
+		return 2;
+	volatile unsigned char *bytes = uffd_guard_region_data(region);
+	bytes[0] = 7;
+	if (uffd_guard_write_back(region, 0, page) != (ssize_t)page)
+		return 3;
+	for (size_t i = 1; i < N_PAGES; i++) {
+		if (bytes[i * page] != page_value(i))
+			return 4;
+	}
+	limit_file_size(RLIM_INFINITY); /* as the client, which has a limit of its own */
+	if (ftruncate(fd, (off_t)(4 * page + 100)))
+		return 5;
+	limit_file_size(0);
+	if (uffd_guard_refresh(region, 0, N_PAGES * page))
+		return 7;
+	for (size_t i = 4 * page + 100; i < N_PAGES * page; i++) {
+		if (bytes[i])
+			return 6;
+	}
+	uffd_guard_unmap(region);
+	uffd_guard_destroy(guard);
+	return 0;
+}
+
+START_TEST(guard_works_where_no_file_may_grow)
+{
+	int fd = file_create(FILE_MEMFD, N_PAGES, false);
+	if (skip_sanitized())
+		return;
+	if (_i)
+		setenv("UFFD_GUARD_STATS", "1", 1);
+	assert_child_answers_0(live_where_no_file_may_grow, &fd);
+	close(fd);
+}
+END_TEST
+
+static TCase *limits_case(void)
+{
+	TCase *tcase = tcase_create("limits");
+	tcase_add_loop_test(tcase, guard_works_where_no_file_may_grow, 0, 2);
+	return tcase;
+}
+
+/* ---- Standard descriptors that are closed ---- */
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+struct closing {
+	int which; /* of 0, 1, 2: a bit for each */
+	bool is_between_create_and_map;
+};
+
+static void close_standard(const struct closing *closing)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (closing->which & 1 << fd)
+			close(fd);
+	}
+}
+
+static int leave_standard_descriptors_closed(void *data)
+{
+	const struct closing *closing = data;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() };
+	struct uffd_guard *guard;
+	struct uffd_guard_region *region;
+	int fd = fcntl(file_create(FILE_MEMFD, N_PAGES, false), F_DUPFD_CLOEXEC, 50);
+	if (!closing->is_between_create_and_map)
+		close_standard(closing);
+	if (uffd_guard_create(&options, &guard))
+		return 1;
+	if (closing->is_between_create_and_map)
+		close_standard(closing);
+	if (uffd_guard_map(guard, fd, N_PAGES * page, NULL, &region))
+		return 2;
+	volatile unsigned char *bytes = uffd_guard_region_data(region);
+	for (size_t i = 0; i < N_PAGES; i++) {
+		if (bytes[i * page] != page_value(i))
+			return 3;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (closing->which & 1 << i && is_open(i))
+			return 10 + i;
+	}
+	uffd_guard_unmap(region);
+	uffd_guard_destroy(guard);
+	return 0;
+}
+
+START_TEST(no_descriptor_of_the_guard_is_a_standard_one)
+{
+	struct closing closing = { .which = _i & 7, .is_between_create_and_map = _i & 8 };
+	if (skip_sanitized())
+		return;
+	setenv("UFFD_GUARD_STATS", "1", 1);
+	assert_child_answers_0(leave_standard_descriptors_closed, &closing);
+}
+END_TEST
+
+static TCase *standard_case(void)
+{
+	TCase *tcase = tcase_create("standard");
+	tcase_add_loop_test(tcase, no_descriptor_of_the_guard_is_a_standard_one, 1, 16);
+	return tcase;
+}
+
+/* ---- Descriptors that the program closes ---- */
+
+/* What it opens in their place: each would show if it were read, written to or closed. */
+#define N_STRANGERS   96
+#define STRANGER_BYTE 'S'
+
+static bool stranger_open(int i)
+{
+	char bytes[64];
+	int ends[2];
+	memset(bytes, STRANGER_BYTE, sizeof(bytes));
+	switch (i % 4) {
+	case 0:
+		return eventfd(i % 8 ? 7 : 0, EFD_CLOEXEC) >= 0;
+	case 1:
+		return pipe2(ends, O_CLOEXEC) == 0 &&
+		       write(ends[1], bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes);
+	case 2:
+		return epoll_create1(EPOLL_CLOEXEC) >= 0;
+	default:
+		ends[0] = memfd_create("stranger", MFD_CLOEXEC);
+		return ends[0] >= 0 &&
+		       pwrite(ends[0], bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes);
+	}
+}
+
+static void strangers_move_in(void)
+{
+	syscall(SYS_close_range, 3, ~0u, 0);
+	for (int i = 0; i < N_STRANGERS; i++) {
+		if (!stranger_open(i))
+			_exit(90);
+	}
+}
+
+/* In the order they were opened, they have the numbers from 3 on. */
+static bool stranger_is_untouched(int i, int *fd)
+{
+	const int first = *fd;
+	eventfd_t count;
+	int n_bytes = 0;
+	char bytes[65];
+	*fd += i % 4 == 1 ? 2 : 1;
+	switch (i % 4) {
+	case 0:
+		if (i % 8 == 0) /* it would block */
+			return eventfd_write(first, 1) == 0 && eventfd_read(first, &count) == 0 &&
+			       count == 1;
+		return eventfd_read(first, &count) == 0 && count == 7;
+	case 1:
+		return ioctl(first, FIONREAD, &n_bytes) == 0 && n_bytes == 64 && is_open(first + 1);
+	case 2:
+		return is_open(first);
+	default:
+		return pread(first, bytes, sizeof(bytes), 0) == 64 && bytes[0] == STRANGER_BYTE &&
+		       bytes[63] == STRANGER_BYTE;
+	}
+}
+
+static int count_touched_strangers(void)
+{
+	int fd = 3, n = 0;
+	for (int i = 0; i < N_STRANGERS; i++)
+		n += !stranger_is_untouched(i, &fd);
+	return n;
+}
+
+/* What the program does between its descriptors' end and its own. */
+enum afterwards { ENDS, FAULTS, CALLS, IS_FAULTING, N_AFTERWARDS };
+
+struct life {
+	struct uffd_guard *guard;
+	struct uffd_guard_region *regions[2];
+	enum afterwards afterwards;
+	atomic_bool shall_stop;
+	atomic_int wrong;
+};
+
+static size_t life_length(void)
+{
+	return N_PAGES * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool life_start(struct life *life)
+{
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() };
+	const struct uffd_guard_map_options map = { .size = sizeof(map),
+		.flags = UFFD_GUARD_MAP_WRITE };
+	if (uffd_guard_create(&options, &life->guard))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		int fd = file_create(FILE_MEMFD, N_PAGES, false);
+		if (uffd_guard_map(life->guard, fd, life_length(), &map, &life->regions[i]))
+			return false;
+		*(volatile char *)uffd_guard_region_data(life->regions[i]) = 1;
+	}
+	return true;
+}
+
+/* Each byte is the file's, or a zero that was reported; never a stranger's. */
+static void *fault_all(void *data)
+{
+	struct life *life = data;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	volatile unsigned char *bytes = uffd_guard_region_data(life->regions[1]);
+	do {
+		for (size_t i = 1; i < N_PAGES; i++) {
+			const unsigned char value = bytes[i * page];
+			if (value != 0 && value != page_value(i))
+				atomic_store(&life->wrong, 20);
+		}
+		if (life->afterwards == IS_FAULTING)
+			uffd_guard_discard(life->regions[1], 0, life_length());
+	} while (life->afterwards == IS_FAULTING && !atomic_load(&life->shall_stop));
+	return NULL;
+}
+
+static bool is_loss_told(struct life *life)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (uffd_guard_region_take_losses(life->regions[0]) & UFFD_GUARD_LOST_HANDLER)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* None brings over, or stores to, what is now another's. */
+static int call_all(struct life *life)
+{
+	struct uffd_guard_region *region = life->regions[0], *third;
+	char byte;
+	if (uffd_guard_refresh(region, 0, life_length()) != -EIO)
+		return 30;
+	if (uffd_guard_write_back(region, 0, life_length()) != -EIO)
+		return 31;
+	if (uffd_guard_read(region, 0, &byte, 1) != -EIO)
+		return 32;
+	if (uffd_guard_discard(region, 1, life_length() - 1) != -EIO)
+		return 33;
+	if (uffd_guard_resize(region, 100) != -EIO)
+		return 34;
+	if (uffd_guard_map(life->guard, 6, 64, NULL, &third) != -EIO)
+		return 35;
+	if (uffd_guard_dispatch(life->guard, ignore_event, NULL) < 0)
+		return 36;
+	return 0;
+}
+
+static int go_on_without_descriptors(struct life *life)
+{
+	pthread_t thread;
+	if (life->afterwards == CALLS)
+		return call_all(life);
+	if (life->afterwards == FAULTS) {
+		if (pthread_create(&thread, NULL, fault_all, life) || pthread_join(thread, NULL))
+			return 21;
+		if (!runner_is_eager() && !is_loss_told(life))
+			return 22;
+	}
+	return 0;
+}
+
+static int lose_all_descriptors(void *data)
+{
+	struct life life = { .afterwards = *(enum afterwards *)data };
+	pthread_t threads[3];
+	if (!life_start(&life))
+		return 1;
+	for (size_t i = 0; life.afterwards == IS_FAULTING && i < 3; i++)
+		pthread_create(&threads[i], NULL, fault_all, &life);
+	usleep(10000);
+	strangers_move_in();
+	int wrong = go_on_without_descriptors(&life);
+	usleep(10000);
+	atomic_store(&life.shall_stop, true);
+	for (size_t i = 0; life.afterwards == IS_FAULTING && i < 3; i++)
+		pthread_join(threads[i], NULL);
+	uffd_guard_unmap(life.regions[0]);
+	uffd_guard_unmap(life.regions[1]);
+	uffd_guard_destroy(life.guard);
+	if (!wrong)
+		wrong = atomic_load(&life.wrong);
+	return wrong ? wrong : 100 * (count_touched_strangers() > 0);
+}
+
+START_TEST(program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_touched)
+{
+	enum afterwards afterwards = (enum afterwards)_i;
+	if (skip_sanitized())
+		return;
+	assert_child_answers_0(lose_all_descriptors, &afterwards);
+}
+END_TEST
+
+/* By write(2) the handler cannot be told to stop. */
+static int end_without_write(void *data)
+{
+	struct life life = { .afterwards = ENDS };
+	(void)data;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!life_start(&life) || !filter)
+		return 1;
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(write), 0) ||
+		seccomp_load(filter))
+		return 2;
+	uffd_guard_unmap(life.regions[0]);
+	uffd_guard_unmap(life.regions[1]);
+	uffd_guard_destroy(life.guard);
+	return 0;
+}
+
+START_TEST(guard_is_destroyed_where_write_is_denied)
+{
+	if (skip_sanitized())
+		return;
+	assert_child_answers_0(end_without_write, NULL);
+}
+END_TEST
+
+static TCase *strangers_case(void)
+{
+	TCase *tcase = tcase_create("strangers");
+	tcase_add_loop_test(tcase,
+		program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_touched, 0,
+		N_AFTERWARDS);
+	tcase_add_test(tcase, guard_is_destroyed_where_write_is_denied);
+	return tcase;
+}
+
+RUNNER_MAIN("own_process", user_case, cancel_case, limits_case, standard_case, strangers_case)

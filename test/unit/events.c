@@ -4,6 +4,7 @@
 #include "state/events.h"
 
 #include "calls/dispatch.h"
+#include "kernel/descriptor.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
@@ -24,7 +25,7 @@ static struct uffd_guard *guard_start(void)
 	ck_assert_ptr_nonnull(guard);
 	guard->fork_witness = &not_forked;
 	guard->stats = &guard->own_stats;
-	assert_ok(events_init(&guard->events));
+	assert_ok(events_init(&guard->events, descriptor_new_mark()));
 	return guard;
 }
 

@@ -4,6 +4,7 @@
 
 #include "daemon/handler.h"
 #include "daemon/loop.h"
+#include "kernel/descriptor.h"
 #include "kernel/uffd.h"
 #include "unit.h"
 
@@ -185,15 +186,14 @@ static int submit_nop(struct loop *loop)
 START_TEST(ring_does_nothing_but_read_and_poll)
 {
 	const struct uffd no_faults = { .fd = eventfd(0, EFD_CLOEXEC) };
-	struct loop loop = {
-		.uffd = &no_faults, .wake_fd = eventfd(0, EFD_CLOEXEC), .shall_restrict = _i == 0
-	};
+	struct loop loop = { .uffd = &no_faults, .shall_restrict = _i == 0 };
+	ck_assert_int_eq(wake_open(&loop.wake, descriptor_new_mark()), 0);
 	ck_assert_int_eq(loop_uring.start(&loop), 0);
 	ck_assert_int_eq(loop.is_restricted, _i == 0);
 	ck_assert_int_eq(submit_nop(&loop), _i == 0 ? -EACCES : 0);
 	loop_uring.finish(&loop);
 	close(no_faults.fd);
-	close(loop.wake_fd);
+	wake_close(&loop.wake);
 }
 END_TEST
 
