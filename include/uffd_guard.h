@@ -109,8 +109,11 @@ struct uffd_guard_options {
 int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard);
 
 /**
- * Stop the handler thread and close the userfaultfd. Every region must have been unmapped. NULL is
- * a no-op; so is the call in a forked child, whose copy of the memory goes with exec or exit.
+ * Stop the handler thread and close the userfaultfd. If regions are still mapped, the last
+ * uffd_guard_unmap() does that: until then they stay guarded, and functions that take a region go
+ * on working; losses are told by uffd_guard_region_take_losses() only. The guard itself may not be
+ * used any more. May be called from within on_event, which is not called again then. NULL is a
+ * no-op; so is the call in a forked child, whose copy of the memory goes with exec or exit.
  */
 void uffd_guard_destroy(struct uffd_guard *guard);
 

@@ -6,6 +6,7 @@
 #include "base/cancel.h"
 #include "base/options.h"
 #include "base/page.h"
+#include "calls/create.h"
 #include "calls/dispatch.h"
 #include "daemon/handler.h"
 #include "kernel/descriptor.h"
@@ -194,6 +195,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	struct uffd_guard *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return -ENOMEM;
+	fresh->references = 1;
 	fresh->mark = descriptor_new_mark();
 	fresh->stats = &fresh->own_stats;
 	fresh->log = known.log;
@@ -213,16 +215,26 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 
 /* ---- destroy ---- */
 
+void guard_unref(struct uffd_guard *guard)
+{
+	if (atomic_fetch_sub(&guard->references, 1) > 1)
+		return;
+	handler_stop(guard->handler);
+	finish(guard);
+	publish_end(guard);
+	free(guard);
+}
+
+/* What is in order at the end is for the program to say: some unmap from destructors that run
+ * later. So regions are guarded until the last of them goes. */
 void uffd_guard_destroy(struct uffd_guard *guard)
 {
 	UNCANCELLED;
 	if (!guard || guard_is_in_child(guard))
 		return;
-
-	handler_stop(guard->handler);
-	finish(guard);
-	publish_end(guard);
-	free(guard);
+	atomic_store(&guard->is_destroyed, true);
+	events_clear_signal(&guard->events);
+	guard_unref(guard);
 }
 
 /* ---- What it can do, what it has done ---- */

@@ -7,6 +7,8 @@
  */
 #include "calls/dispatch.h"
 
+#include "calls/create.h"
+
 #include "base/cancel.h"
 #include "base/page.h"
 #include "state/guard.h"
@@ -53,7 +55,9 @@ static int deliver(const struct loss *loss, on_event_fn *on_event, void *data)
 	struct uffd_guard_region *region = loss->region;
 	int n_delivered = 0;
 
-	if (!atomic_load(&region->lifetime.is_unmapped) && loss->reasons) {
+	/* on_event may have ended either. */
+	if (!atomic_load(&region->lifetime.is_unmapped) &&
+		!atomic_load(&region->guard->is_destroyed) && loss->reasons) {
 		struct uffd_guard_event event = {
 			.region = region,
 			.user_data = region->user_data,
@@ -96,6 +100,7 @@ int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *d
 		return -ENOMEM;
 
 	struct events *events = &guard->events;
+	guard_ref(guard);
 	pthread_mutex_lock(&events->delivery);
 	events_clear_signal(events);
 	size_t n = 0;
@@ -108,6 +113,7 @@ int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *d
 		n_delivered += deliver(&losses[i], on_event, data);
 	n_delivered += deliver_overflowed(events, on_event, data);
 	pthread_mutex_unlock(&events->delivery);
+	guard_unref(guard);
 	free(losses);
 	return n_delivered;
 }

@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 #include "base/futex.h"
 #include "base/options.h"
+#include "calls/create.h"
 #include "calls/dispatch.h"
 #include "calls/populate.h"
 #include "file/blocking_file.h"
@@ -231,9 +232,11 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	lock_init(&fresh->lock);
 	loss_overflow_init(&fresh->lifetime.overflow);
 
+	guard_ref(guard);
 	err = map_region(fresh, fd, &known);
 	if (err) {
 		region_unref(fresh);
+		guard_unref(guard);
 		return err;
 	}
 	*region = fresh;
@@ -261,6 +264,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	if (!region || guard_is_in_child(region->guard))
 		return;
 
+	struct uffd_guard *guard = region->guard;
 	/* First: on_event may be at work on the region, and is to find all of it. */
 	dispatch_forget_region(region);
 	take_away(region);
@@ -270,6 +274,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	presence_finish(&region->presence);
 	source_close(&region->source);
 	region_unref(region);
+	guard_unref(guard);
 }
 
 /* ---- Getters ---- */

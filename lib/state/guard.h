@@ -19,8 +19,11 @@ struct handler;
 struct blocking_inbox;
 
 struct uffd_guard {
-	int mark;	  /* of its descriptors: descriptor.h */
-	struct uffd uffd; /* .fd is -1 in EAGER; set by create, for good */
+	atomic_uint references; /* the program's, until it destroys the guard; one for each region;
+				   one while losses are delivered */
+	atomic_bool is_destroyed; /* nobody is told of losses any more */
+	int mark;		  /* of its descriptors: descriptor.h */
+	struct uffd uffd;	  /* .fd is -1 in EAGER; set by create, for good */
 	struct handler *handler;
 	atomic_bool gave_up; /* the handler, for good: what is not filled reads as zeros */
 	/* The handler's; NULL: it cannot read files that may block. */
@@ -52,6 +55,11 @@ struct uffd_guard {
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
 	void *log_data;
 };
+
+static inline void guard_ref(struct uffd_guard *guard)
+{
+	atomic_fetch_add(&guard->references, 1);
+}
 
 /* Without a userfaultfd: what is read is read beforehand. */
 static inline bool guard_is_eager(const struct uffd_guard *guard)

@@ -86,7 +86,8 @@ void loss_post(const struct loss *loss)
 	region_ref(region);
 	if (!events_push(events, loss))
 		overflow_add(events, loss);
-	events_signal(events);
+	if (!atomic_load(&region->guard->is_destroyed))
+		events_signal(events);
 }
 
 void region_report_loss(

@@ -704,4 +704,99 @@ static TCase *strangers_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("own_process", user_case, cancel_case, limits_case, standard_case, strangers_case)
+/* ---- The order of ending ---- */
+
+START_TEST(regions_are_guarded_after_destroy_until_the_last_is_unmapped)
+{
+	struct fixture f;
+	struct uffd_guard_region *second;
+	const size_t fds = count_fds();
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES }));
+	assert_ok(uffd_guard_map(f.guard, f.fd, N_PAGES * f.page, NULL, &second));
+	volatile unsigned char *bytes = uffd_guard_region_data(second);
+
+	uffd_guard_destroy(f.guard);
+	for (size_t i = 0; i < N_PAGES; i++)
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+	fixture_truncate(&f, 2);
+	assert_ok(uffd_guard_refresh(f.region, 0, N_PAGES * f.page));
+	assert_page_is(&f, 2, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	uffd_guard_unmap(f.region);
+	ck_assert_uint_eq(bytes[f.page], page_value(1));
+	find_handler();
+	uffd_guard_unmap(second);
+	close(f.fd);
+	ck_assert_uint_eq(count_fds(), fds);
+}
+END_TEST
+
+START_TEST(guard_is_destroyed_while_its_regions_are_read)
+{
+	struct fixture f;
+	pthread_t threads[2];
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES }));
+	struct toucher toucher = { .f = &f };
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(pthread_create(&threads[i], NULL, touch_and_discard, &toucher));
+	usleep(2000);
+	uffd_guard_destroy(f.guard);
+	usleep(2000);
+	atomic_store(&toucher.shall_stop, true);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	uffd_guard_unmap(f.region);
+	close(f.fd);
+}
+END_TEST
+
+struct ending {
+	struct fixture *f;
+	bool unmaps, unmaps_first;
+	int n_events;
+};
+
+static void end_all(const struct uffd_guard_event *event, void *data)
+{
+	struct ending *ending = data;
+	(void)event;
+	ending->n_events++;
+	if (ending->unmaps && ending->unmaps_first)
+		uffd_guard_unmap(ending->f->region);
+	uffd_guard_destroy(ending->f->guard);
+	if (ending->unmaps && !ending->unmaps_first)
+		uffd_guard_unmap(ending->f->region);
+}
+
+/* Several losses wait; after the first there is no guard any more. */
+START_TEST(guard_is_destroyed_from_within_on_event)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES }));
+	fixture_truncate(&f, 0);
+	for (size_t i = 0; i < N_PAGES; i += 2)
+		uffd_guard_refresh(f.region, i * f.page, f.page);
+	for (size_t i = N_PAGES; i-- > 0;)
+		ck_assert_uint_eq(f.data[i * f.page], runner_is_eager() ? f.data[i * f.page] : 0);
+	struct ending ending = { .f = &f, .unmaps = _i > 0, .unmaps_first = _i == 1 };
+	ck_assert_int_eq(uffd_guard_dispatch(f.guard, end_all, &ending), 1);
+	ck_assert_int_eq(ending.n_events, 1);
+	if (!ending.unmaps) {
+		ck_assert_uint_eq(f.data[0], runner_is_eager() ? f.data[0] : 0);
+		uffd_guard_unmap(f.region);
+	}
+	close(f.fd);
+}
+END_TEST
+
+static TCase *order_case(void)
+{
+	TCase *tcase = tcase_create("order");
+	tcase_add_test(tcase, regions_are_guarded_after_destroy_until_the_last_is_unmapped);
+	tcase_add_test(tcase, guard_is_destroyed_while_its_regions_are_read);
+	tcase_add_loop_test(tcase, guard_is_destroyed_from_within_on_event, 0, 3);
+	return tcase;
+}
+
+RUNNER_MAIN("own_process", user_case, cancel_case, limits_case, standard_case, strangers_case,
+	order_case)

@@ -24,6 +24,7 @@ static struct uffd_guard *guard_start(void)
 	struct uffd_guard *guard = calloc(1, sizeof(*guard));
 	ck_assert_ptr_nonnull(guard);
 	guard->fork_witness = &not_forked;
+	guard->references = 1;
 	guard->stats = &guard->own_stats;
 	assert_ok(events_init(&guard->events, descriptor_new_mark()));
 	return guard;
