@@ -657,6 +657,13 @@ START_TEST(colours_of_the_last_pixel_are_brought_along)
 }
 END_TEST
 
+/* The only row of the plane of colours belongs to half a pair of rows. */
+START_TEST(colours_of_a_last_row_without_a_pair_are_brought_along)
+{
+	assert_is_brought(WL_SHM_FORMAT_NV12, 4096, 4096, 2 * 4096 - 1);
+}
+END_TEST
+
 START_TEST(planes_of_a_format_that_is_unknown_are_brought_along)
 {
 	assert_is_brought(WL_SHM_FORMAT_XRGB8888_A8, 64, 2048, 3 * 2048 - 1);
@@ -787,6 +794,7 @@ static TCase *readers(void)
 	tcase_add_test(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, colours_of_the_last_pixel_are_brought_along);
+	tcase_add_test(tcase, colours_of_a_last_row_without_a_pair_are_brought_along);
 	tcase_add_test(tcase, planes_of_a_format_that_is_unknown_are_brought_along);
 	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
 	tcase_add_loop_test(

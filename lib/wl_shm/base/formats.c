@@ -15,29 +15,48 @@ struct group {
 	struct format format;
 };
 
+#define ONE_PLANE(bytes)                                                                           \
+	{                                                                                          \
+		.pixel_bytes = (bytes)                                                             \
+	}
+#define ONE_PLANE_PAIRED(bytes)                                                                    \
+	{                                                                                          \
+		.pixel_bytes = (bytes), .is_paired = true                                          \
+	}
+/* The planes of colours: how many, their stride in eighths of the first's, rows that share one. */
+#define PLANES(bytes, n, eighths, rows)                                                            \
+	{                                                                                          \
+		.pixel_bytes = (bytes), .n_colour_planes = (n),                                    \
+		.colour_stride_eighths = (eighths), .rows_of_a_colour = (rows)                     \
+	}
+
 static const struct group groups[] = {
 	{ "AR24XR24XB24RX24BX24AB24RA24BA24XR30XB30RX30BX30AR30AB30RA30BA30AYUVXYUVRG32GR32",
-		{ 4, 8, false } },
-	{ "Y410XV30", { 4, 8, false } },
-	{ "Y210Y212Y216", { 4, 8, true } },
-	{ "C8  RGB8BGR8R8  ", { 1, 8, false } },
+		ONE_PLANE(4) },
+	{ "Y410XV30", ONE_PLANE(4) },
+	{ "Y210Y212Y216", ONE_PLANE_PAIRED(4) },
+	{ "C8  RGB8BGR8R8  ", ONE_PLANE(1) },
 	{ "XR12XB12RX12BX12AR12AB12RA12BA12XR15XB15RX15BX15AR15AB15RA15BA15RG16BG16",
-		{ 2, 8, false } },
-	{ "R16 RG88GR88", { 2, 8, false } },
-	{ "YUYVYVYUUYVYVYUY", { 2, 8, true } },
-	{ "RG24BG24VU24", { 3, 8, false } },
-	{ "XR4HXB4HAR4HAB4HXR48XB48AR48AB48Y412Y416XV36XV48AB10", { 8, 8, false } },
-	{ "YUV9YVU9", { 1, 9, false } },
-	{ "NV12NV21YU11YV11YU12YV12", { 1, 12, false } },
-	{ "NV16NV61YU16YV16", { 1, 16, false } },
-	{ "NV24NV42YU24YV24", { 1, 24, false } },
-	{ "P010P012P016", { 2, 12, false } },
-	{ "P210", { 2, 16, false } },
-	{ "Q410Q401", { 2, 24, false } },
+		ONE_PLANE(2) },
+	{ "R16 RG88GR88", ONE_PLANE(2) },
+	{ "YUYVYVYUUYVYVYUY", ONE_PLANE_PAIRED(2) },
+	{ "RG24BG24VU24", ONE_PLANE(3) },
+	{ "XR4HXB4HAR4HAB4HXR48XB48AR48AB48Y412Y416XV36XV48AB10", ONE_PLANE(8) },
+	{ "YUV9YVU9", PLANES(1, 2, 2, 4) },
+	{ "NV12NV21", PLANES(1, 1, 8, 2) },
+	{ "YU11YV11", PLANES(1, 2, 2, 1) },
+	{ "YU12YV12", PLANES(1, 2, 4, 2) },
+	{ "NV16NV61", PLANES(1, 1, 8, 1) },
+	{ "YU16YV16", PLANES(1, 2, 4, 1) },
+	{ "NV24NV42", PLANES(1, 1, 16, 1) },
+	{ "YU24YV24", PLANES(1, 2, 8, 1) },
+	{ "P010P012P016", PLANES(2, 1, 8, 2) },
+	{ "P210", PLANES(2, 1, 8, 1) },
+	{ "Q410Q401", PLANES(2, 2, 8, 1) },
 	/* Ten bits for each colour, without gaps: more than a byte for each pixel. */
-	{ "NV15P030", { 1, 12, false } },
-	{ "NV20", { 1, 16, false } },
-	{ "NV30", { 1, 24, false } },
+	{ "NV15P030", PLANES(1, 1, 8, 2) },
+	{ "NV20", PLANES(1, 1, 8, 1) },
+	{ "NV30", PLANES(1, 1, 16, 1) },
 };
 
 /* wl_shm gives these two other numbers than drm_fourcc.h. */
@@ -73,5 +92,18 @@ uint64_t format_bytes_of_row(const struct format *format, int32_t width)
 
 bool format_has_rows_of_pixels(const struct format *format)
 {
-	return format && format->plane_eighths == 8;
+	return format && format->n_colour_planes == 0;
+}
+
+uint64_t format_bytes_of_planes(const struct format *format, uint64_t stride, uint64_t height)
+{
+	/* Three whole planes is the most that a format has. */
+	const struct format unknown = PLANES(1, 2, 8, 1);
+	if (!format)
+		format = &unknown;
+	if (format->n_colour_planes == 0)
+		return stride * height;
+	const uint64_t colour_stride = (stride * format->colour_stride_eighths + 7) / 8,
+		       rows = (height + format->rows_of_a_colour - 1) / format->rows_of_a_colour;
+	return stride * height + format->n_colour_planes * colour_stride * rows;
 }

@@ -65,10 +65,11 @@ static bool has_room_for_rows(const struct buffer_layout *layout, const struct f
 static bool can_be_read(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
 {
 	const struct format *format = format_find(layout->format);
-	const uint64_t stride = (uint64_t)layout->stride, bytes = stride * (uint64_t)layout->height;
+	const uint64_t stride = (uint64_t)layout->stride;
 	if (format_has_rows_of_pixels(format))
 		return true;
-	const uint64_t planes = bytes * (format ? format->plane_eighths : 3 * 8) / 8 + stride;
+	const uint64_t planes =
+		format_bytes_of_planes(format, stride, (uint64_t)layout->height) + stride;
 	return (uint64_t)layout->offset + planes <= pool->reserve;
 }
 
@@ -93,10 +94,10 @@ static uint64_t least(uint64_t a, uint64_t b)
 static uint64_t length_of(
 	const struct buffer_layout *layout, const struct format *format, int32_t pool_size)
 {
-	const uint64_t stride = (uint64_t)layout->stride, bytes = stride * (uint64_t)layout->height;
+	const uint64_t stride = (uint64_t)layout->stride,
+		       planes = format_bytes_of_planes(format, stride, (uint64_t)layout->height);
 	if (format_has_rows_of_pixels(format))
-		return bytes - stride + least(format_bytes_of_row(format, layout->width), stride);
-	const uint64_t planes = (bytes * (format ? format->plane_eighths : 3 * 8) + 7) / 8;
+		return planes - stride + least(format_bytes_of_row(format, layout->width), stride);
 	return least(planes, (uint64_t)(pool_size - layout->offset));
 }
 
