@@ -106,6 +106,24 @@ START_TEST(access_under_way_is_not_disturbed_by_a_commit)
 }
 END_TEST
 
+/* As for libwayland: it shows each reader the client's own memory. */
+START_TEST(second_reader_sees_what_was_committed_since_the_first_began)
+{
+	struct scene s;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	wl_shm_buffer_begin_access(s.a.served);
+	volatile const uint32_t *data = wl_shm_buffer_get_data(s.a.served);
+	ck_assert_uint_eq(data[0], OLD);
+	picture_fill(&s.a, NEW);
+	show_all(&s.guest, s.surface, &s.a);
+	ck_assert_uint_eq(pixel_at(s.a.served, 0, 0), NEW);
+	ck_assert_uint_eq(data[0], NEW);
+	wl_shm_buffer_end_access(s.a.served);
+	scene_stop(&s);
+}
+END_TEST
+
 START_TEST(picture_shown_before_stays_while_another_is_shown)
 {
 	struct scene s;
@@ -759,6 +777,7 @@ static TCase *commits(void)
 	tcase_add_test(tcase, content_not_yet_read_is_filled_whole_at_the_first_access);
 	tcase_add_test(tcase, attach_without_commit_changes_nothing);
 	tcase_add_test(tcase, access_under_way_is_not_disturbed_by_a_commit);
+	tcase_add_test(tcase, second_reader_sees_what_was_committed_since_the_first_began);
 	tcase_add_test(tcase, picture_shown_before_stays_while_another_is_shown);
 	return tcase;
 }

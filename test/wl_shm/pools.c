@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,39 @@ START_TEST(file_is_kept_when_the_client_has_closed_it)
 	memory_destroy(&s.memory);
 	assert_no_error(&s.guest);
 	stage_stop(&s);
+}
+END_TEST
+
+static void *end_access(void *buffer)
+{
+	wl_shm_buffer_end_access(buffer);
+	return NULL;
+}
+
+/* On the display's thread, and on a renderer's. */
+START_TEST(access_may_end_when_the_buffer_and_its_client_are_gone)
+{
+	struct stage s;
+	struct guest next;
+	pthread_t renderer;
+	stage_start(&s);
+	wl_shm_buffer_begin_access(s.picture.served);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	exchange(&s.guest);
+	guest_leave(&s.guest);
+	ck_assert_uint_eq(s.data[SIDE * SIDE - 1], OLD);
+	const size_t n_fds = count_fds();
+	if (_i) {
+		ck_assert_int_eq(pthread_create(&renderer, NULL, end_access, s.picture.served), 0);
+		pthread_join(renderer, NULL);
+	} else {
+		end_access(s.picture.served);
+	}
+	guest_join(&next, &s.world); /* whose requests make the display's thread come by */
+	ck_assert_uint_eq(count_fds(), n_fds - 1 + 2 + 1);
+	guest_leave(&next);
+	world_stop(&s.world);
 }
 END_TEST
 
@@ -539,6 +573,7 @@ static TCase *pools(void)
 	tcase_add_test(tcase, buffer_outlives_the_pool_object);
 	tcase_add_test(tcase, what_was_read_stays_for_a_compositor_with_a_reference);
 	tcase_add_test(tcase, file_is_kept_when_the_client_has_closed_it);
+	tcase_add_loop_test(tcase, access_may_end_when_the_buffer_and_its_client_are_gone, 0, 2);
 	tcase_add_test(tcase, pool_is_made_where_addresses_are_scarce);
 	tcase_add_loop_test(
 		tcase, planes_can_be_read_where_addresses_are_scarce_or_are_refused, 0, 2);

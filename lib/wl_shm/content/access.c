@@ -23,6 +23,7 @@
 
 #include "base/pages.h"
 #include "base/settings.h"
+#include "content/buffer_references.h"
 #include "content/losses.h"
 #include "content/memory.h"
 
@@ -212,13 +213,28 @@ static void begin_first_access(struct wl_shm_buffer *buffer)
 			buffer->length);
 }
 
+/* A second reader sees what was committed meanwhile, though the first one still reads: libwayland
+ * shows both the client's own memory. Stores under way are left alone. */
+static void begin_nested_access(struct wl_shm_buffer *buffer)
+{
+	if (buffer->stores.is_open)
+		return;
+	if (!buffer->was_shown)
+		damage_add_all(&buffer->stale);
+	bring_up_to_date(buffer);
+}
+
 WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
+	buffer_ref(buffer);
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
-	if (buffer->n_accesses++ == 0 && !pool->is_direct)
+	const bool is_first = buffer->n_accesses++ == 0;
+	if (is_first && !pool->is_direct)
 		begin_first_access(buffer);
+	else if (!pool->is_direct)
+		begin_nested_access(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_deliver_now(pool);
 }
@@ -234,10 +250,13 @@ WL_EXPORT void wl_shm_buffer_end_access(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	pthread_mutex_lock(&pool->lock);
-	if (buffer->n_accesses > 0 && --buffer->n_accesses == 0)
+	const bool has_begun = buffer->n_accesses > 0;
+	if (has_begun && --buffer->n_accesses == 0)
 		end_last_access(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_deliver_now(pool);
+	if (has_begun)
+		buffer_unref(buffer);
 }
 
 WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)

@@ -45,7 +45,7 @@ void memory_count_buffer(struct wl_shm_buffer *buffer)
 
 static bool is_in_use(const struct wl_shm_buffer *buffer)
 {
-	const bool is_referenced = buffer->references > (buffer->resource ? 1 : 0);
+	const bool is_referenced = atomic_load(&buffer->references) > (buffer->resource ? 1 : 0);
 	return is_referenced || buffer->n_accesses > 0 || !wl_list_empty(&buffer->uses);
 }
 

@@ -54,7 +54,7 @@ void postponed_buffer_destroyed(struct wl_shm_buffer *buffer)
 {
 	if (wl_list_empty(&buffer->postponed))
 		return;
-	if (buffer->pool->compositor_references > 0)
+	if (buffer->pool->compositor_references > 0 || atomic_load(&buffer->references) > 1)
 		access_catch_up_now(buffer);
 	postponed_remove(buffer);
 }

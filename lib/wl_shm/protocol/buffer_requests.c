@@ -4,30 +4,13 @@
 #include "protocol/buffer_requests.h"
 
 #include "base/shm_stats.h"
-#include "content/memory.h"
+#include "content/buffer_references.h"
 #include "content/postponed.h"
 #include "record/surface.h"
 
 #include <stdlib.h>
 
 /* ---- Life ---- */
-
-static void buffer_destroy(struct wl_shm_buffer *buffer)
-{
-	struct wl_shm_pool *pool = buffer->pool;
-	postponed_buffer_destroyed(buffer);
-	wl_list_remove(&buffer->link);
-	capture_finish(&buffer->stores);
-	memory_drop_if_idle(pool);
-	free(buffer);
-	pool_unref(pool);
-}
-
-static void buffer_unref(struct wl_shm_buffer *buffer)
-{
-	if (--buffer->references == 0)
-		buffer_destroy(buffer);
-}
 
 static void buffer_on_resource_destroy(struct wl_resource *resource)
 {
@@ -37,6 +20,7 @@ static void buffer_on_resource_destroy(struct wl_resource *resource)
 		buffer_use_set(use, NULL);
 	if (buffer->home)
 		surface_forget_buffer(buffer->home, buffer);
+	postponed_buffer_destroyed(buffer);
 	buffer->resource = NULL;
 	buffer_unref(buffer);
 }
@@ -191,7 +175,7 @@ WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_create(struct wl_client *wl_client
 #ifdef HAVE_WL_SHM_BUFFER_REF /* later than libwayland 1.21 */
 WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_ref(struct wl_shm_buffer *buffer)
 {
-	buffer->references++;
+	buffer_ref(buffer);
 	return buffer;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "protocol/requests.h"
 
+#include "content/buffer_references.h"
 #include "protocol/commit.h"
 #include "protocol/viewport.h"
 #include "record/display.h"
@@ -145,6 +146,7 @@ void requests_on_message(void *data, enum wl_protocol_logger_type type,
 	if (type != WL_PROTOCOL_LOGGER_REQUEST)
 		return;
 	atomic_store(&display->thread, pthread_self());
+	buffers_bury_dead(display);
 
 	struct surface *surface;
 	if (is_of(message, "wl_surface")) {

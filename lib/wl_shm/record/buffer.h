@@ -21,11 +21,12 @@ struct buffer_layout {
 struct wl_shm_buffer {
 	struct wl_resource *resource; /* NULL after wl_buffer.destroy */
 	struct wl_shm_pool *pool;
-	struct wl_list link;	     /* wl_shm_pool.buffers */
-	struct buffer_layout layout; /* checked: all of it lies in the pool */
-	const struct format *format; /* NULL: not in the table of formats.c */
-	uint64_t length;	     /* bytes of its planes, from layout.offset */
-	unsigned references;	     /* one of the resource, and those of wl_shm_buffer_ref() */
+	struct wl_list link;		 /* wl_shm_pool.buffers */
+	struct buffer_layout layout;	 /* checked: all of it lies in the pool */
+	const struct format *format;	 /* NULL: not in the table of formats.c */
+	uint64_t length;		 /* bytes of its planes, from layout.offset */
+	atomic_uint references;		 /* buffer_references.c; any thread */
+	struct wl_shm_buffer *next_dead; /* shm_display.dead */
 
 	/* Display's thread only. */
 	struct wl_list uses;	  /* struct buffer_use.link: surfaces that show it, or will */
