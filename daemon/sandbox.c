@@ -149,9 +149,6 @@ static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 
 static int export_by(scmp_filter_ctx filter, int from, int to, struct sandbox *sandbox)
 {
-	/* Before it was moved up, the program may have printed to it. */
-	while (read(from, sandbox->program, sizeof(sandbox->program)) > 0)
-		;
 	int err = seccomp_export_bpf(filter, to);
 	ssize_t n = err ? 0 : read(from, sandbox->program, sizeof(sandbox->program));
 	if (err || n < 0)
@@ -166,12 +163,12 @@ static int export_by(scmp_filter_ctx filter, int from, int to, struct sandbox *s
 static int export(scmp_filter_ctx filter, int mark, struct sandbox *sandbox)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	int from = descriptor_adopt(ends[0], mark), to = descriptor_adopt(ends[1], mark);
-	int err = from < 0 ? from : to < 0 ? to : export_by(filter, from, to, sandbox);
-	descriptor_close(from, mark);
-	descriptor_close(to, mark);
+	int err = descriptor_pipe(ends, mark);
+	if (err)
+		return err;
+	err = export_by(filter, ends[0], ends[1], sandbox);
+	descriptor_close(ends[0], mark);
+	descriptor_close(ends[1], mark);
 	return err;
 }
 

@@ -279,10 +279,12 @@ ssize_t uffd_guard_read(
  *
  * @offset, @length: bytes of the region
  * Returns the bytes from @offset that the file now has as the region does: fewer than @length where
- * the file ends. Or: -EACCES not mapped with UFFD_GUARD_MAP_WRITE; -ERANGE not inside the region;
- * -EPERM the file is sealed against writing; -EOPNOTSUPP it is on a
- * network or FUSE (to respect its end one would have to wait for its server); -EBADF the descriptor
- * given to uffd_guard_map() was read-only; -ENOMEM
+ * the file ends, or where an error came after them, which the next call from there on returns. Or:
+ * -EACCES not mapped with UFFD_GUARD_MAP_WRITE; -ERANGE not inside the region; -EPERM the file is
+ * sealed against writing; -ENOSPC its file system is full; -EFAULT the program has taken away the
+ * right to read the region; -EOPNOTSUPP it is on a network or FUSE (to respect its end one would
+ * have to wait for its server); -EBADF the descriptor given to uffd_guard_map() was read-only;
+ * -EMFILE, -ENFILE where process_vm_writev(2) is denied: then a pipe is needed; -ENOMEM
  */
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length);
 

@@ -2,6 +2,7 @@
 /* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
  * file). */
 #include "base/cancel.h"
+#include "kernel/copy.h"
 #include "pages/change.h"
 #include "state/guard.h"
 #include "state/loss.h"
@@ -53,11 +54,18 @@ ssize_t uffd_guard_read(
 static bool is_unwritten_hole(const struct uffd_guard_region *region, enum presence_kind kind,
 	uint64_t offset, uint64_t length)
 {
-	if (kind != PRESENCE_ZERO || length != page_size() ||
-		!bytes_are_zero((const char *)region_address(region, offset), length))
+	if (kind != PRESENCE_ZERO || length != page_size())
 		return false;
 
-	char chunk[512];
+	/* By the kernel: the program may have taken access to the page away. */
+	char chunk[1024];
+	const char *page = (const char *)region_address(region, offset);
+	for (uint64_t at = 0; at < length; at += sizeof(chunk)) {
+		size_t got;
+		if (copy_checked(chunk, page + at, sizeof(chunk), &got) ||
+			!bytes_are_zero(chunk, sizeof(chunk)))
+			return false;
+	}
 	for (uint64_t at = 0; at < length; at += sizeof(chunk)) {
 		size_t got;
 		if (source_read(&region->source, offset + at, chunk, sizeof(chunk), &got) ||
@@ -144,5 +152,5 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);
 	change_end(region);
-	return err ? err : (ssize_t)(end - offset);
+	return err && end == offset ? err : (ssize_t)(end - offset);
 }

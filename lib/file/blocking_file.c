@@ -140,17 +140,6 @@ static bool wait_for_call(struct blocking_read *read, uint64_t deadline)
 	return !atomic_compare_exchange_strong(&read->wait_state, &asked, WAIT_LEFT);
 }
 
-/* By the kernel, which minds what the program has done to the memory. */
-static int copy_out(void *to, const char *from, size_t length)
-{
-	size_t done;
-	int err = copy_checked(to, from, length, &done);
-	if (!err || (err != -EPERM && err != -ENOSYS))
-		return err;
-	memcpy(to, from, length); /* the system call is denied */
-	return 0;
-}
-
 static int read_piece(
 	struct blocking_file *file, uint64_t position, void *buffer, size_t length, size_t *got)
 {
@@ -166,8 +155,7 @@ static int read_piece(
 	if (!wait_for_call(read, file->call_deadline))
 		return -ETIMEDOUT;
 
-	int err = copy_out(buffer, read->buffer, read->got);
-	*got = err ? 0 : read->got;
+	int err = copy_checked(buffer, read->buffer, read->got, got);
 	err = err ? err : read->error;
 	atomic_store(&read->wait_state, WAIT_IDLE);
 	return err;

@@ -17,7 +17,7 @@
  * adding a seal do (source_seal(), which the program has asked for).
  *
  * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
- * at the size before it can exclude that. The bytes go there by process_vm_writev(2), for which the
+ * at the size before it can exclude that. The bytes go there by the kernel (copy.c), for which the
  * end is -EFAULT.
  */
 #include "file/source.h"
@@ -56,7 +56,8 @@ static int open_memory(struct source *source, int fd)
 	if (!S_ISREG(st.st_mode))
 		return -ENODEV;
 	source->kind = fs.f_type == HUGETLBFS_MAGIC ? SOURCE_HUGETLB : SOURCE_MEMORY;
-	source->block_size = max_u64(page_size(), (uint64_t)st.st_blksize);
+	/* A tmpfs names the size of its huge pages too, but maps by the page. */
+	source->block_size = source->kind == SOURCE_HUGETLB ? (size_t)st.st_blksize : page_size();
 	return 0;
 }
 
@@ -230,39 +231,52 @@ static int store_chunk(const struct source *source, uint64_t position, const voi
 {
 	const size_t alignment = source->block_size;
 	const uint64_t skip = position & (alignment - 1);
+	const size_t size = (skip + length + alignment - 1) & ~(alignment - 1);
 	*stored = 0;
-	char *map = mmap(NULL, skip + length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-		source->fd, (off_t)(position - skip));
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, source->fd,
+		(off_t)(position - skip));
 	if (map == MAP_FAILED)
 		return -errno;
 
 	int err = copy_checked(map + skip, bytes, length, stored);
-	munmap(map, (skip + length + alignment - 1) & ~(alignment - 1));
+	munmap(map, size);
 	return err;
 }
 
 /* A file cut at the wrong moment may have grown again by the next look; more often than this is no
  * chance. */
-#define STORE_TRIES 1000
+#define STORE_TRIES 100
+
+/* Nothing could be stored, though the file had not ended: the bytes cannot be read, or it is the
+ * file that gets no page for them, or only seems to have had an end for a moment. 0: try again. */
+static int explain_refusal(const void *bytes, unsigned n_vain)
+{
+	char byte;
+	size_t done;
+	if (copy_checked(&byte, bytes, 1, &done))
+		return -EFAULT;
+	return n_vain < STORE_TRIES ? 0 : -ENOSPC;
+}
 
 int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
 	size_t *stored)
 {
+	int err = 0;
 	*stored = 0;
-	for (unsigned n_vain = 0; *stored < length && n_vain < STORE_TRIES;) {
+	for (unsigned n_vain = 0; *stored < length && !err;) {
 		uint64_t rest = source_length_from(source, offset + *stored);
 		if (rest == 0)
 			return 0;
 
 		/* Up to the end as it is now: what a mapping has behind it must not fill up with
 		 * our bytes. */
+		const char *from = (const char *)bytes + *stored;
 		size_t n = min_u64(min_u64(length - *stored, STORE_CHUNK), rest), done;
-		int err = store_chunk(source, source->offset + offset + *stored,
-			(const char *)bytes + *stored, n, &done);
+		err = store_chunk(source, source->offset + offset + *stored, from, n, &done);
 		*stored += done;
 		n_vain = done ? 0 : n_vain + 1;
-		if (err && err != -EFAULT) /* -EFAULT: the file has ended meanwhile */
-			return err;
+		if (err == -EFAULT)
+			err = done ? 0 : explain_refusal(from, n_vain);
 	}
-	return *stored < length ? -EFAULT : 0; /* it is the bytes that cannot be read */
+	return err;
 }

@@ -95,6 +95,27 @@ bool descriptor_is_of(int fd, const struct descriptor_file *file)
 	return found.device == file->device && found.inode == file->inode;
 }
 
+int descriptor_pipe(int ends[2], int mark)
+{
+	char bytes[64];
+	int made[2];
+	ends[0] = ends[1] = -1;
+	if (pipe2(made, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	const int from = descriptor_adopt(made[0], mark), to = descriptor_adopt(made[1], mark);
+	if (from < 0 || to < 0) {
+		descriptor_close(from, mark);
+		descriptor_close(to, mark);
+		return from < 0 ? from : to;
+	}
+	/* Before it was moved up, the program may have printed to it. */
+	while (read(from, bytes, sizeof(bytes)) > 0)
+		;
+	ends[0] = from;
+	ends[1] = to;
+	return 0;
+}
+
 /* One that cannot be executed: another may be denied (vm.memfd_noexec). Before 6.3 there is no
  * such flag. */
 static int create_memfd(const char *name)

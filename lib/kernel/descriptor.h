@@ -33,6 +33,10 @@ struct descriptor_file {
 int descriptor_find_file(int fd, bool may_block, struct descriptor_file *file);
 bool descriptor_is_of(int fd, const struct descriptor_file *file);
 
+/* A new pipe, empty and without blocking: ends[0] to read from, ends[1] to write to. 0, or a
+ * negative errno and both ends -1. */
+int descriptor_pipe(int ends[2], int mark);
+
 /* A new memfd of @size bytes, all there, all zero; or a negative errno, -EFBIG where the process
  * may not have files of that size. */
 int descriptor_memory(const char *name, size_t size, int mark);

@@ -4,20 +4,14 @@
 #include "kernel/descriptor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 int wake_open(struct wake *wake, int mark)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	int read_fd = descriptor_adopt(ends[0], mark), write_fd = descriptor_adopt(ends[1], mark);
-	*wake = (struct wake){ .read_fd = read_fd, .write_fd = write_fd, .mark = mark };
-	if (read_fd >= 0 && write_fd >= 0)
-		return 0;
-	wake_close(wake);
-	return read_fd < 0 ? read_fd : write_fd;
+	int err = descriptor_pipe(ends, mark);
+	*wake = (struct wake){ .read_fd = ends[0], .write_fd = ends[1], .mark = mark };
+	return err;
 }
 
 void wake_close(struct wake *wake)

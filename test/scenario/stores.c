@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* Stores into the client's file where that is harder than usual: huge pages, no room, no leave, no
+ * access. What did not get there is told; what is not ours is not touched. */
+#include "../support/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define N_PAGES 8
+
+/* ---- A file system of the test's own ---- */
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const bool is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	if (fd >= 0)
+		close(fd);
+	return is_written;
+}
+
+/* A user may mount in a namespace of users, where it is root. */
+static bool enter_user_namespace(void)
+{
+	char users[32], groups[32];
+	snprintf(users, sizeof(users), "0 %u 1", getuid());
+	snprintf(groups, sizeof(groups), "0 %u 1", getgid());
+	return unshare(CLONE_NEWUSER) == 0 && write_text("/proc/self/uid_map", users) &&
+	       write_text("/proc/self/setgroups", "deny") &&
+	       write_text("/proc/self/gid_map", groups);
+}
+
+/* In a namespace for mounts, which ends with the test. */
+static bool enter_mount_namespace(void)
+{
+	if (!runner_is_root() && !enter_user_namespace())
+		return false;
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* A file on a tmpfs that is mounted with @options; or -1 after runner_skip(). */
+static int file_on_tmpfs(const char *options)
+{
+	if (!enter_mount_namespace() || mount("none", "/tmp", "tmpfs", 0, options) < 0) {
+		runner_skip("may not mount a tmpfs");
+		return -1;
+	}
+	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static bool start_on(struct fixture *f, int fd, size_t n_pages)
+{
+	*f = (struct fixture){ .fd = fd, .page = (size_t)sysconf(_SC_PAGESIZE) };
+	if (fd < 0)
+		return false;
+	assert_ok(ftruncate(fd, (off_t)(n_pages * f->page)));
+	f->guard = guard_start(0);
+	const struct uffd_guard_map_options map = { .size = sizeof(map),
+		.flags = UFFD_GUARD_MAP_WRITE };
+	assert_ok(uffd_guard_map(f->guard, fd, n_pages * f->page, &map, &f->region));
+	f->data = uffd_guard_region_data(f->region);
+	return true;
+}
+
+static unsigned char file_byte(const struct fixture *f, size_t offset)
+{
+	unsigned char byte = 0;
+	ck_assert_int_eq(pread(f->fd, &byte, 1, (off_t)offset), 1);
+	return byte;
+}
+
+/* ---- Huge pages ---- */
+
+/* Mappings in turn, so that what lies beside the store's own mapping is the program's. */
+START_TEST(store_on_a_tmpfs_of_huge_pages_takes_nothing_of_the_programs_away)
+{
+	struct fixture f;
+	if (!start_on(&f, file_on_tmpfs("huge=always,size=64m"), N_PAGES))
+		return;
+	const size_t size = (size_t)4 << 20;
+	char *own = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(own, MAP_FAILED);
+	memset(own, 7, size);
+	for (size_t i = 0; i < N_PAGES; i++) {
+		f.data[i * f.page] = 9;
+		ck_assert_int_eq(uffd_guard_write_back(f.region, i * f.page, f.page), f.page);
+		ck_assert_uint_eq(file_byte(&f, i * f.page), 9);
+	}
+	unsigned char there[1024];
+	assert_ok(mincore(own, size, there));
+	for (size_t i = 0; i < size; i += f.page)
+		ck_assert_int_eq(own[i], 7);
+	munmap(own, size);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- process_vm_writev(2) denied ---- */
+
+static void deny_writev(int err)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	ck_assert_ptr_nonnull(filter);
+	assert_ok(seccomp_rule_add(
+		filter, SCMP_ACT_ERRNO((unsigned)err), SCMP_SYS(process_vm_writev), 0));
+	assert_ok(seccomp_load(filter));
+	seccomp_release(filter);
+}
+
+static const int denials[] = { EPERM, ENOSYS, EACCES };
+#define N_DENIALS 3
+
+START_TEST(stores_reach_the_file_where_process_vm_writev_is_denied)
+{
+	struct fixture f;
+	deny_writev(denials[_i]);
+	ck_assert(fixture_start(&f,
+		&(struct fixture_options){ .n_pages = 300, .map_flags = UFFD_GUARD_MAP_WRITE }));
+	for (size_t i = 0; i < 300; i++)
+		f.data[i * f.page + 5] = 250;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 5, 1), 1);
+	ck_assert_uint_eq(file_byte(&f, 5), 250);
+	ck_assert_uint_eq(file_byte(&f, 4), page_value(0));
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, 300 * f.page), 300 * f.page);
+	for (size_t i = 0; i < 300; i++) {
+		ck_assert_uint_eq(file_byte(&f, i * f.page + 5), 250);
+		ck_assert_uint_eq(file_byte(&f, i * f.page + 6), page_value(i));
+	}
+	fixture_truncate(&f, 2);
+	assert_ok(ftruncate(f.fd, (off_t)(2 * f.page + 50)));
+	ck_assert_int_eq(uffd_guard_write_back(f.region, f.page, 8 * f.page), f.page + 50);
+	struct stat st;
+	assert_ok(fstat(f.fd, &st));
+	ck_assert_int_eq(st.st_size, 2 * f.page + 50);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(stores_to_huge_pages_reach_the_file_where_process_vm_writev_is_denied)
+{
+	struct fixture f;
+	deny_writev(EPERM);
+	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_HUGETLB,
+				       .n_pages = N_PAGES,
+				       .map_flags = UFFD_GUARD_MAP_WRITE }))
+		return;
+	f.data[3 * f.page + 1] = 250;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 3 * f.page, 10), 10);
+	ck_assert_uint_eq(file_byte(&f, 3 * f.page + 1), 250);
+	ck_assert_uint_eq(file_byte(&f, 3 * f.page), page_value(3));
+	fixture_stop(&f);
+}
+END_TEST
+
+struct shrinker {
+	int fd;
+	off_t size;
+	atomic_bool shall_stop, has_grown_by_itself;
+};
+
+static void *shrink_and_grow(void *data)
+{
+	struct shrinker *shrinker = data;
+	struct stat st;
+	while (!atomic_load(&shrinker->shall_stop)) {
+		assert_ok(ftruncate(shrinker->fd, 0));
+		for (int i = 0; i < 50; i++) {
+			assert_ok(fstat(shrinker->fd, &st));
+			if (st.st_size != 0)
+				atomic_store(&shrinker->has_grown_by_itself, true);
+		}
+		assert_ok(ftruncate(shrinker->fd, shrinker->size));
+	}
+	return NULL;
+}
+
+START_TEST(shrinking_file_is_never_grown_where_process_vm_writev_is_denied)
+{
+	struct fixture f;
+	pthread_t thread;
+	deny_writev(EPERM);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
+					    .map_flags = UFFD_GUARD_MAP_WRITE }));
+	for (size_t i = 0; i < N_PAGES * f.page; i++)
+		f.data[i] = 250;
+	struct shrinker shrinker = { .fd = f.fd, .size = (off_t)(N_PAGES * f.page) };
+	assert_ok(pthread_create(&thread, NULL, shrink_and_grow, &shrinker));
+	for (int i = 0; i < 3000; i++) {
+		ssize_t n = uffd_guard_write_back(f.region, 0, N_PAGES * f.page);
+		ck_assert_int_ge(n, 0);
+		ck_assert_int_le(n, N_PAGES * f.page);
+	}
+	atomic_store(&shrinker.shall_stop, true);
+	pthread_join(thread, NULL);
+	ck_assert(!atomic_load(&shrinker.has_grown_by_itself));
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Nor is a descriptor to be had, which the other way needs. */
+START_TEST(denied_store_without_another_way_is_not_told_as_a_seal)
+{
+	struct fixture f;
+	deny_writev(EPERM);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
+					    .map_flags = UFFD_GUARD_MAP_WRITE }));
+	f.data[0] = 250;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	assert_ok(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EMFILE), SCMP_SYS(pipe2), 0));
+	assert_ok(seccomp_load(filter));
+	seccomp_release(filter);
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, f.page), -EMFILE);
+	ck_assert_uint_eq(file_byte(&f, 0), page_value(0));
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- No room ---- */
+
+START_TEST(store_to_a_file_system_that_is_full_says_how_far_it_came_and_why)
+{
+	struct fixture f;
+	const size_t n_room = 16, n_pages = 256;
+	if (_i)
+		deny_writev(EPERM);
+	if (!start_on(&f, file_on_tmpfs("size=64k,huge=never"), n_pages))
+		return;
+	const size_t length = n_pages * f.page;
+	memset((void *)f.data, 'x', length);
+	ssize_t n = uffd_guard_write_back(f.region, 0, length);
+	ck_assert_int_eq(n, n_room * f.page);
+	ck_assert_int_eq(uffd_guard_write_back(f.region, (uint64_t)n, length - (size_t)n), -ENOSPC);
+	ck_assert_uint_eq(file_byte(&f, (size_t)n - 1), 'x');
+	ck_assert_uint_eq(file_byte(&f, (size_t)n), 0);
+	struct stat st;
+	assert_ok(fstat(f.fd, &st));
+	ck_assert_int_eq(st.st_size, length);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- Memory that the program has closed off ---- */
+
+/* 0: pages with data, 1: pages of zeros. */
+START_TEST(write_back_of_memory_without_access_is_an_error)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f,
+		&(struct fixture_options){
+			.n_pages = N_PAGES, .is_sparse = _i, .map_flags = UFFD_GUARD_MAP_WRITE }));
+	for (size_t i = 0; i < N_PAGES; i++)
+		ck_assert_uint_eq(f.data[i * f.page], _i ? 0 : page_value(i));
+	assert_ok(mprotect((void *)f.data, N_PAGES * f.page, PROT_NONE));
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, N_PAGES * f.page), -EFAULT);
+	assert_ok(mprotect((void *)f.data, N_PAGES * f.page, PROT_READ));
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, N_PAGES * f.page), N_PAGES * f.page);
+	assert_ok(mprotect((void *)f.data, N_PAGES * f.page, PROT_READ | PROT_WRITE));
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Pages of a file with holes that have become zeros are looked at. */
+START_TEST(calls_on_memory_without_access_raise_no_signal)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
+					    .map_flags = UFFD_GUARD_MAP_WRITE }));
+	file_punch(f.fd, 6, 1);
+	for (size_t i = 0; i < N_PAGES; i++)
+		f.data[i * f.page] = 3;
+	assert_ok(mprotect((void *)f.data, N_PAGES * f.page, PROT_NONE));
+	const struct uffd_guard_span spans[] = { { 10, 5 }, { 100, 5 }, { f.page, 2 * f.page } };
+	uffd_guard_refresh(f.region, 0, N_PAGES * f.page);
+	uffd_guard_refresh_spans(f.region, spans, 3);
+	uffd_guard_populate(f.region, 0, N_PAGES * f.page);
+	uffd_guard_discard(f.region, 10, N_PAGES * f.page - 20);
+	uffd_guard_resize(f.region, 3 * f.page + 10);
+	uffd_guard_resize(f.region, N_PAGES * f.page);
+	assert_ok(mprotect((void *)f.data, N_PAGES * f.page, PROT_READ | PROT_WRITE));
+	assert_ok(uffd_guard_discard(f.region, 0, N_PAGES * f.page));
+	assert_ok(uffd_guard_refresh(f.region, 0, N_PAGES * f.page));
+	for (size_t i = 0; i < N_PAGES; i++)
+		ck_assert_uint_eq(f.data[i * f.page], i == 6 ? 0 : page_value(i));
+	fixture_stop(&f);
+}
+END_TEST
+
+static TCase *stores_case(void)
+{
+	TCase *tcase = tcase_create("stores");
+	tcase_add_test(tcase, store_on_a_tmpfs_of_huge_pages_takes_nothing_of_the_programs_away);
+	tcase_add_loop_test(
+		tcase, stores_reach_the_file_where_process_vm_writev_is_denied, 0, N_DENIALS);
+	tcase_add_test(
+		tcase, stores_to_huge_pages_reach_the_file_where_process_vm_writev_is_denied);
+	tcase_add_test(tcase, shrinking_file_is_never_grown_where_process_vm_writev_is_denied);
+	tcase_add_test(tcase, denied_store_without_another_way_is_not_told_as_a_seal);
+	tcase_add_loop_test(
+		tcase, store_to_a_file_system_that_is_full_says_how_far_it_came_and_why, 0, 2);
+	tcase_add_loop_test(tcase, write_back_of_memory_without_access_is_an_error, 0, 2);
+	tcase_add_test(tcase, calls_on_memory_without_access_raise_no_signal);
+	return tcase;
+}
+
+RUNNER_MAIN("stores", stores_case)
