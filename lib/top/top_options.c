@@ -47,7 +47,7 @@ static const struct cli_option rows[] = {
 	{ "plain", CLI_FLAG, SETS(is_plain) },
 	{ "json", CLI_FLAG, SETS(is_json) },
 	{ "list", CLI_FLAG, SETS(is_list) },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static int take_pid(void *data, char **operands)

@@ -81,7 +81,7 @@ static const struct cli_option rows[] = {
 	{ "json", CLI_FLAG, SETS(json) },
 	{ "plot", CLI_OTHER, SETS(plot_directory), .parse = take_directory,
 		.takes = "a directory" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static int check(const void *data)

@@ -17,7 +17,7 @@ const struct frame_size frame_sizes[] = {
 	{ "1440p", { 2560, 1440 } },
 	{ "4k", { 3840, 2160 } },
 	{ "8k", { 7680, 4320 } },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static const struct row *const tables[] = { rows_frame, rows_fault, rows_pool };

@@ -36,7 +36,7 @@ static int count_rows(const char *text)
 START_TEST(stress_reports_until_the_interrupt)
 {
 	static struct command run;
-	run = (struct command){ .words = { stress, "--seconds", "60", "--json" } };
+	run = (struct command){ .words = { stress, "--no-control", "--seconds", "60", "--json" } };
 	interrupt_after(&some_time, &run, SIGINT);
 	ck_assert_msg(run.exit_code == 130, "%d: %s", run.exit_code, run.complaint);
 	assert_json_has(run.text, "/interrupted", "true");
@@ -51,7 +51,7 @@ END_TEST
 START_TEST(stress_says_after_how_long)
 {
 	static struct command run;
-	run = (struct command){ .words = { stress, "--seconds", "77" } };
+	run = (struct command){ .words = { stress, "--no-control", "--seconds", "77" } };
 	interrupt_after(&some_time, &run, SIGTERM);
 	ck_assert_msg(run.exit_code == 128 + SIGTERM, "%d: %s", run.exit_code, run.complaint);
 	ck_assert_ptr_nonnull(strstr(run.text, "\ninterrupted after "));
@@ -62,7 +62,7 @@ END_TEST
 START_TEST(run_to_the_end_is_not_called_interrupted)
 {
 	static struct command run;
-	run = (struct command){ .words = { stress, "--seconds", "1", "--json" } };
+	run = (struct command){ .words = { stress, "--no-control", "--seconds", "1", "--json" } };
 	command_run(&run);
 	ck_assert_int_eq(run.exit_code, 0);
 	assert_json_has(run.text, "/interrupted", "false");
@@ -124,7 +124,7 @@ static void ignore_hangups(void)
 START_TEST(ignored_signal_stays_ignored)
 {
 	static struct command run;
-	run = (struct command){ .words = { stress, "--seconds", "6", "--json" },
+	run = (struct command){ .words = { stress, "--no-control", "--seconds", "6", "--json" },
 		.prepare = ignore_hangups };
 	interrupt_after(&some_time, &run, SIGHUP);
 	ck_assert_int_eq(run.exit_code, 0);

@@ -42,7 +42,7 @@ static const struct cli_option rows[] = {
 	{ "colour", CLI_CHOICE, SETS(colour), .choices = colours },
 	{ "word", CLI_WORD, SETS(word), .choices = words },
 	{ "other", CLI_OTHER, SETS(other), .parse = take_other, .takes = "a name" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static int keep_operands(void *data, char **operands)

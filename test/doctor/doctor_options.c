@@ -21,7 +21,7 @@ static const char help[] =
 static const struct cli_option rows[] = {
 	{ "json", CLI_FLAG, .offset = offsetof(struct options, json) },
 	{ "unprivileged", CLI_FLAG, .offset = offsetof(struct options, unprivileged) },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static const struct cli cli = { .program = PROGRAM, .help = help, .options = rows };

@@ -92,7 +92,7 @@ static const struct cli_option rows[] = {
 	{ "no-control", CLI_FLAG, SETS(no_control) },
 	{ "json", CLI_FLAG, SETS(json) },
 	{ "selftest", CLI_FLAG, SETS(selftest) },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static int check(const void *data)

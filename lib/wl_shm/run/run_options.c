@@ -30,7 +30,7 @@ static const struct cli_option rows[] = {
 	{ "stats", CLI_FLAG, SETS(stats) },
 	{ "json", CLI_FLAG, SETS(json) },
 	{ "check", CLI_FLAG, SETS(only_check) },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static int take_command(void *data, char **operands)
