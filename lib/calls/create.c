@@ -7,9 +7,9 @@
 #include "base/options.h"
 #include "base/page.h"
 #include "calls/create.h"
-#include "calls/dispatch.h"
 #include "daemon/handler.h"
 #include "kernel/descriptor.h"
+#include "state/loss.h"
 #include "state/publish.h"
 #include "state/region.h"
 
@@ -24,16 +24,41 @@
 
 #define FLAGS_KNOWN                                                                                \
 	(UFFD_GUARD_ALLOW_EAGER | UFFD_GUARD_USER_FAULTS_ONLY | UFFD_GUARD_REQUIRE_KERNEL_FAULTS | \
-		UFFD_GUARD_NO_IO_URING | UFFD_GUARD_NO_SANDBOX)
+		UFFD_GUARD_NO_IO_URING | UFFD_GUARD_NO_SANDBOX | UFFD_GUARD_NO_EVENTS |            \
+		UFFD_GUARD_NO_COPIERS)
 #define FAULT_FLAGS (UFFD_GUARD_USER_FAULTS_ONLY | UFFD_GUARD_REQUIRE_KERNEL_FAULTS)
 
 /* ---- create ---- */
 
+/* There is no guard yet: the log is that of the options. */
+static int refuse_options(const struct uffd_guard_options *options, int err, const char *why)
+{
+	if (options->log)
+		options->log(LOG_ERR, why, options->log_data);
+	return err;
+}
+
 static int check_options(const struct uffd_guard_options *options)
 {
-	if (options->flags & ~FLAGS_KNOWN || (options->flags & FAULT_FLAGS) == FAULT_FLAGS)
-		return -EINVAL;
+	if (options->flags & ~FLAGS_KNOWN)
+		return refuse_options(options, -EINVAL,
+			"uffd_guard_create: flags has a bit that this library does not know");
+	if ((options->flags & FAULT_FLAGS) == FAULT_FLAGS)
+		return refuse_options(options, -EINVAL,
+			"uffd_guard_create: flags has both USER_FAULTS_ONLY and "
+			"REQUIRE_KERNEL_FAULTS");
+	if (options->reserved)
+		return refuse_options(options, -EINVAL, "uffd_guard_create: reserved is not 0");
 	return 0;
+}
+
+static int read_options(struct uffd_guard_options *known, const struct uffd_guard_options *options)
+{
+	const int err = options_read(known, sizeof(*known), options);
+	if (err == -E2BIG) /* longer than ours, so its log is there */
+		return refuse_options(options, err,
+			"uffd_guard_create: a member that this library does not know is not 0");
+	return err;
 }
 
 static enum uffd_want wanted_faults(uint32_t flags)
@@ -147,7 +172,7 @@ static int start_handler(struct uffd_guard *guard, uint32_t flags)
 static void finish(struct uffd_guard *guard)
 {
 	uffd_close(&guard->uffd);
-	dispatch_drop_losses(&guard->events);
+	loss_drop_all(&guard->events);
 	events_finish(&guard->events);
 	budget_finish(&guard->budget);
 	descriptor_close(guard->zeros.fd, guard->mark);
@@ -165,6 +190,7 @@ static int init(struct uffd_guard *guard, const struct uffd_guard_options *known
 	guard->uffd.mark = guard->mark;
 
 	int err = events_init(&guard->events, guard->mark);
+	guard->events.is_off = known->flags & UFFD_GUARD_NO_EVENTS;
 	if (!err)
 		err = fork_witness_create(guard);
 	if (!err)
@@ -186,7 +212,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	if (!guard)
 		return -EINVAL;
 	struct uffd_guard_options known;
-	int err = options_read(&known, sizeof(known), options);
+	int err = read_options(&known, options);
 	if (!err)
 		err = check_options(&known);
 	if (err)
@@ -200,6 +226,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	fresh->stats = &fresh->own_stats;
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;
+	fresh->max_regions = known.max_regions;
 	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
 	publish_begin(fresh);
 	err = init(fresh, &known);

@@ -6,6 +6,7 @@
  */
 #include "base/cancel.h"
 #include "base/check.h"
+#include "base/marks.h"
 #include "calls/refresh.h"
 #include "pages/change.h"
 #include "pages/refill.h"
@@ -49,9 +50,12 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 	if (err)
 		return err;
 
+	struct marks_taken taken;
 	change_begin(region);
+	marks_take(atomic_load(&region->marks), offset, offset + length, &taken);
 	epoch_synchronize(&region->fills);
 	err = discard_range(region, offset, offset + length);
+	marks_settle(&taken, !err);
 	change_end(region);
 	return err;
 }

@@ -139,15 +139,3 @@ void dispatch_forget_region(struct uffd_guard_region *region)
 	pthread_mutex_lock(&events->delivery);
 	pthread_mutex_unlock(&events->delivery);
 }
-
-void dispatch_drop_losses(struct events *events)
-{
-	struct loss loss;
-	while (events_pop(events, &loss))
-		region_unref(loss.region);
-	for (struct uffd_guard_region *region = atomic_load(&events->overflowed), *next; region;
-		region = next) {
-		next = region->lifetime.overflow.next;
-		region_unref(region);
-	}
-}

@@ -2,11 +2,7 @@
 /* Delivering losses. Callers' threads, without a lock that a fault needs. */
 #pragma once
 
-struct events;
 struct uffd_guard_region;
 
 /* The region is unmapped: wait for a delivery under way on another thread; there is none after. */
 void dispatch_forget_region(struct uffd_guard_region *region);
-
-/* The guard ends: give up what is queued, and the references to regions with it. */
-void dispatch_drop_losses(struct events *events);

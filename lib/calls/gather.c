@@ -6,7 +6,7 @@
 #include "calls/gather.h"
 #include "base/lock.h"
 
-#include "base/spans.h"
+#include "base/rows.h"
 #include "state/guard.h"
 #include "state/region.h"
 

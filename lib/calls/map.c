@@ -23,36 +23,102 @@
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/publish.h"
+#include "state/refuse.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define FLAGS_KNOWN                                                                                \
 	(UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL |                      \
 		UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_FIXED_NOREPLACE |                         \
-		UFFD_GUARD_MAP_POPULATE)
+		UFFD_GUARD_MAP_POPULATE | UFFD_GUARD_MAP_ONLY_DIRECT)
 
 /* ---- map ---- */
 
-static int check_options(const struct uffd_guard_map_options *options, size_t length)
+static bool is_aligned(uint64_t bytes)
 {
-	if (length == 0 || options->flags & ~FLAGS_KNOWN)
-		return -EINVAL;
-	if (options->flags & UFFD_GUARD_MAP_SEAL && !(options->flags & UFFD_GUARD_MAP_DIRECT))
-		return -EINVAL;
-	if (options->reserve && options->reserve < length)
-		return -EINVAL;
-	if (page_floor(options->offset) != options->offset)
-		return -EINVAL;
-	uintptr_t addr = (uintptr_t)options->addr;
-	if (page_floor(addr) != addr || !addr != !(options->flags & UFFD_GUARD_MAP_FIXED_NOREPLACE))
-		return -EINVAL;
+	return page_floor(bytes) == bytes;
+}
 
-	uint64_t reserve = max_u64(length, options->reserve);
+/* NULL, or which argument or member is wrong, and why. */
+static const char *find_invalid(const struct uffd_guard_map_options *options, size_t length)
+{
+	const uint32_t flags = options->flags;
+	const uint32_t with_direct = UFFD_GUARD_MAP_SEAL | UFFD_GUARD_MAP_ONLY_DIRECT;
+	if (length == 0)
+		return "uffd_guard_map: length is 0";
+	if (flags & ~FLAGS_KNOWN)
+		return "uffd_guard_map: flags has a bit that this library does not know";
+	if (flags & with_direct && !(flags & UFFD_GUARD_MAP_DIRECT))
+		return "uffd_guard_map: flags has SEAL or ONLY_DIRECT, but not DIRECT";
+	if (options->reserve && options->reserve < length)
+		return "uffd_guard_map: reserve is less than length";
+	if (!is_aligned(options->offset))
+		return "uffd_guard_map: offset is not a multiple of the page size";
+	if (!is_aligned((uintptr_t)options->addr))
+		return "uffd_guard_map: addr is not a multiple of the page size";
+	if (!options->addr != !(flags & UFFD_GUARD_MAP_FIXED_NOREPLACE))
+		return "uffd_guard_map: addr goes with FIXED_NOREPLACE in flags, and only with it";
+	return NULL;
+}
+
+static int check_options(
+	const struct uffd_guard *guard, const struct uffd_guard_map_options *options, size_t length)
+{
+	const char *why = find_invalid(options, length);
+	if (why)
+		return refuse(guard, -EINVAL, why);
+	const uint64_t reserve = max_u64(length, options->reserve);
 	if (reserve > (uint64_t)PTRDIFF_MAX - page_size() ||
 		options->offset > (uint64_t)INT64_MAX - reserve - page_size())
-		return -EOVERFLOW;
+		return refuse(guard, -EOVERFLOW,
+			"uffd_guard_map: offset and length (or reserve) are beyond what a file can "
+			"have");
 	return 0;
+}
+
+static int read_options(const struct uffd_guard *guard, struct uffd_guard_map_options *known,
+	const struct uffd_guard_map_options *options)
+{
+	const int err = options_read(known, sizeof(*known), options);
+	if (err == -EINVAL)
+		return refuse(guard, err,
+			"uffd_guard_map: size is not sizeof(struct uffd_guard_map_options)");
+	return err ? refuse(guard, err,
+			     "uffd_guard_map: a member that this library does not know is not 0")
+		   : 0;
+}
+
+/* ---- How many ---- */
+
+static atomic_uint n_of_process; /* regions of all guards: each has a descriptor */
+
+static bool has_room(const struct uffd_guard *guard, uint32_t n_regions, uint32_t n_all)
+{
+	struct rlimit limit;
+	if (guard->max_regions)
+		return n_regions < guard->max_regions;
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || n_all < limit.rlim_cur / 4 * 3;
+}
+
+static void uncount(struct uffd_guard *guard)
+{
+	atomic_fetch_sub(&guard->n_regions, 1);
+	atomic_fetch_sub(&n_of_process, 1);
+}
+
+static int count(struct uffd_guard *guard)
+{
+	const uint32_t n_regions = atomic_fetch_add(&guard->n_regions, 1),
+		       n_all = atomic_fetch_add(&n_of_process, 1);
+	if (has_room(guard, n_regions, n_all))
+		return 0;
+	uncount(guard);
+	return refuse(guard, -ENFILE,
+		"uffd_guard_map: max_regions are mapped, or as many as leave the process a quarter "
+		"of "
+		"its descriptors (RLIMIT_NOFILE)");
 }
 
 /* Call before uffd_register(): a fault that arrives after this finds the region. */
@@ -149,6 +215,17 @@ static int init_eviction(
 	return presence_track_stores(&region->presence);
 }
 
+static int extend_direct(struct uffd_guard_region *region)
+{
+	direct_extend(region);
+	const bool is_live = region_direct_end(region) >= region->length;
+	if (is_live || !(region->flags & UFFD_GUARD_MAP_ONLY_DIRECT))
+		return 0;
+	return refuse(region->guard, -EPERM,
+		"uffd_guard_map: flags has ONLY_DIRECT, and fd is not tmpfs sealed with "
+		"F_SEAL_SHRINK and as long as length");
+}
+
 static int map_region(
 	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
 {
@@ -170,7 +247,7 @@ static int map_region(
 	enlist(region);
 	err = mapping_make_accessible(region, 0, reserve);
 	if (!err)
-		direct_extend(region);
+		err = extend_direct(region);
 	if (!err && guard_is_eager(region->guard))
 		err = fill_eagerly(region);
 	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
@@ -208,23 +285,28 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	if (!guard || !region)
 		return -EINVAL;
 	struct uffd_guard_map_options known;
-	int err = options_read(&known, sizeof(known), options);
+	int err = guard_check(guard);
 	if (!err)
-		err = guard_check(guard);
+		err = read_options(guard, &known, options);
 	if (!err)
 		err = check_descriptors(guard);
 	if (!err)
-		err = check_options(&known, length);
+		err = check_options(guard, &known, length);
+	if (!err)
+		err = count(guard);
 	if (err)
 		return err;
 
 	struct uffd_guard_region *fresh = malloc(sizeof(*fresh));
-	if (!fresh)
+	if (!fresh) {
+		uncount(guard);
 		return -ENOMEM;
+	}
 	*fresh = (struct uffd_guard_region){
 		.guard = guard,
 		.length = length,
 		.flags = known.flags,
+		.direct_flags = known.flags & (UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL),
 		.user_data = known.user_data,
 		.lifetime.references = 1,
 	};
@@ -235,6 +317,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	guard_ref(guard);
 	err = map_region(fresh, fd, &known);
 	if (err) {
+		uncount(guard);
 		region_unref(fresh);
 		guard_unref(guard);
 		return err;
@@ -273,6 +356,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
+	uncount(region->guard);
 	region_unref(region);
 	guard_unref(guard);
 }
@@ -292,4 +376,11 @@ size_t uffd_guard_region_length(const struct uffd_guard_region *region)
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region)
 {
 	return region ? region_mode(region) : UFFD_GUARD_MODE_LAZY;
+}
+
+int uffd_guard_region_get_fd(const struct uffd_guard_region *region)
+{
+	if (!region)
+		return -EINVAL;
+	return region->source.fd >= 0 && !region_check_source(region) ? region->source.fd : -EBADF;
 }

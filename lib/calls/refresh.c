@@ -15,8 +15,7 @@
 #include "calls/refresh.h"
 #include "base/lock.h"
 
-#include "base/cancel.h"
-#include "base/spans.h"
+#include "base/rows.h"
 #include "calls/gather.h"
 #include "pages/change.h"
 #include "pages/evict.h"
@@ -24,12 +23,12 @@
 #include "pages/resident.h"
 #include "state/guard.h"
 #include "state/loss.h"
-#include "state/probes.h"
 #include "state/region.h"
 #include "state/whole_pages.h"
 
 #include <errno.h>
-#include <stdlib.h>
+
+#define MOST_AT_A_TIME 64
 
 /* ---- One range ---- */
 
@@ -170,13 +169,7 @@ int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 	return zero_in_place(region, offset, offset + length);
 }
 
-/* ---- refresh ---- */
-
-int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
-{
-	const struct uffd_guard_span span = { .offset = offset, .length = length };
-	return uffd_guard_refresh_spans(region, &span, 1);
-}
+/* ---- Rows ---- */
 
 /* In *n_done how many spans this has dealt with. */
 static int refresh_some(struct uffd_guard_region *region, const struct uffd_guard_span *spans,
@@ -195,48 +188,14 @@ static int refresh_some(struct uffd_guard_region *region, const struct uffd_guar
 	return err;
 }
 
-static int refresh_merged(
-	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+int refresh_rows(struct uffd_guard_region *region, struct rows *rows)
 {
+	struct uffd_guard_span spans[MOST_AT_A_TIME];
+	const bool is_sparse = source_is_sparse(&region->source);
 	int err = 0;
-	change_begin(region);
-	epoch_synchronize(&region->fills);
-	const bool is_sparse = n_spans > 0 && source_is_sparse(&region->source);
-	for (size_t i = 0, n; i < n_spans && !err; i += n)
-		err = refresh_some(region, spans + i, n_spans - i, is_sparse, &n);
-	change_end(region);
-	return err;
-}
-
-#define SPANS_ON_STACK 64
-
-int uffd_guard_refresh_spans(
-	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
-{
-	UNCANCELLED;
-	int err = region_check_range(region, 0, 0);
-	if (!err && n_spans > 0 && !spans)
-		err = -EINVAL;
-	for (size_t i = 0; i < n_spans && !err; i++)
-		err = region_check_range(region, spans[i].offset, spans[i].length);
-	if (!err && n_spans > 0)
-		err = region_check_source(region);
-	if (err)
-		return err;
-
-	struct uffd_guard_span few[SPANS_ON_STACK], *merged = few;
-	if (n_spans > SPANS_ON_STACK)
-		merged = calloc(n_spans, sizeof(*merged));
-	if (!merged)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_spans; i++)
-		merged[i] = spans[i];
-
-	const size_t n_merged = spans_merge(merged, n_spans);
-	PROBE_REFRESH_BEGIN(region, merged, n_merged);
-	err = refresh_merged(region, merged, n_merged);
-	PROBE_REFRESH_END(region, err);
-	if (merged != few)
-		free(merged);
+	for (size_t n_spans; (n_spans = rows_next_few(rows, spans, MOST_AT_A_TIME)) > 0 && !err;) {
+		for (size_t i = 0, n; i < n_spans && !err; i += n)
+			err = refresh_some(region, spans + i, n_spans - i, is_sparse, &n);
+	}
 	return err;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct rows;
 struct uffd_guard_region;
 
 /* Bring a range inside the region up to date. Caller: region->lock held,
@@ -12,3 +13,5 @@ int refresh_range(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 /* Put zeros in place of bytes within one page: they leave the region. An absent page stays absent.
  */
 int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
+/* The same as refresh_range() for rows, which may lie beyond the length by now. */
+int refresh_rows(struct uffd_guard_region *region, struct rows *rows);

@@ -15,6 +15,7 @@
 #include "pages/resident.h"
 #include "state/guard.h"
 #include "state/publish.h"
+#include "state/refuse.h"
 #include "state/region.h"
 
 #include <errno.h>
@@ -44,6 +45,12 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 				      : refresh_zeros(region, length, rest);
 	if (!err)
 		direct_extend(region);
+	if (!err && region->flags & UFFD_GUARD_MAP_ONLY_DIRECT &&
+		region_direct_end(region) < length)
+		err = refuse(region->guard, -EPERM,
+			"uffd_guard_resize: length is beyond the file, and the region was mapped "
+			"with "
+			"ONLY_DIRECT");
 	return err;
 }
 
@@ -54,7 +61,7 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 	if (err)
 		return err;
 	if (length == 0)
-		return -EINVAL;
+		return refuse(region->guard, -EINVAL, "uffd_guard_resize: length is 0");
 	if (length > region_reserve(region))
 		return -ENOSPC;
 

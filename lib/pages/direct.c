@@ -29,7 +29,11 @@
  * allocate all holes of the client's file. */
 static int map_file_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	int sharing = region->flags & UFFD_GUARD_MAP_WRITE ? MAP_SHARED : MAP_PRIVATE;
+	/* Sealed against writing, or a read-only descriptor: live all the same, stores are not
+	 * kept. */
+	const bool is_shared =
+		region->flags & UFFD_GUARD_MAP_WRITE && source_check_store(&region->source) == 0;
+	const int sharing = is_shared ? MAP_SHARED : MAP_PRIVATE;
 	size_t size = end - start;
 	void *scratch = mmap(NULL, size, PROT_NONE, sharing | MAP_NORESERVE, region->source.fd,
 		(off_t)(region->source.offset + start));
@@ -47,9 +51,9 @@ static int map_file_over(const struct uffd_guard_region *region, uint64_t start,
 void direct_extend(struct uffd_guard_region *region)
 {
 	const uint64_t length = atomic_load(&region->length), begin = region_direct_end(region);
-	if (!(region->flags & UFFD_GUARD_MAP_DIRECT))
+	if (!(region->direct_flags & UFFD_GUARD_MAP_DIRECT))
 		return;
-	if (region->flags & UFFD_GUARD_MAP_SEAL)
+	if (region->direct_flags & UFFD_GUARD_MAP_SEAL)
 		source_seal(&region->source);
 	if (!source_cannot_shrink(&region->source))
 		return;

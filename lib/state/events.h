@@ -29,8 +29,9 @@ struct loss_overflow {
 #define EVENTS_QUEUE 1024 /* a power of two */
 
 struct events {
-	int fd;	  /* eventfd, readable while something waits */
-	int mark; /* descriptor.h */
+	int fd;	     /* eventfd, readable while something waits */
+	int mark;    /* descriptor.h */
+	bool is_off; /* UFFD_GUARD_NO_EVENTS: nothing is queued; set by create */
 	atomic_bool is_signalled;
 	/* Recursive; held while on_event runs. Order: before all other locks. */
 	pthread_mutex_t delivery;

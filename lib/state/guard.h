@@ -43,6 +43,9 @@ struct uffd_guard {
 				       still mapped; a futex */
 	_Atomic uintptr_t lowest, highest; /* where regions ever began and ended; with lock */
 
+	uint32_t max_regions;	    /* 0: by the descriptors of the process */
+	_Atomic uint32_t n_regions; /* mapped, or about to be */
+
 	struct events events;
 	struct staging_pool staging;
 	struct stats *stats, own_stats;

@@ -83,6 +83,8 @@ void loss_post(const struct loss *loss)
 	atomic_fetch_or_explicit(
 		&region->publication.stats->reasons, loss->reasons, memory_order_relaxed);
 	atomic_fetch_or(&region->lifetime.losses, loss->reasons);
+	if (events->is_off)
+		return;
 	region_ref(region);
 	if (!events_push(events, loss))
 		overflow_add(events, loss);
@@ -122,4 +124,16 @@ void region_report_failure(struct uffd_guard_region *region, uint64_t start, uin
 	const uint32_t reason = reason_of(err);
 	region_report_loss(
 		region, start, end, reason, reason == UFFD_GUARD_LOST_IO_ERROR ? err : 0);
+}
+
+void loss_drop_all(struct events *events)
+{
+	struct loss loss;
+	while (events_pop(events, &loss))
+		region_unref(loss.region);
+	for (struct uffd_guard_region *region = atomic_load(&events->overflowed), *next; region;
+		region = next) {
+		next = region->lifetime.overflow.next;
+		region_unref(region);
+	}
 }

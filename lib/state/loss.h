@@ -17,3 +17,6 @@ void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64
 	uint32_t reasons, int error);
 /* The same, by what reading the file has answered: 0 where it ended, or a negative errno. */
 void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err);
+
+/* The guard ends: give up what is queued, and the references to regions with it. */
+void loss_drop_all(struct events *events);

@@ -35,11 +35,9 @@
 #define PROBE_FILL(region, offset, length)                                                         \
 	PROBE_4(fill, (region)->range.start, (region)->user_data, offset, length)
 
-/* A call of refresh or refresh_spans; of many spans, sorted, what covers them. */
-#define PROBE_REFRESH_BEGIN(region, spans, n)                                                      \
-	PROBE_4(refresh_begin, (region)->range.start, (region)->user_data,                         \
-		(n) ? (spans)[0].offset : 0,                                                       \
-		(n) ? (spans)[(n)-1].offset + (spans)[(n)-1].length - (spans)[0].offset : 0)
+/* A call of refresh or update begins; of many ranges or rectangles, what covers them. */
+#define PROBE_REFRESH_BEGIN(region, offset, length)                                                \
+	PROBE_4(refresh_begin, (region)->range.start, (region)->user_data, offset, length)
 #define PROBE_REFRESH_END(region, result)                                                          \
 	PROBE_3(refresh_end, (region)->range.start, (region)->user_data, result)
 

@@ -2,7 +2,9 @@
 /* What all ask of a region: references, the check of a range, its pages, its mode. */
 #include "state/region.h"
 
+#include "base/marks.h"
 #include "state/guard.h"
+#include "state/refuse.h"
 
 #include <stdlib.h>
 
@@ -15,6 +17,7 @@ void region_unref(struct uffd_guard_region *region)
 {
 	if (atomic_fetch_sub(&region->lifetime.references, 1) > 1)
 		return;
+	marks_destroy(atomic_load(&region->marks));
 	pthread_mutex_destroy(&region->lock);
 	free(region);
 }
@@ -27,7 +30,10 @@ int region_check_range(const struct uffd_guard_region *region, uint64_t offset, 
 	if (err)
 		return err;
 	uint64_t all = atomic_load(&region->length);
-	return offset > all || length > all - offset ? -ERANGE : 0;
+	const bool is_inside = offset <= all && length <= all - offset;
+	return is_inside ? 0
+			 : refuse(region->guard, -ERANGE,
+				   "offset and length are not inside the region");
 }
 
 int region_check_source(const struct uffd_guard_region *region)

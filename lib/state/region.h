@@ -22,6 +22,8 @@ enum eviction_policy {
 	EVICT_NONE, /* the same, but the kernel cannot write-protect (before 5.7) */
 };
 
+struct marks;
+
 struct uffd_guard_region {
 	/* What it is. Set by map, but for the two numbers, which resize writes under lock. */
 	struct uffd_guard *guard;
@@ -33,6 +35,7 @@ struct uffd_guard_region {
 	/* Bytes from the beginning that are the file itself, in whole pages (direct.c). What this
 	 * file and its like say of fills, presence and refresh is about the rest. */
 	_Atomic uint64_t direct_end;
+	uint32_t direct_flags; /* UFFD_GUARD_MAP_DIRECT, _SEAL; lock: make_direct() adds to them */
 
 	/* One refresh, discard or resize at a time. Held while the region's own memory is written
 	 * to, which may fault: the handler takes no lock. Order: before the guard's. */
@@ -42,6 +45,8 @@ struct uffd_guard_region {
 	 * pages; whoever has changed what fills work from synchronizes, with lock. */
 	struct epoch fills;
 	struct presence presence;
+
+	_Atomic(struct marks *) marks; /* what the client has changed; NULL: never marked */
 
 	/* What goes to make room. Any thread that fills, without a lock; see evict.c. */
 	struct eviction {

@@ -31,7 +31,7 @@ while read -r row; do
 	expect_change "cure $name" "$file" "$script"
 	case $program in
 	wl_shm_*) program=test/wl_shm/${program#wl_shm_}.c ;;
-	*) program=test/scenario/$program.c ;;
+	*) program=test/scenario/${program%_[0-9]*}.c ;;
 	esac
 	grep -q "START_TEST($test)" "$program" || complain "cure $name: there is no $test in $program"
 done <test/hazards/cures.txt

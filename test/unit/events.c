@@ -32,7 +32,7 @@ static struct uffd_guard *guard_start(void)
 
 static void guard_stop(struct uffd_guard *guard)
 {
-	dispatch_drop_losses(&guard->events);
+	loss_drop_all(&guard->events);
 	events_finish(&guard->events);
 	free(guard);
 }

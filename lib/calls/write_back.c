@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes past the region's own pages: read (file to the caller's buffer) and write_back (region to
- * file). */
+/* write_back: what the program has stored to the region, to the file. */
 #include "base/cancel.h"
 #include "kernel/copy.h"
 #include "pages/change.h"
@@ -10,44 +9,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-/* By the kernel: the buffer may be a bad one. */
-static int zero_buffer(struct uffd_guard *guard, char *buffer, size_t length)
-{
-	int err = 0;
-	for (size_t at = 0, got; at < length && !err; at += page_size())
-		err = source_read(
-			&guard->zeros, 0, buffer + at, min_u64(page_size(), length - at), &got);
-	return err;
-}
-
-ssize_t uffd_guard_read(
-	struct uffd_guard_region *region, uint64_t offset, void *buffer, size_t length)
-{
-	UNCANCELLED;
-	int err = region_check_range(region, offset, length);
-	if (!err && length > 0 && !buffer)
-		err = -EINVAL;
-	if (!err && length > 0)
-		err = region_check_source(region);
-	if (err || length == 0)
-		return err;
-
-	size_t got;
-	source_begin_call(&region->source);
-	err = source_read(&region->source, offset, buffer, length, &got);
-	source_end_call(&region->source);
-	stats_add(&region->guard->stats->bytes_read, got);
-	if (err && err != -ETIMEDOUT)
-		return err;
-	if (got < length) {
-		region_report_failure(region, offset + got, offset + length, err);
-		err = zero_buffer(region->guard, (char *)buffer + got, length - got);
-		if (err)
-			return err;
-	}
-	return (ssize_t)got;
-}
 
 /* A page of zeros that nobody has stored to need not become a page of the client's file, if that
  * reads as zeros anyway. */

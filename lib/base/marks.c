@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bounded set of rectangles of bytes. What it forgets are only borders: when it is full, the two
+ * rectangles become one for which the fewest bytes come in that nobody marked. So marking costs the
+ * same however much is marked, and bringing over is never dearer than the whole buffer.
+ *
+ * Marks that were taken count until they are settled: whoever looks meanwhile has to wait for the
+ * taker (with region->lock), or would take bytes that are still old for new ones.
+ */
+#include "base/marks.h"
+
+#include "base/lock.h"
+#include "base/page.h"
+#include "base/rows.h"
+
+#include <stdlib.h>
+
+struct marks *marks_create(void)
+{
+	struct marks *marks = calloc(1, sizeof(*marks));
+	if (marks)
+		lock_init(&marks->lock);
+	return marks;
+}
+
+void marks_destroy(struct marks *marks)
+{
+	if (!marks)
+		return;
+	pthread_mutex_destroy(&marks->lock);
+	free(marks);
+}
+
+/* ---- Rectangles ---- */
+
+static uint64_t end_of(const struct uffd_guard_rect *rect)
+{
+	uint64_t end;
+	rect_end(rect, &end);
+	return end;
+}
+
+static bool is_span(const struct uffd_guard_rect *rect)
+{
+	return rect->height == 1 || rect->stride <= rect->width;
+}
+
+static struct uffd_guard_rect span(uint64_t start, uint64_t end)
+{
+	return (struct uffd_guard_rect){ start, end - start, end - start, 1 };
+}
+
+static bool covers(const struct uffd_guard_rect *a, const struct uffd_guard_rect *b)
+{
+	if (b->offset < a->offset || end_of(b) > end_of(a))
+		return false;
+	if (is_span(a))
+		return true;
+	const uint64_t column = (b->offset - a->offset) % a->stride;
+	return column + b->width <= a->width && (b->height == 1 || a->stride == b->stride);
+}
+
+/* Bytes that would come in if the two became one. */
+static uint64_t joining_costs(const struct uffd_guard_rect *a, const struct uffd_guard_rect *b)
+{
+	const uint64_t all = max_u64(end_of(a), end_of(b)) - min_u64(a->offset, b->offset);
+	const uint64_t marked = a->width * a->height + b->width * b->height;
+	return all - min_u64(all, marked);
+}
+
+/* Rows of @rect up to @start, from there to @end, and behind. Of bytes without gaps, the bytes. */
+static void split(const struct uffd_guard_rect *rect, uint64_t start, uint64_t end,
+	struct uffd_guard_rect parts[3])
+{
+	if (is_span(rect)) {
+		const uint64_t stop = end_of(rect);
+		const uint64_t from = min_u64(max_u64(start, rect->offset), stop);
+		const uint64_t to = max_u64(from, min_u64(end, stop));
+		parts[0] = span(rect->offset, from);
+		parts[1] = span(from, to);
+		parts[2] = span(to, stop);
+		return;
+	}
+	/* The first row that reaches beyond @start, and the first that begins at @end or behind. */
+	const uint64_t before = start < rect->offset + rect->width
+					? 0
+					: (start - rect->width - rect->offset) / rect->stride + 1;
+	const uint64_t upto =
+		end <= rect->offset ? 0 : (end - rect->offset + rect->stride - 1) / rect->stride;
+	const uint64_t borders[] = { 0, min_u64(before, rect->height),
+		max_u64(min_u64(before, rect->height), min_u64(upto, rect->height)), rect->height };
+	for (int i = 0; i < 3; i++)
+		parts[i] = (struct uffd_guard_rect){ rect->offset + borders[i] * rect->stride,
+			rect->stride, rect->width, borders[i + 1] - borders[i] };
+}
+
+/* ---- The set, with lock ---- */
+
+static void drop(struct marks *marks, size_t i)
+{
+	marks->rects[i] = marks->rects[--marks->n];
+}
+
+/* The mark for which the fewest bytes come in when @rect joins it. */
+static size_t find_nearest(const struct marks *marks, const struct uffd_guard_rect *rect)
+{
+	size_t nearest = 0;
+	for (size_t i = 1; i < marks->n; i++) {
+		if (joining_costs(&marks->rects[i], rect) <
+			joining_costs(&marks->rects[nearest], rect))
+			nearest = i;
+	}
+	return nearest;
+}
+
+static void add(struct marks *marks, struct uffd_guard_rect rect)
+{
+	if (rect.width == 0 || rect.height == 0)
+		return;
+	if (is_span(&rect))
+		rect = span(rect.offset, end_of(&rect));
+	for (size_t i = 0; i < marks->n; i++) {
+		if (covers(&marks->rects[i], &rect))
+			return;
+	}
+	if (marks->n == MARKS_MOST) {
+		const size_t i = find_nearest(marks, &rect);
+		const struct uffd_guard_rect other = marks->rects[i];
+		drop(marks, i);
+		rect = span(
+			min_u64(other.offset, rect.offset), max_u64(end_of(&other), end_of(&rect)));
+	}
+	for (size_t i = marks->n; i-- > 0;) {
+		if (covers(&rect, &marks->rects[i]))
+			drop(marks, i);
+	}
+	marks->rects[marks->n++] = rect;
+}
+
+void marks_add(struct marks *marks, const struct uffd_guard_rect *rect)
+{
+	lock_take(&marks->lock);
+	add(marks, *rect);
+	lock_give(&marks->lock);
+}
+
+/* ---- Taking ---- */
+
+static bool touches(const struct uffd_guard_rect *rect, uint64_t start, uint64_t end)
+{
+	return rect->offset < end && end_of(rect) > start;
+}
+
+static void begin_taking(struct marks *marks, struct marks_taken *taken)
+{
+	taken->marks = marks;
+	taken->n = 0;
+	if (!marks)
+		return;
+	lock_take(&marks->lock);
+	marks->n_takers++;
+}
+
+void marks_take(struct marks *marks, uint64_t start, uint64_t end, struct marks_taken *taken)
+{
+	struct uffd_guard_rect rests[2 * MARKS_MOST];
+	size_t n_rests = 0;
+	begin_taking(marks, taken);
+	if (!marks)
+		return;
+	for (size_t i = marks->n; i-- > 0;) {
+		struct uffd_guard_rect parts[3];
+		if (!touches(&marks->rects[i], start, end))
+			continue;
+		split(&marks->rects[i], start, end, parts);
+		drop(marks, i);
+		taken->rects[taken->n++] = parts[1];
+		rests[n_rests++] = parts[0];
+		rests[n_rests++] = parts[2];
+	}
+	for (size_t i = 0; i < n_rests; i++)
+		add(marks, rests[i]);
+	lock_give(&marks->lock);
+}
+
+void marks_take_covered(struct marks *marks, const struct uffd_guard_rect *rects, size_t n_rects,
+	struct marks_taken *taken)
+{
+	begin_taking(marks, taken);
+	if (!marks)
+		return;
+	for (size_t i = marks->n; i-- > 0;) {
+		bool is_covered = false;
+		for (size_t k = 0; k < n_rects && !is_covered; k++)
+			is_covered = covers(&rects[k], &marks->rects[i]);
+		if (!is_covered)
+			continue;
+		taken->rects[taken->n++] = marks->rects[i];
+		drop(marks, i);
+	}
+	lock_give(&marks->lock);
+}
+
+void marks_settle(const struct marks_taken *taken, bool is_done)
+{
+	struct marks *marks = taken->marks;
+	if (!marks)
+		return;
+	lock_take(&marks->lock);
+	marks->n_takers--;
+	for (size_t i = 0; i < taken->n && !is_done; i++)
+		add(marks, taken->rects[i]);
+	lock_give(&marks->lock);
+}
+
+bool marks_are_pending(struct marks *marks, uint64_t start, uint64_t end)
+{
+	if (!marks)
+		return false;
+	lock_take(&marks->lock);
+	bool is_pending = marks->n_takers > 0;
+	for (size_t i = 0; i < marks->n && !is_pending; i++)
+		is_pending = touches(&marks->rects[i], start, end);
+	lock_give(&marks->lock);
+	return is_pending;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of many rectangles in one ascending sequence, without a list of them: each rectangle is a
+ * cursor in a heap, so memory follows the number of rectangles, however many rows they have. What
+ * overlaps or touches comes out as one span, so that no byte is read twice; rows that lie wholly in
+ * a span are passed over by a division, not one by one.
+ */
+#include "base/rows.h"
+
+#include "base/page.h"
+
+bool rect_end(const struct uffd_guard_rect *rect, uint64_t *end)
+{
+	uint64_t last;
+	*end = 0;
+	if (rect->width == 0 || rect->height == 0)
+		return true;
+	return !__builtin_mul_overflow(rect->height - 1, rect->stride, &last) &&
+	       !__builtin_add_overflow(last, rect->offset, &last) &&
+	       !__builtin_add_overflow(last, rect->width, end);
+}
+
+/* ---- The heap ---- */
+
+static void sift_down(struct rows *rows, size_t at)
+{
+	for (;;) {
+		size_t least = at;
+		for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < rows->n; child++) {
+			if (rows->heap[child].offset < rows->heap[least].offset)
+				least = child;
+		}
+		if (least == at)
+			return;
+		const struct row_cursor moved = rows->heap[at];
+		rows->heap[at] = rows->heap[least];
+		rows->heap[least] = moved;
+		at = least;
+	}
+}
+
+static void order(struct rows *rows)
+{
+	for (size_t i = rows->n / 2; i-- > 0;)
+		sift_down(rows, i);
+}
+
+/* Take the top's rows that end at @end or before. */
+static void pass_over(struct rows *rows, uint64_t end)
+{
+	struct row_cursor *top = &rows->heap[0];
+	const uint64_t n_inside = (end - top->width - top->offset) / top->stride + 1;
+	const uint64_t n = min_u64(n_inside, top->n_left);
+	top->n_left -= n;
+	top->offset += n * top->stride;
+	if (top->n_left == 0)
+		*top = rows->heap[--rows->n];
+	sift_down(rows, 0);
+}
+
+/* ---- Rows ---- */
+
+/* Rows without gaps are one. */
+static struct row_cursor cursor_of(const struct uffd_guard_rect *rect)
+{
+	if (rect->height > 1 && rect->stride > rect->width)
+		return (struct row_cursor){ rect->offset, rect->stride, rect->width, rect->height };
+	const uint64_t width = (rect->height - 1) * rect->stride + rect->width;
+	return (struct row_cursor){ rect->offset, width, width, 1 };
+}
+
+void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
+	const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	*rows = (struct rows){ .heap = cursors };
+	for (size_t i = 0; i < n_rects; i++) {
+		if (rects[i].width > 0 && rects[i].height > 0)
+			cursors[rows->n++] = cursor_of(&rects[i]);
+	}
+	order(rows);
+}
+
+bool rows_next(struct rows *rows, struct uffd_guard_span *span)
+{
+	if (rows->n == 0)
+		return false;
+	const uint64_t start = rows->heap[0].offset;
+	uint64_t end = start;
+	while (rows->n > 0 && rows->heap[0].offset <= end) {
+		end = max_u64(end, rows->heap[0].offset + rows->heap[0].width);
+		pass_over(rows, end);
+	}
+	*span = (struct uffd_guard_span){ .offset = start, .length = end - start };
+	return true;
+}
+
+size_t rows_next_few(struct rows *rows, struct uffd_guard_span *spans, size_t most)
+{
+	size_t n = 0;
+	while (n < most && rows_next(rows, &spans[n]))
+		n++;
+	return n;
+}
+
+static uint64_t end_of(const struct uffd_guard_span *span)
+{
+	return span->offset + span->length;
+}
+
+size_t spans_count_close(const struct uffd_guard_span *spans, size_t n_spans, uint64_t gap,
+	uint64_t end, size_t most)
+{
+	size_t n = 0;
+	while (n < min_u64(n_spans, most) && end_of(&spans[n]) <= end &&
+		(n == 0 || spans[n].offset - end_of(&spans[n - 1]) <= gap))
+		n++;
+	return n;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * update in steps, for a server that learns of changes long before it looks, or never looks: mark
+ * notes the rectangles, ensure brings over what is noted in its range.
+ *
+ * Where nothing is noted and all pages are there, ensure reads a few words of memory and makes no
+ * system call. What another thread has taken off the notes and not brought over yet counts as
+ * noted: ensure waits for it by taking region->lock.
+ */
+#include "base/cancel.h"
+#include "base/lock.h"
+#include "base/marks.h"
+#include "base/page.h"
+#include "base/rows.h"
+#include "calls/populate.h"
+#include "calls/refresh.h"
+#include "calls/update.h"
+#include "pages/change.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+
+/* ---- mark ---- */
+
+/* A region gets its set of marks with the first of them; it keeps it. */
+static struct marks *marks_of(struct uffd_guard_region *region)
+{
+	struct marks *marks = atomic_load(&region->marks);
+	if (marks)
+		return marks;
+	struct marks *fresh = marks_create();
+	if (fresh && !atomic_compare_exchange_strong(&region->marks, &marks, fresh)) {
+		marks_destroy(fresh); /* another thread was first */
+		return marks;
+	}
+	return fresh;
+}
+
+int uffd_guard_mark_rects(
+	struct uffd_guard_region *region, const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	UNCANCELLED;
+	int err = rects_check(region, rects, n_rects);
+	if (err || n_rects == 0)
+		return err;
+	struct marks *marks = marks_of(region);
+	if (!marks)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_rects; i++)
+		marks_add(marks, &rects[i]);
+	return 0;
+}
+
+/* ---- begin ---- */
+
+int uffd_guard_begin(struct uffd_guard_region *region)
+{
+	return region_check_range(region, 0, 0); /* all is left to ensure */
+}
+
+/* ---- ensure ---- */
+
+static bool are_present(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const size_t page = page_size(), last = page_ceil(end) / page;
+	size_t first = max_u64(start, region_direct_end(region)) / page;
+	for (size_t n; first < last; first += n) {
+		if (region_run(region, first, last - first, &n) == PRESENCE_ABSENT)
+			return false;
+	}
+	return true;
+}
+
+static int ensure_locked(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	const struct uffd_guard_rect range = rect_of_range(offset, length);
+	struct row_cursor cursors[MARKS_MOST];
+	struct marks_taken taken;
+	struct rows rows;
+	marks_take(atomic_load(&region->marks), offset, offset + length, &taken);
+	epoch_synchronize(&region->fills);
+	rows_of_rects(&rows, cursors, taken.rects, taken.n);
+	int err = refresh_rows(region, &rows);
+	if (!err) {
+		rows_of_rects(&rows, cursors, &range, 1);
+		err = populate_rows(region, &rows);
+	}
+	marks_settle(&taken, !err);
+	return err;
+}
+
+int uffd_guard_ensure(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	UNCANCELLED;
+	int err = region_check_range(region, offset, length);
+	if (err || length == 0)
+		return err;
+	const uint64_t end = offset + length;
+	if (!marks_are_pending(atomic_load(&region->marks), offset, end) &&
+		are_present(region, offset, end))
+		return 0;
+
+	err = region_check_source(region);
+	if (err)
+		return err;
+	change_begin(region);
+	err = ensure_locked(region, offset, length);
+	change_end(region);
+	return err;
+}

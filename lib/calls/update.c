@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * refresh and update: ranges or rectangles, in order and joined where they overlap, brought up to
+ * date; with update what is absent is filled besides. Marks that lie in them are done with.
+ */
+#include "calls/update.h"
+
+#include "base/cancel.h"
+#include "base/marks.h"
+#include "base/page.h"
+#include "base/rows.h"
+#include "calls/populate.h"
+#include "calls/refresh.h"
+#include "pages/change.h"
+#include "state/guard.h"
+#include "state/probes.h"
+#include "state/region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define RECTS_ON_STACK 64
+
+/* ---- What is asked for ---- */
+
+int rects_check(
+	const struct uffd_guard_region *region, const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	int err = region_check_range(region, 0, 0);
+	if (!err && n_rects > 0 && !rects)
+		err = -EINVAL;
+	for (size_t i = 0; i < n_rects && !err; i++) {
+		uint64_t end;
+		err = rect_end(&rects[i], &end) ? region_check_range(region, end, 0) : -ERANGE;
+	}
+	return err;
+}
+
+/* What covers them all: for a tracer. */
+static struct uffd_guard_span cover(const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	uint64_t start = UINT64_MAX, last = 0;
+	for (size_t i = 0; i < n_rects; i++) {
+		uint64_t end;
+		rect_end(&rects[i], &end);
+		start = min_u64(start, rects[i].offset);
+		last = max_u64(last, end);
+	}
+	return (struct uffd_guard_span){ start, last > start ? last - start : 0 };
+}
+
+/* Of a single range the parts of marks that lie in it; of many rectangles the marks that lie wholly
+ * in one. The others stay, and are brought over once more. */
+static void take_marks(struct uffd_guard_region *region, const struct uffd_guard_rect *rects,
+	size_t n_rects, struct marks_taken *taken)
+{
+	struct marks *marks = atomic_load(&region->marks);
+	if (n_rects == 1 && rects[0].height == 1)
+		marks_take(marks, rects[0].offset, rects[0].offset + rects[0].width, taken);
+	else
+		marks_take_covered(marks, rects, n_rects, taken);
+}
+
+/* ---- Bringing over ---- */
+
+static int bring_over_locked(struct uffd_guard_region *region, const struct uffd_guard_rect *rects,
+	size_t n_rects, struct row_cursor *cursors, bool shall_fill)
+{
+	struct marks_taken taken;
+	struct rows rows;
+	take_marks(region, rects, n_rects, &taken);
+	epoch_synchronize(&region->fills);
+	rows_of_rects(&rows, cursors, rects, n_rects);
+	int err = refresh_rows(region, &rows);
+	if (!err && shall_fill) {
+		rows_of_rects(&rows, cursors, rects, n_rects);
+		err = populate_rows(region, &rows);
+	}
+	marks_settle(&taken, !err);
+	return err;
+}
+
+static int bring_over(struct uffd_guard_region *region, const struct uffd_guard_rect *rects,
+	size_t n_rects, bool shall_fill)
+{
+	int err = rects_check(region, rects, n_rects);
+	if (!err && n_rects > 0)
+		err = region_check_source(region);
+	if (err || n_rects == 0)
+		return err;
+	struct row_cursor few[RECTS_ON_STACK], *cursors = few;
+	if (n_rects > RECTS_ON_STACK)
+		cursors = calloc(n_rects, sizeof(*cursors));
+	if (!cursors)
+		return -ENOMEM;
+
+	const struct uffd_guard_span all = cover(rects, n_rects);
+	PROBE_REFRESH_BEGIN(region, all.offset, all.length);
+	(void)all;
+	change_begin(region);
+	err = bring_over_locked(region, rects, n_rects, cursors, shall_fill);
+	change_end(region);
+	PROBE_REFRESH_END(region, err);
+	if (cursors != few)
+		free(cursors);
+	return err;
+}
+
+static int bring_over_range(
+	struct uffd_guard_region *region, uint64_t offset, uint64_t length, bool shall_fill)
+{
+	const struct uffd_guard_rect rect = rect_of_range(offset, length);
+	int err = region_check_range(region, offset, length); /* before the sum is made */
+	return err ? err : bring_over(region, &rect, 1, shall_fill);
+}
+
+/* ---- The calls ---- */
+
+int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	UNCANCELLED;
+	return bring_over_range(region, offset, length, false);
+}
+
+int uffd_guard_refresh_spans(
+	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
+{
+	UNCANCELLED;
+	if (n_spans > 0 && !spans)
+		return -EINVAL;
+	struct uffd_guard_rect few[RECTS_ON_STACK], *rects = few;
+	if (n_spans > RECTS_ON_STACK)
+		rects = calloc(n_spans, sizeof(*rects));
+	if (!rects)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_spans; i++)
+		rects[i] = rect_of_range(spans[i].offset, spans[i].length);
+	int err = bring_over(region, rects, n_spans, false);
+	if (rects != few)
+		free(rects);
+	return err;
+}
+
+int uffd_guard_refresh_rects(
+	struct uffd_guard_region *region, const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	UNCANCELLED;
+	return bring_over(region, rects, n_rects, false);
+}
+
+int uffd_guard_update(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	UNCANCELLED;
+	return bring_over_range(region, offset, length, true);
+}
+
+int uffd_guard_update_rects(
+	struct uffd_guard_region *region, const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	UNCANCELLED;
+	return bring_over(region, rects, n_rects, true);
+}

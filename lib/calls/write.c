@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* write: the caller's buffer into the file, past the region's own pages; nothing is filled or read.
+ */
+#include "base/cancel.h"
+#include "base/page.h"
+#include "base/rows.h"
+#include "calls/update.h"
+#include "pages/change.h"
+#include "state/guard.h"
+#include "state/region.h"
+
+#include <errno.h>
+
+/* Up to the file's end, which ends all rows that follow. */
+static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
+	const char *buffer, size_t buffer_stride, size_t *stored)
+{
+	int err = 0;
+	size_t done = rect->width;
+	*stored = 0;
+	for (uint64_t row = 0; row < rect->height && !err && done == rect->width; row++) {
+		err = source_store(&region->source, rect->offset + row * rect->stride,
+			buffer + row * buffer_stride, rect->width, &done);
+		*stored += done;
+	}
+	return err;
+}
+
+static int check_write(const struct uffd_guard_region *region, const void *buffer)
+{
+	if (!buffer)
+		return -EINVAL;
+	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
+		return -EACCES;
+	const int err = region_check_source(region);
+	return err ? err : source_check_store(&region->source);
+}
+
+static ssize_t write_rect(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
+	const char *buffer, size_t buffer_stride)
+{
+	int err = check_write(region, buffer);
+	if (err)
+		return err;
+	struct uffd_guard_rect whole = *rect;
+	if (rect->stride == rect->width && buffer_stride == rect->width)
+		whole = rect_of_range(rect->offset, rect->width * rect->height);
+	size_t stored;
+	err = write_rows(region, &whole, buffer, buffer_stride, &stored);
+	stats_add(&region->guard->stats->bytes_written_back, stored);
+	return err && stored == 0 ? err : (ssize_t)stored;
+}
+
+ssize_t uffd_guard_write(
+	struct uffd_guard_region *region, uint64_t offset, const void *buffer, size_t length)
+{
+	UNCANCELLED;
+	const struct uffd_guard_rect rect = rect_of_range(offset, length);
+	int err = region_check_range(region, offset, length);
+	if (err || length == 0)
+		return err;
+	return write_rect(region, &rect, buffer, length);
+}
+
+ssize_t uffd_guard_write_rect(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
+	const void *buffer, size_t buffer_stride)
+{
+	UNCANCELLED;
+	int err = rect ? rects_check(region, rect, 1) : -EINVAL;
+	if (err || rect->width == 0 || rect->height == 0)
+		return err;
+	if (rect->height > 1 && buffer_stride < rect->width)
+		return -EINVAL;
+	return write_rect(region, rect, buffer, buffer_stride);
+}

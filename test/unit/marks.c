@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Marks against a byte for each byte: none is ever forgotten, what was taken is in its range, and
+ * only a full set has more than was marked. */
+#include "base/marks.h"
+
+#include "unit.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define N_BYTES 4000
+
+static void paint(unsigned char *bytes, const struct uffd_guard_rect *rect, unsigned char value)
+{
+	for (uint64_t row = 0; row < rect->height; row++)
+		memset(bytes + rect->offset + row * rect->stride, value, rect->width);
+}
+
+static struct uffd_guard_rect random_rect(uint32_t *state)
+{
+	const uint64_t width = 1 + random_below(state, 30), stride = 1 + random_below(state, 60);
+	const uint64_t height = 1 + random_below(state, 20);
+	const uint64_t size = (height - 1) * stride + width;
+	return (struct uffd_guard_rect){ random_below(state, (uint32_t)(N_BYTES - size)), stride,
+		width, height };
+}
+
+struct scene {
+	struct marks *marks;
+	unsigned char marked[N_BYTES], taken[N_BYTES];
+	uint32_t state;
+};
+
+static void scene_start(struct scene *scene, int seed)
+{
+	*scene = (struct scene){ .marks = marks_create(), .state = (uint32_t)seed + 1 };
+	ck_assert_ptr_nonnull(scene->marks);
+}
+
+static void mark(struct scene *scene)
+{
+	const struct uffd_guard_rect rect = random_rect(&scene->state);
+	marks_add(scene->marks, &rect);
+	paint(scene->marked, &rect, 1);
+}
+
+/* All marked bytes of [start, end) are taken, and nothing outside of it but by whole rows. */
+static void take(struct scene *scene, uint64_t start, uint64_t end, struct marks_taken *taken)
+{
+	memset(scene->taken, 0, N_BYTES);
+	marks_take(scene->marks, start, end, taken);
+	for (size_t i = 0; i < taken->n; i++)
+		paint(scene->taken, &taken->rects[i], 1);
+	for (uint64_t i = start; i < end; i++)
+		ck_assert(!scene->marked[i] || scene->taken[i]);
+}
+
+START_TEST(marks_in_a_range_are_taken_and_the_others_stay)
+{
+	struct scene scene;
+	scene_start(&scene, _i);
+	for (int round = 0; round < 20; round++) {
+		for (uint32_t i = random_below(&scene.state, 8); i-- > 0;)
+			mark(&scene);
+		const uint64_t start = random_below(&scene.state, N_BYTES),
+			       end = start + random_below(&scene.state, N_BYTES - (uint32_t)start);
+		struct marks_taken taken;
+		take(&scene, start, end, &taken);
+		for (size_t i = 0; i < N_BYTES; i++)
+			scene.marked[i] = scene.marked[i] && !scene.taken[i];
+		marks_settle(&taken, true);
+	}
+	struct marks_taken rest;
+	take(&scene, 0, N_BYTES, &rest);
+	marks_settle(&rest, true);
+	ck_assert(!marks_are_pending(scene.marks, 0, N_BYTES));
+	marks_destroy(scene.marks);
+}
+END_TEST
+
+START_TEST(few_marks_are_taken_exactly)
+{
+	struct scene scene;
+	scene_start(&scene, _i);
+	for (int i = 0; i < 20; i++)
+		mark(&scene);
+	struct marks_taken taken;
+	take(&scene, 0, N_BYTES, &taken);
+	ck_assert_mem_eq(scene.marked, scene.taken, N_BYTES);
+	marks_settle(&taken, true);
+	marks_destroy(scene.marks);
+}
+END_TEST
+
+START_TEST(more_marks_than_there_is_room_for_are_none_forgotten)
+{
+	struct scene scene;
+	scene_start(&scene, _i);
+	for (int i = 0; i < 500; i++)
+		mark(&scene);
+	struct marks_taken taken;
+	take(&scene, 0, N_BYTES, &taken);
+	ck_assert_uint_le(taken.n, MARKS_MOST);
+	marks_settle(&taken, true);
+	marks_destroy(scene.marks);
+}
+END_TEST
+
+START_TEST(taken_marks_are_pending_until_they_are_settled)
+{
+	struct scene scene;
+	scene_start(&scene, 0);
+	struct marks_taken taken;
+	mark(&scene);
+	marks_take(scene.marks, 0, N_BYTES, &taken);
+	ck_assert(marks_are_pending(scene.marks, 0, N_BYTES));
+	marks_settle(&taken, false);
+	ck_assert(marks_are_pending(scene.marks, 0, N_BYTES)); /* marked again */
+	take(&scene, 0, N_BYTES, &taken);
+	marks_settle(&taken, true);
+	ck_assert(!marks_are_pending(scene.marks, 0, N_BYTES));
+	marks_destroy(scene.marks);
+}
+END_TEST
+
+START_TEST(marks_are_taken_with_a_rectangle_that_has_all_of_them)
+{
+	static const struct uffd_guard_rect inside[] = { { 210, 100, 20, 3 }, { 310, 1, 5, 1 },
+		{ 200, 100, 50, 5 } };
+	static const struct uffd_guard_rect outside[] = { { 240, 100, 20, 3 }, { 195, 1, 10, 1 },
+		{ 210, 50, 20, 3 }, { 210, 100, 20, 6 } };
+	static const struct uffd_guard_rect all = { 200, 100, 50, 5 };
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	for (size_t i = 0; i < n_elements(inside); i++) {
+		marks_add(marks, &inside[i]);
+		marks_take_covered(marks, &all, 1, &taken);
+		ck_assert_uint_eq(taken.n, 1);
+		marks_settle(&taken, true);
+	}
+	for (size_t i = 0; i < n_elements(outside); i++) {
+		marks_add(marks, &outside[i]);
+		marks_take_covered(marks, &all, 1, &taken);
+		ck_assert_uint_eq(taken.n, 0);
+		marks_settle(&taken, true);
+		marks_take(marks, 0, N_BYTES, &taken);
+		marks_settle(&taken, true);
+	}
+	marks_destroy(marks);
+}
+END_TEST
+
+START_TEST(rows_on_top_of_each_other_are_marked_as_what_they_cover)
+{
+	static const struct uffd_guard_rect rect = { 100, 0, 16, UINT64_MAX };
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	marks_add(marks, &rect);
+	marks_take(marks, 0, N_BYTES, &taken);
+	ck_assert_uint_eq(taken.n, 1);
+	ck_assert_uint_eq(taken.rects[0].offset, 100);
+	ck_assert_uint_eq(taken.rects[0].width * taken.rects[0].height, 16);
+	marks_settle(&taken, true);
+	marks_destroy(marks);
+}
+END_TEST
+
+START_TEST(nothing_is_marked_where_there_is_no_set)
+{
+	struct marks_taken taken;
+	marks_take(NULL, 0, N_BYTES, &taken);
+	ck_assert_uint_eq(taken.n, 0);
+	marks_settle(&taken, true);
+	ck_assert(!marks_are_pending(NULL, 0, N_BYTES));
+}
+END_TEST
+
+static TCase *marks_case(void)
+{
+	TCase *tcase = tcase_create("marks");
+	tcase_add_loop_test(tcase, marks_in_a_range_are_taken_and_the_others_stay, 0, 300);
+	tcase_add_loop_test(tcase, few_marks_are_taken_exactly, 0, 300);
+	tcase_add_loop_test(tcase, more_marks_than_there_is_room_for_are_none_forgotten, 0, 100);
+	tcase_add_test(tcase, taken_marks_are_pending_until_they_are_settled);
+	tcase_add_test(tcase, marks_are_taken_with_a_rectangle_that_has_all_of_them);
+	tcase_add_test(tcase, rows_on_top_of_each_other_are_marked_as_what_they_cover);
+	tcase_add_test(tcase, nothing_is_marked_where_there_is_no_set);
+	return tcase;
+}
+
+UNIT_MAIN("marks", marks_case)
