@@ -10,9 +10,9 @@
 #include "cli/interrupt.h"
 
 #include "bench.h"
+#include "bench_growth.h"
 #include "bench_options.h"
 #include "bench_report.h"
-#include "growth.h"
 #include "peer.h"
 #include "plot.h"
 #include "rows.h"

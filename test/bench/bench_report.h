@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bench.h"
-#include "growth.h"
+#include "bench_growth.h"
 #include "rows.h"
 #include "sampling.h"
 

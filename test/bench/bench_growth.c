@@ -3,7 +3,7 @@
  * Measure how cost grows with work: faults with more regions and more readers, and series of n, 2n,
  * 4n of other calls. The exponent of a series shows a factor that no single figure shows.
  */
-#include "growth.h"
+#include "bench_growth.h"
 
 #include "cli/interrupt.h"
 
