@@ -9,6 +9,7 @@
 #include "calls/create.h"
 #include "daemon/handler.h"
 #include "kernel/descriptor.h"
+#include "kernel/valgrind.h"
 #include "state/loss.h"
 #include "state/publish.h"
 #include "state/region.h"
@@ -151,7 +152,7 @@ static bool is_denial(int err)
 
 static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 {
-	int err = uffd_open(&guard->uffd, wanted_faults(flags));
+	int err = valgrind_is_there() ? -ENOSYS : uffd_open(&guard->uffd, wanted_faults(flags));
 	if (!err || !(flags & UFFD_GUARD_ALLOW_EAGER) || !is_denial(err))
 		return err;
 	guard->uffd = (struct uffd){ .fd = -1, .mark = guard->mark };
@@ -161,8 +162,8 @@ static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 static int start_handler(struct uffd_guard *guard, uint32_t flags)
 {
 	const struct handler_options options = {
-		.may_use_io_uring = !(flags & UFFD_GUARD_NO_IO_URING),
-		.may_use_sandbox = !(flags & UFFD_GUARD_NO_SANDBOX),
+		.may_use_io_uring = !(flags & UFFD_GUARD_NO_IO_URING) && !valgrind_is_there(),
+		.may_use_sandbox = !(flags & UFFD_GUARD_NO_SANDBOX) && !valgrind_is_there(),
 	};
 	atomic_store(&guard->can_move, guard->uffd.features & UFFD_FEATURE_MOVE);
 	return handler_start(guard, &options, &guard->handler);

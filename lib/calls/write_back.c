@@ -19,7 +19,7 @@ static bool is_unwritten_hole(const struct uffd_guard_region *region, enum prese
 		return false;
 
 	/* By the kernel: the program may have taken access to the page away. */
-	char chunk[1024];
+	char chunk[1024] = { 0 }; /* valgrind does not know who fills it */
 	const char *page = (const char *)region_address(region, offset);
 	for (uint64_t at = 0; at < length; at += sizeof(chunk)) {
 		size_t got;
