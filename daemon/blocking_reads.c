@@ -47,7 +47,7 @@ static void close_when_idle(struct blocking_reads *reads, struct blocking_file *
 	loop_uring_close(reads->loop, file->fd, (uintptr_t)file | TAG_CLOSE);
 }
 
-static void submit(struct blocking_reads *reads, struct blocking_read *read)
+static void submit_read(struct blocking_reads *reads, struct blocking_read *read)
 {
 	read->file->n_in_flight++;
 	reads->n_in_flight++;
@@ -132,7 +132,7 @@ static void complete_read(struct blocking_reads *reads, struct blocking_read *re
 	struct blocking_file *file = read->file;
 	file->n_in_flight--;
 	if (take_result(read, result) && is_wanted(read))
-		submit(reads, read);
+		submit_read(reads, read);
 	else
 		finish_read(reads, read);
 	close_when_idle(reads, file);
@@ -149,7 +149,7 @@ void blocking_reads_complete(struct blocking_reads *reads, uint64_t tag, int res
 
 /* ---- Requests of callers ---- */
 
-static void release(struct blocking_reads *reads, struct blocking_file *file)
+static void release_file(struct blocking_reads *reads, struct blocking_file *file)
 {
 	struct uffd_guard_region *region = file->region;
 	size_t done;
@@ -178,9 +178,9 @@ void blocking_reads_take_requests(struct blocking_reads *reads)
 	for (; request; request = next) {
 		next = request->next; /* it may be gone after this */
 		if (request->kind == REQUEST_READ)
-			submit(reads, (struct blocking_read *)request);
+			submit_read(reads, (struct blocking_read *)request);
 		else
-			release(reads, (struct blocking_file *)request);
+			release_file(reads, (struct blocking_file *)request);
 	}
 }
 
@@ -247,7 +247,7 @@ void blocking_reads_answer_later(struct blocking_reads *reads, struct uffd_guard
 	read->is_in_flight = read->is_waited_for = true;
 	read->next = reads->waited_for;
 	reads->waited_for = read;
-	submit(reads, read);
+	submit_read(reads, read);
 }
 
 uint64_t blocking_reads_next_deadline(const struct blocking_reads *reads)

@@ -100,7 +100,7 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 	}
 }
 
-static void free_handler(struct handler *handler)
+static void handler_free(struct handler *handler)
 {
 	wake_close(&handler->server.loop.wake);
 	staging_destroy(handler->server.serving.staging);
@@ -110,7 +110,7 @@ static void free_handler(struct handler *handler)
 	free(handler);
 }
 
-static void end(struct handler *handler)
+static void handler_end(struct handler *handler)
 {
 	wait_for_blocking_files(handler, true);
 	blocking_reads_close(&handler->server.blocking_reads);
@@ -126,10 +126,10 @@ static void end(struct handler *handler)
 		;
 	wait_for_blocking_files(handler, false);
 	handler->server.loop.ops->finish(&handler->server.loop);
-	free_handler(handler);
+	handler_free(handler);
 }
 
-static void *run(void *data)
+static void *handler_run(void *data)
 {
 	struct handler *handler = data;
 
@@ -151,11 +151,11 @@ static void *run(void *data)
 		PROBE_GIVE_UP(err);
 		serve_give_up(&handler->server);
 	}
-	end(handler);
+	handler_end(handler);
 	return NULL;
 }
 
-static int start_thread(struct handler *handler)
+static int handler_start_thread(struct handler *handler)
 {
 	sigset_t all, before;
 	sigfillset(&all);
@@ -163,7 +163,7 @@ static int start_thread(struct handler *handler)
 	sched_getparam(0, &handler->creator_param);
 
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = stack_start_thread(&handler->thread, run, handler);
+	int err = stack_start_thread(&handler->thread, handler_run, handler);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		return -err;
@@ -181,7 +181,8 @@ static void on_answer(void *data, uint64_t tag, int result)
 	blocking_reads_complete(data, tag, result);
 }
 
-static struct handler *create(struct uffd_guard *guard, const struct handler_options *options)
+static struct handler *handler_create(
+	struct uffd_guard *guard, const struct handler_options *options)
 {
 	struct handler *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
@@ -205,7 +206,7 @@ static struct handler *create(struct uffd_guard *guard, const struct handler_opt
 }
 
 /* All that it needs is there before a fault needs it. */
-static int prepare(struct handler *handler)
+static int handler_prepare(struct handler *handler)
 {
 	const struct uffd_guard *guard = handler->guard;
 	handler->server.serving.staging = staging_create();
@@ -227,14 +228,14 @@ static int prepare(struct handler *handler)
 int handler_start(
 	struct uffd_guard *guard, const struct handler_options *options, struct handler **handler)
 {
-	struct handler *fresh = create(guard, options);
+	struct handler *fresh = handler_create(guard, options);
 	if (!fresh)
 		return -ENOMEM;
-	int err = prepare(fresh);
+	int err = handler_prepare(fresh);
 	if (err)
 		goto err_handler;
 	guard->handler = fresh;
-	err = start_thread(fresh);
+	err = handler_start_thread(fresh);
 	if (err)
 		goto err_handler;
 	guard->blocking_inbox = loop_uring_can_read_files(&fresh->server.loop)
@@ -244,7 +245,7 @@ int handler_start(
 	return 0;
 
 err_handler:
-	free_handler(fresh);
+	handler_free(fresh);
 	return err;
 }
 
@@ -260,7 +261,7 @@ void handler_stop(struct handler *handler)
 		return;
 	}
 	pthread_join(handler->thread, NULL);
-	free_handler(handler);
+	handler_free(handler);
 }
 
 bool handler_uses_io_uring(const struct handler *handler)

@@ -8,14 +8,14 @@
 #include <errno.h>
 #include <poll.h>
 
-static int start(struct loop *loop)
+static int poll_start(struct loop *loop)
 {
 	(void)loop;
 	return 0;
 }
 
 /* poll() works with numbers, so they must be ours each time. */
-static bool prepare(struct loop *loop, struct pollfd fds[2])
+static bool poll_prepare(struct loop *loop, struct pollfd fds[2])
 {
 	const struct wake *wake = &loop->wake;
 	loop->is_deaf = loop->is_deaf || !descriptor_is_ours(wake->read_fd, wake->mark);
@@ -32,11 +32,10 @@ static int read_faults(const struct loop *loop, struct uffd_msg messages[LOOP_ME
 	return uffd_read(loop->uffd, messages, LOOP_MESSAGES);
 }
 
-static int wait_for_faults(
-	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
+static int poll_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
 	struct pollfd fds[2];
-	if (!prepare(loop, fds))
+	if (!poll_prepare(loop, fds))
 		return -EBADF;
 	if (poll(fds, 2, shall_block ? -1 : 0) < 0)
 		return errno == EINTR ? 0 : errno == ENOMEM ? -EAGAIN : -errno;
@@ -49,16 +48,16 @@ static int wait_for_faults(
 	return fds[0].revents & POLLIN ? read_faults(loop, messages) : 0;
 }
 
-static void abandon(struct loop *loop)
+static void poll_abandon(struct loop *loop)
 {
 	loop->is_abandoned = true;
 }
 
-static void finish(struct loop *loop)
+static void poll_finish(struct loop *loop)
 {
 	(void)loop;
 }
 
 const struct loop_ops loop_poll = {
-	.start = start, .wait = wait_for_faults, .abandon = abandon, .finish = finish
+	.start = poll_start, .wait = poll_wait, .abandon = poll_abandon, .finish = poll_finish
 };

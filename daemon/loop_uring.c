@@ -107,7 +107,7 @@ static void exit_ring(struct loop *loop)
 	io_uring_queue_exit(&loop->ring);
 }
 
-static int start(struct loop *loop)
+static int uring_start(struct loop *loop)
 {
 	int err = init_ring(&loop->ring);
 	if (err)
@@ -207,8 +207,7 @@ static int submit_and_wait(struct loop *loop)
 	return io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &timeout, NULL);
 }
 
-static int wait_for_faults(
-	struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
+static int uring_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
 	ask_for_faults(loop);
 	int err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
@@ -258,7 +257,7 @@ void loop_uring_close(struct loop *loop, int fd, uint64_t tag)
 }
 
 /* The request holds the userfaultfd open, and while that is open nobody is woken by its closing. */
-static void abandon(struct loop *loop)
+static void uring_abandon(struct loop *loop)
 {
 	loop->is_abandoned = true;
 	if (!loop->is_asking)
@@ -269,11 +268,11 @@ static void abandon(struct loop *loop)
 	submit_and_look(&loop->ring);
 }
 
-static void finish(struct loop *loop)
+static void uring_finish(struct loop *loop)
 {
 	exit_ring(loop);
 }
 
 const struct loop_ops loop_uring = {
-	.start = start, .wait = wait_for_faults, .abandon = abandon, .finish = finish
+	.start = uring_start, .wait = uring_wait, .abandon = uring_abandon, .finish = uring_finish
 };

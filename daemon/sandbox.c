@@ -118,7 +118,7 @@ static int allow_marks(scmp_filter_ctx filter, int call)
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, LOW_32_BITS(1, F_GETSIG));
 }
 
-static int allow(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
+static int allow_all(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
 {
 	int err = allow_all_of(filter, plain, sizeof(plain) / sizeof(plain[0]));
 	if (!err)
@@ -160,7 +160,7 @@ static int export_by(scmp_filter_ctx filter, int from, int to, struct sandbox *s
 }
 
 /* libseccomp gives its program away to a descriptor only. A pipe: no limit of files applies. */
-static int export(scmp_filter_ctx filter, int mark, struct sandbox *sandbox)
+static int export_program(scmp_filter_ctx filter, int mark, struct sandbox *sandbox)
 {
 	int ends[2];
 	int err = descriptor_pipe(ends, mark);
@@ -183,9 +183,9 @@ int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, int wake_f
 	/* A call by another architecture's table kills the thread by default. */
 	int err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, denied);
 	if (!err)
-		err = allow(filter, uffd->fd, wake_fd, events_fd);
+		err = allow_all(filter, uffd->fd, wake_fd, events_fd);
 	if (!err)
-		err = export(filter, uffd->mark, sandbox);
+		err = export_program(filter, uffd->mark, sandbox);
 	seccomp_release(filter);
 	return err;
 }

@@ -170,7 +170,7 @@ static int start_handler(struct uffd_guard *guard, uint32_t flags)
 }
 
 /* All but the handler; also what init has not come to. */
-static void finish(struct uffd_guard *guard)
+static void guard_finish(struct uffd_guard *guard)
 {
 	uffd_close(&guard->uffd);
 	loss_drop_all(&guard->events);
@@ -182,7 +182,7 @@ static void finish(struct uffd_guard *guard)
 	pthread_mutex_destroy(&guard->lock);
 }
 
-static int init(struct uffd_guard *guard, const struct uffd_guard_options *known)
+static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options *known)
 {
 	lock_init(&guard->lock);
 	range_table_init(&guard->ranges);
@@ -203,7 +203,7 @@ static int init(struct uffd_guard *guard, const struct uffd_guard_options *known
 	if (!err)
 		err = start_handler(guard, known->flags);
 	if (err)
-		finish(guard);
+		guard_finish(guard);
 	return err;
 }
 
@@ -230,7 +230,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	fresh->max_regions = known.max_regions;
 	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
 	publish_begin(fresh);
-	err = init(fresh, &known);
+	err = guard_init(fresh, &known);
 	if (err) {
 		publish_end(fresh);
 		free(fresh);
@@ -248,7 +248,7 @@ void guard_unref(struct uffd_guard *guard)
 	if (atomic_fetch_sub(&guard->references, 1) > 1)
 		return;
 	handler_stop(guard->handler);
-	finish(guard);
+	guard_finish(guard);
 	publish_end(guard);
 	free(guard);
 }

@@ -50,7 +50,7 @@ static size_t merge_losses(struct loss *losses, size_t n)
 typedef void on_event_fn(const struct uffd_guard_event *event, void *data);
 
 /* Answers the number of events delivered. Gives the loss's reference up. */
-static int deliver(const struct loss *loss, on_event_fn *on_event, void *data)
+static int deliver_loss(const struct loss *loss, on_event_fn *on_event, void *data)
 {
 	struct uffd_guard_region *region = loss->region;
 	int n_delivered = 0;
@@ -81,7 +81,7 @@ static int deliver_overflowed(struct events *events, on_event_fn *on_event, void
 	while (region) {
 		struct uffd_guard_region *next = region->lifetime.overflow.next;
 		struct loss loss = loss_overflow_take(region);
-		n_delivered += deliver(&loss, on_event, data);
+		n_delivered += deliver_loss(&loss, on_event, data);
 		region = next;
 	}
 	return n_delivered;
@@ -110,7 +110,7 @@ int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *d
 
 	int n_delivered = 0;
 	for (size_t i = 0; i < n; i++)
-		n_delivered += deliver(&losses[i], on_event, data);
+		n_delivered += deliver_loss(&losses[i], on_event, data);
 	n_delivered += deliver_overflowed(events, on_event, data);
 	pthread_mutex_unlock(&events->delivery);
 	guard_unref(guard);

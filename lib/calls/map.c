@@ -102,19 +102,19 @@ static bool has_room(const struct uffd_guard *guard, uint32_t n_regions, uint32_
 	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || n_all < limit.rlim_cur / 4 * 3;
 }
 
-static void uncount(struct uffd_guard *guard)
+static void uncount_region(struct uffd_guard *guard)
 {
 	atomic_fetch_sub(&guard->n_regions, 1);
 	atomic_fetch_sub(&n_of_process, 1);
 }
 
-static int count(struct uffd_guard *guard)
+static int count_region(struct uffd_guard *guard)
 {
 	const uint32_t n_regions = atomic_fetch_add(&guard->n_regions, 1),
 		       n_all = atomic_fetch_add(&n_of_process, 1);
 	if (has_room(guard, n_regions, n_all))
 		return 0;
-	uncount(guard);
+	uncount_region(guard);
 	return refuse(guard, -ENFILE,
 		"uffd_guard_map: max_regions are mapped, or as many as leave the process a quarter "
 		"of "
@@ -293,13 +293,13 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	if (!err)
 		err = check_options(guard, &known, length);
 	if (!err)
-		err = count(guard);
+		err = count_region(guard);
 	if (err)
 		return err;
 
 	struct uffd_guard_region *fresh = malloc(sizeof(*fresh));
 	if (!fresh) {
-		uncount(guard);
+		uncount_region(guard);
 		return -ENOMEM;
 	}
 	*fresh = (struct uffd_guard_region){
@@ -317,7 +317,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 	guard_ref(guard);
 	err = map_region(fresh, fd, &known);
 	if (err) {
-		uncount(guard);
+		uncount_region(guard);
 		region_unref(fresh);
 		guard_unref(guard);
 		return err;
@@ -356,7 +356,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
-	uncount(region->guard);
+	uncount_region(region->guard);
 	region_unref(region);
 	guard_unref(guard);
 }

@@ -73,7 +73,7 @@ static int take_answer(struct install *in, int err)
 	return -ENOENT;
 }
 
-static int install(struct install *in, size_t *done)
+static int install_all(struct install *in, size_t *done)
 {
 	int err = 0;
 	check(page_floor(in->start) == in->start && page_floor(in->length) == in->length);
@@ -96,7 +96,7 @@ int install_copy(struct uffd_guard *guard, uintptr_t start, const void *source, 
 		.step = length,
 		.is_protected = is_protected,
 	};
-	return install(&in, done);
+	return install_all(&in, done);
 }
 
 int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size_t *done)
@@ -104,7 +104,7 @@ int install_zeros(struct uffd_guard *guard, uintptr_t start, size_t length, size
 	if (guard_is_eager(guard))
 		return install_plain_zeros(start, length, done);
 	struct install in = { .guard = guard, .start = start, .length = length, .step = length };
-	return install(&in, done);
+	return install_all(&in, done);
 }
 
 size_t install_huge(struct uffd_guard *guard, uintptr_t start, const void *staging)
