@@ -58,7 +58,9 @@ bool view_has_page(const struct view *view, size_t page)
 
 static void set_unknown(struct view *view, size_t page)
 {
-	view->pages[page] = (struct page){ .since = moment_now(), .until = FOREVER };
+	const bool is_shared = view->pages[page].is_shared;
+	view->pages[page] =
+		(struct page){ .since = moment_now(), .until = FOREVER, .is_shared = is_shared };
 }
 
 /* A copy of the page's times that may be changed. */
@@ -216,7 +218,7 @@ static void note_direct_store(
 	struct view *view, size_t page, const struct block *stored, size_t from, size_t to)
 {
 	struct page *known = &view->pages[page];
-	if (view->flags & UFFD_GUARD_MAP_WRITE)
+	if (known->is_shared)
 		file_note_stored(view->file, page * PAGE + from + view->offset, to - from, stored);
 	else
 		known->seen = block_patched(
@@ -336,12 +338,15 @@ void view_note_discarded(struct view *view, uint64_t offset, uint64_t length)
 
 static bool may_be_direct(const struct view *view)
 {
-	const int seals = file_seals(view->file);
-	if (!(view->flags & UFFD_GUARD_MAP_DIRECT) || !view->file->is_tmpfs ||
-		!(seals & F_SEAL_SHRINK))
-		return false;
-	return !(view->flags & UFFD_GUARD_MAP_WRITE) ||
-	       (!view->is_read_only && !(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)));
+	return view->flags & UFFD_GUARD_MAP_DIRECT && view->file->is_tmpfs &&
+	       file_seals(view->file) & F_SEAL_SHRINK;
+}
+
+/* Whether a part that becomes DIRECT now keeps stores. */
+static bool is_shared(const struct view *view)
+{
+	return view->flags & UFFD_GUARD_MAP_WRITE && !view->is_read_only &&
+	       !(file_seals(view->file) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
 }
 
 static void extend_direct(struct view *view)
@@ -351,8 +356,10 @@ static void extend_direct(struct view *view)
 	const uint64_t end = pages_in(least(covered, view->length)) * PAGE;
 	if (may_be_direct(view) && (view->direct_end > 0 || covered >= view->length) &&
 		end > view->direct_end) {
-		for (size_t page = view->direct_end / PAGE; page < end / PAGE; page++)
+		for (size_t page = view->direct_end / PAGE; page < end / PAGE; page++) {
 			set_unknown(view, page);
+			view->pages[page].is_shared = is_shared(view);
+		}
 		view->direct_end = end;
 		view->file->was_direct = true;
 	}

@@ -23,6 +23,7 @@ struct page {
 	uint8_t since, until;
 	bool is_filled;		 /* for certain, and not to be taken away */
 	bool is_stored;		 /* to, by us */
+	bool is_shared;		 /* DIRECT, and stores are the file's */
 	bool may_be_taken;	 /* its loss may have been taken already by take_losses */
 	uint16_t told, told_end; /* bytes whose loss was delivered since @since */
 };
