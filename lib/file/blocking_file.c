@@ -56,6 +56,7 @@ static void refuse_requests(struct blocking_inbox *inbox)
 		epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
 		if (descriptor_is_of(file->fd, &file->identity))
 			close(file->fd);
+		file->fd = -1; /* the number may be another's when the last read is answered */
 		if (file->n_in_flight == 0)
 			free_file(file);
 	}
