@@ -34,6 +34,7 @@ void blocking_reads_init(struct blocking_reads *reads, struct loop *loop)
 	atomic_init(&reads->inbox.latest, NULL);
 }
 
+/* model: blocking close_when_idle */
 static void close_when_idle(struct blocking_reads *reads, struct blocking_file *file)
 {
 	if (file->region || file->n_in_flight > 0)
@@ -69,6 +70,7 @@ static bool take_result(struct blocking_read *read, int result)
 	return true;
 }
 
+/* model: blocking forget_waiter */
 static void forget_waiter(struct blocking_reads *reads, struct blocking_read *read)
 {
 	struct blocking_read **at = &reads->waited_for;
@@ -81,6 +83,7 @@ static void forget_waiter(struct blocking_reads *reads, struct blocking_read *re
 
 /* Wake parked faults: they fault again and get a free read slot. (A region whose mmap failed has no
  * addresses and no waiters.) */
+/* model: blocking wake_parked */
 static void wake_parked(struct blocking_file *file)
 {
 	struct uffd_guard_region *region = file->region;
@@ -91,6 +94,7 @@ static void wake_parked(struct blocking_file *file)
 	uffd_wake(&region->guard->uffd, region->range.start, size);
 }
 
+/* model: blocking answer_fault */
 static void answer_fault(struct blocking_reads *reads, struct blocking_read *read)
 {
 	struct blocking_file *file = read->file;
@@ -127,6 +131,7 @@ static bool is_wanted(const struct blocking_read *read)
 				   : read->is_waited_for;
 }
 
+/* model: blocking complete_read */
 static void complete_read(struct blocking_reads *reads, struct blocking_read *read, int result)
 {
 	struct blocking_file *file = read->file;
@@ -138,6 +143,7 @@ static void complete_read(struct blocking_reads *reads, struct blocking_read *re
 	close_when_idle(reads, file);
 }
 
+/* model: blocking complete */
 void blocking_reads_complete(struct blocking_reads *reads, uint64_t tag, int result)
 {
 	reads->n_in_flight--;
@@ -149,6 +155,7 @@ void blocking_reads_complete(struct blocking_reads *reads, uint64_t tag, int res
 
 /* ---- Requests of callers ---- */
 
+/* model: blocking release */
 static void release_file(struct blocking_reads *reads, struct blocking_file *file)
 {
 	struct uffd_guard_region *region = file->region;
@@ -172,6 +179,7 @@ static void release_file(struct blocking_reads *reads, struct blocking_file *fil
 		close_when_idle(reads, file);
 }
 
+/* model: blocking take_requests */
 void blocking_reads_take_requests(struct blocking_reads *reads)
 {
 	struct blocking_request *request = blocking_inbox_take(&reads->inbox), *next;
@@ -215,6 +223,7 @@ static void answer_with_zeros(
 	reads->error = err ? err : reads->error;
 }
 
+/* model: blocking answer_later */
 void blocking_reads_answer_later(struct blocking_reads *reads, struct uffd_guard_region *region,
 	size_t page, size_t n_pages, uint32_t ticket)
 {
@@ -260,6 +269,7 @@ uint64_t blocking_reads_next_deadline(const struct blocking_reads *reads)
 	return next;
 }
 
+/* model: blocking expire */
 void blocking_reads_expire(struct blocking_reads *reads, uint64_t now)
 {
 	struct blocking_read *read = reads->waited_for, *next;
@@ -275,6 +285,7 @@ void blocking_reads_expire(struct blocking_reads *reads, uint64_t now)
 	}
 }
 
+/* model: blocking abandon */
 void blocking_reads_abandon(struct blocking_reads *reads)
 {
 	while (reads->waited_for)

@@ -32,6 +32,7 @@ static struct uffd_guard_region *find_region(struct uffd_guard *guard, uintptr_t
  * woken, and nothing is filled: the address may be another guard's region by now, and the kernel
  * does not mind whose userfaultfd it is that fills.
  */
+/* model: blocking take_fault, protocol enter_region */
 static struct uffd_guard_region *enter_region(
 	struct uffd_guard *guard, uintptr_t address, uint32_t *ticket)
 {
@@ -63,6 +64,7 @@ static struct window window_for(const struct uffd_guard_region *region, size_t p
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
 }
 
+/* model: protocol answer */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
 	struct uffd_guard *guard = serving->guard;

@@ -83,6 +83,7 @@ static bool take_over_scheduling(const struct handler *handler)
 
 /* A thread that has asked the kernel for a page of a file cannot exit before it comes. So it waits
  * here, and whoever stops it goes on without it when that takes too long. */
+/* model: blocking wait_for_files */
 static void wait_for_blocking_files(struct handler *handler, bool has_time_limit)
 {
 	struct loop *loop = &handler->server.loop;
@@ -110,6 +111,7 @@ static void handler_free(struct handler *handler)
 	free(handler);
 }
 
+/* model: blocking finish */
 static void handler_end(struct handler *handler)
 {
 	wait_for_blocking_files(handler, true);
@@ -249,6 +251,7 @@ err_handler:
 	return err;
 }
 
+/* model: blocking stop */
 void handler_stop(struct handler *handler)
 {
 	atomic_store(&handler->server.shall_stop, true);

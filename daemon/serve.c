@@ -85,6 +85,7 @@ static int wait_for_faults(struct server *server, struct uffd_msg *messages)
 	return is_hopeless ? n : 0;
 }
 
+/* model: blocking serve */
 int serve_until_stopped(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -109,6 +110,7 @@ int serve_until_stopped(struct server *server)
 
 /* Regions that are no more in the table, but still mapped, were not unregistered: whoever waits
  * there is woken when the mapping has gone. Unmap may need the inbox for that. */
+/* model: blocking wait_for_leaving, protocol wait_for_leaving */
 static void wait_for_leaving(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -134,6 +136,7 @@ static void unregister_all(struct uffd_guard *guard)
 }
 
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
+/* model: blocking give_up, protocol give_up */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;

@@ -37,6 +37,7 @@ static uint32_t count_inside(uint32_t state, uint32_t parity)
 	return (state >> counter_shift(parity)) & COUNTER_MASK;
 }
 
+/* model: epoch enter */
 uint32_t epoch_enter(struct epoch *epoch)
 {
 	uint32_t state = atomic_load(&epoch->state);
@@ -47,6 +48,7 @@ uint32_t epoch_enter(struct epoch *epoch)
 	return state & PARITY;
 }
 
+/* model: epoch leave */
 void epoch_leave(struct epoch *epoch, uint32_t ticket)
 {
 	uint32_t before = atomic_fetch_sub(&epoch->state, 1u << counter_shift(ticket));
@@ -63,6 +65,7 @@ bool epoch_is_entered(struct epoch *epoch)
 }
 
 /* Answers the state before. */
+/* model: epoch turn_over */
 static uint32_t turn_over(struct epoch *epoch)
 {
 	uint32_t state = atomic_load(&epoch->state);
@@ -79,6 +82,7 @@ static uint32_t turn_over(struct epoch *epoch)
 	}
 }
 
+/* model: epoch synchronize */
 void epoch_synchronize(struct epoch *epoch)
 {
 	const uint32_t old = turn_over(epoch) & PARITY;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 /* Sleep while *word is @value. May return early: look again. */
+/* model: epoch futex_wait */
 static inline void futex_wait(_Atomic uint32_t *word, uint32_t value)
 {
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
@@ -30,6 +31,7 @@ static inline bool futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint
 }
 
 /* Wake all. Only the address is used: where the word is gone, nobody waits. */
+/* model: epoch futex_wake */
 static inline void futex_wake(_Atomic uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);

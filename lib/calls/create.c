@@ -243,6 +243,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 
 /* ---- destroy ---- */
 
+/* model: losses free_guard */
 void guard_unref(struct uffd_guard *guard)
 {
 	if (atomic_fetch_sub(&guard->references, 1) > 1)
@@ -255,6 +256,7 @@ void guard_unref(struct uffd_guard *guard)
 
 /* What is in order at the end is for the program to say: some unmap from destructors that run
  * later. So regions are guarded until the last of them goes. */
+/* model: losses destroy */
 void uffd_guard_destroy(struct uffd_guard *guard)
 {
 	UNCANCELLED;

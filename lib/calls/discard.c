@@ -40,6 +40,7 @@ static int discard_range(struct uffd_guard_region *region, uint64_t offset, uint
 	return for_parts(region, offset, end, refresh_bytes, discard_pages);
 }
 
+/* model: protocol discard */
 int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	UNCANCELLED;

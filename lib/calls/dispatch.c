@@ -50,6 +50,7 @@ static size_t merge_losses(struct loss *losses, size_t n)
 typedef void on_event_fn(const struct uffd_guard_event *event, void *data);
 
 /* Answers the number of events delivered. Gives the loss's reference up. */
+/* model: losses deliver, protocol deliver */
 static int deliver_loss(const struct loss *loss, on_event_fn *on_event, void *data)
 {
 	struct uffd_guard_region *region = loss->region;
@@ -74,6 +75,7 @@ static int deliver_loss(const struct loss *loss, on_event_fn *on_event, void *da
 	return n_delivered;
 }
 
+/* model: losses deliver_overflowed */
 static int deliver_overflowed(struct events *events, on_event_fn *on_event, void *data)
 {
 	int n_delivered = 0;
@@ -87,6 +89,7 @@ static int deliver_overflowed(struct events *events, on_event_fn *on_event, void
 	return n_delivered;
 }
 
+/* model: losses dispatch, protocol dispatcher */
 int uffd_guard_dispatch(struct uffd_guard *guard, on_event_fn *on_event, void *data)
 {
 	UNCANCELLED;
@@ -130,6 +133,7 @@ uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
 	return region ? atomic_exchange(&region->lifetime.losses, 0) : 0;
 }
 
+/* model: losses forget, protocol forget */
 void dispatch_forget_region(struct uffd_guard_region *region)
 {
 	struct events *events = &region->guard->events;

@@ -122,6 +122,7 @@ static int count_region(struct uffd_guard *guard)
 }
 
 /* Call before uffd_register(): a fault that arrives after this finds the region. */
+/* model: protocol enlist */
 static void enlist(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
@@ -137,6 +138,7 @@ static void enlist(struct uffd_guard_region *region)
 }
 
 /* Wait for running fills, answer faults that wait for a blocking file, and hand the file over. */
+/* model: blocking end_fills, protocol end_fills */
 static void end_fills(struct uffd_guard_region *region)
 {
 	struct source *source = &region->source;
@@ -152,6 +154,7 @@ static void end_fills(struct uffd_guard_region *region)
 }
 
 /* Afterwards no fill of the region is under way, and none will begin. */
+/* model: protocol delist */
 static void delist(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
@@ -330,6 +333,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 
 /* Whoever touches the region between the two steps waits for the mapping to go. If the handler
  * gives up meanwhile, it has to wake them afterwards: serve_give_up(). */
+/* model: protocol take_away */
 static void take_away(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
@@ -341,6 +345,7 @@ static void take_away(struct uffd_guard_region *region)
 		futex_wake(&guard->n_leaving);
 }
 
+/* model: protocol unmap */
 void uffd_guard_unmap(struct uffd_guard_region *region)
 {
 	UNCANCELLED;

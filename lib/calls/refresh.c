@@ -127,6 +127,7 @@ static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start
 	return for_parts(region, start, end, refresh_part, replace_bytes);
 }
 
+/* model: protocol refresh_filled */
 static int refresh_filled(
 	struct uffd_guard_region *region, uint64_t offset, uint64_t length, bool is_sparse)
 {

@@ -30,6 +30,7 @@ static void free_file(struct blocking_file *file)
 	munmap(file, file->size);
 }
 
+/* model: blocking finish_call */
 void blocking_call_finish(struct blocking_read *read)
 {
 	uint32_t asked = WAIT_ASKED;
@@ -40,6 +41,7 @@ void blocking_call_finish(struct blocking_read *read)
 }
 
 /* The handler is gone. What the kernel may still write to stays. */
+/* model: blocking refuse */
 static void refuse_requests(struct blocking_inbox *inbox)
 {
 	struct blocking_request *request = atomic_exchange(&inbox->latest, NULL), *next;
@@ -62,6 +64,7 @@ static void refuse_requests(struct blocking_inbox *inbox)
 	}
 }
 
+/* model: blocking post */
 static void post_request(
 	struct blocking_inbox *inbox, struct blocking_request *request, enum request_kind kind)
 {
@@ -114,6 +117,7 @@ void blocking_file_destroy(struct blocking_file *file)
 		free_file(file);
 }
 
+/* model: blocking release_file */
 void blocking_file_release(struct blocking_file *file)
 {
 	file->ticket = epoch_enter(file->fills);
@@ -132,6 +136,7 @@ void blocking_file_end_call(struct blocking_file *file)
 }
 
 /* False: the deadline has come first. */
+/* model: blocking wait_for_call */
 static bool wait_for_call(struct blocking_read *read, uint64_t deadline)
 {
 	while (atomic_load(&read->wait_state) == WAIT_ASKED &&
@@ -141,6 +146,7 @@ static bool wait_for_call(struct blocking_read *read, uint64_t deadline)
 	return !atomic_compare_exchange_strong(&read->wait_state, &asked, WAIT_LEFT);
 }
 
+/* model: blocking read_piece */
 static int read_piece(
 	struct blocking_file *file, uint64_t position, void *buffer, size_t length, size_t *got)
 {
@@ -194,6 +200,7 @@ struct blocking_request *blocking_inbox_take(struct blocking_inbox *inbox)
 	return first;
 }
 
+/* model: blocking close_inbox */
 void blocking_inbox_close(struct blocking_inbox *inbox)
 {
 	atomic_store(&inbox->is_closed, true);

@@ -5,6 +5,7 @@
 #include "pages/evict.h"
 #include "state/region.h"
 
+/* model: protocol change_begin */
 void change_begin(struct uffd_guard_region *region)
 {
 	lock_take(&region->lock);
@@ -12,6 +13,7 @@ void change_begin(struct uffd_guard_region *region)
 	eviction_pause(region);
 }
 
+/* model: protocol change_end */
 void change_end(struct uffd_guard_region *region)
 {
 	eviction_resume(region);

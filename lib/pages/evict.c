@@ -84,6 +84,7 @@ static void evict_from(
 		budget_put(budget, piece);
 }
 
+/* model: protocol evict */
 static void evict(struct uffd_guard *guard, struct budget *budget, uint64_t piece, bool is_handler)
 {
 	if (!piece)
@@ -111,6 +112,7 @@ static void make_room(struct uffd_guard *guard, struct budget *budget,
 
 /* ---- What fills ask for ---- */
 
+/* model: protocol pause */
 void eviction_pause(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;

@@ -47,6 +47,7 @@ int mapping_reserve(struct range *range, const struct uffd_guard_map_options *op
 
 /* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
  * needs locked. */
+/* model: protocol take_page */
 int mapping_drop(uintptr_t start, size_t length)
 {
 	void *address = (void *)start;
@@ -69,6 +70,7 @@ int mapping_put_over(uintptr_t start, void *scratch, size_t length)
 	return err;
 }
 
+/* model: protocol release_mapping */
 void mapping_release(const struct uffd_guard *guard, const struct range *range)
 {
 	void *address = (void *)range->start;
@@ -92,6 +94,7 @@ static int register_memory(struct uffd_guard_region *region, uintptr_t start, si
 	return uffd_register(uffd, start, size, false);
 }
 
+/* model: protocol make_accessible */
 int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
 {
 	void *address = (void *)region_address(region, offset);

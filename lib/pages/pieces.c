@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+/* model: protocol populate */
 static int fill_piece(
 	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
 {

@@ -28,6 +28,7 @@ int events_init(struct events *events, int mark)
 	return fd < 0 ? fd : 0;
 }
 
+/* model: losses push */
 bool events_push(struct events *events, const struct loss *loss)
 {
 	uint64_t position = atomic_load(&events->tail);
@@ -46,6 +47,7 @@ bool events_push(struct events *events, const struct loss *loss)
 	}
 }
 
+/* model: losses pop */
 bool events_pop(struct events *events, struct loss *loss)
 {
 	struct slot *slot = &events->slots[events->head % EVENTS_QUEUE];
@@ -57,6 +59,7 @@ bool events_pop(struct events *events, struct loss *loss)
 	return true;
 }
 
+/* model: losses signal */
 void events_signal(struct events *events)
 {
 	if (!atomic_exchange(&events->is_signalled, true) &&
@@ -64,6 +67,7 @@ void events_signal(struct events *events)
 		eventfd_write(events->fd, 1);
 }
 
+/* model: losses clear_signal */
 void events_clear_signal(struct events *events)
 {
 	eventfd_t count;

@@ -31,6 +31,7 @@ static void raise_to(_Atomic uint64_t *value, uint64_t to)
 		;
 }
 
+/* model: losses add_to_overflow */
 static void overflow_add(struct events *events, const struct loss *loss)
 {
 	struct loss_overflow *overflow = &loss->region->lifetime.overflow;
@@ -53,6 +54,7 @@ static void overflow_add(struct events *events, const struct loss *loss)
  * Off the list first: a loss that comes meanwhile is put on it again. The range only ever grows,
  * for a producer may be half way through adding to it.
  */
+/* model: losses take_overflow */
 struct loss loss_overflow_take(struct uffd_guard_region *region)
 {
 	struct loss_overflow *overflow = &region->lifetime.overflow;
@@ -74,6 +76,7 @@ void loss_overflow_init(struct loss_overflow *overflow)
 
 /* ---- Posting ---- */
 
+/* model: losses post, protocol report_loss */
 void loss_post(const struct loss *loss)
 {
 	struct uffd_guard_region *region = loss->region;

@@ -8,11 +8,13 @@
 
 #include <stdlib.h>
 
+/* model: losses ref */
 void region_ref(struct uffd_guard_region *region)
 {
 	atomic_fetch_add(&region->lifetime.references, 1);
 }
 
+/* model: losses unref, protocol unref */
 void region_unref(struct uffd_guard_region *region)
 {
 	if (atomic_fetch_sub(&region->lifetime.references, 1) > 1)
