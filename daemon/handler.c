@@ -168,7 +168,8 @@ static int handler_start_thread(struct handler *handler)
 	int err = stack_start_thread(&handler->thread, handler_run, handler);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
-		return -err;
+		return -EAGAIN; /* -EINVAL too: unshare(CLONE_NEWPID) has left no room for threads
+				 */
 
 	pthread_setname_np(handler->thread, "uffd-guard");
 	while (sem_wait(&handler->is_ready) < 0)

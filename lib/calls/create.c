@@ -207,6 +207,27 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 	return err;
 }
 
+/* What the kernel has answered, as one of the errors that the header names. */
+static int error_in_header(int err)
+{
+	switch (err) {
+	case -EPERM:
+	case -EFBIG:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+	case -EAGAIN:
+		return err;
+	case -EACCES: /* of security modules */
+		return -EPERM;
+	case -ENOSPC:
+	case -EDQUOT:
+		return -ENOMEM;
+	default: /* a flag or a request that this kernel does not know */
+		return -ENOSYS;
+	}
+}
+
 int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard)
 {
 	UNCANCELLED;
@@ -234,7 +255,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	if (err) {
 		publish_end(fresh);
 		free(fresh);
-		return err;
+		return error_in_header(err);
 	}
 	log_outcome(fresh);
 	*guard = fresh;

@@ -704,6 +704,72 @@ static TCase *strangers_case(void)
 	return tcase;
 }
 
+/* ---- Errors are those of the header ---- */
+
+static int create_error(uint32_t flags)
+{
+	struct uffd_guard *guard = NULL;
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() | flags };
+	int err = uffd_guard_create(&options, &guard);
+	uffd_guard_destroy(guard);
+	return err;
+}
+
+START_TEST(namespace_that_bears_no_threads_is_told_as_no_more_threads)
+{
+	if (unshare(runner_is_root() ? CLONE_NEWPID : CLONE_NEWPID | CLONE_NEWUSER) < 0) {
+		runner_skip("may not make a namespace");
+		return;
+	}
+	ck_assert_int_eq(create_error(0), -EAGAIN);
+}
+END_TEST
+
+/* As a security module denies: with EACCES. */
+START_TEST(userfaultfd_denied_by_a_security_module_is_told_as_denied)
+{
+	if (runner_skip_eager())
+		return;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	ck_assert_ptr_nonnull(filter);
+	assert_ok(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(userfaultfd), 0));
+	assert_ok(seccomp_load(filter));
+	seccomp_release(filter);
+	ck_assert_int_eq(create_error(UFFD_GUARD_USER_FAULTS_ONLY), -EPERM);
+}
+END_TEST
+
+#define NOEXEC_SEAL 8u /* MFD_NOEXEC_SEAL, newer than Debian 12's headers */
+
+/* As with vm.memfd_noexec=2. */
+START_TEST(memfd_that_may_be_executed_is_not_asked_for)
+{
+	int fd = memfd_create("probe", NOEXEC_SEAL);
+	if (fd < 0) {
+		runner_skip("no MFD_NOEXEC_SEAL in this kernel");
+		return;
+	}
+	close(fd);
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	ck_assert_ptr_nonnull(filter);
+	assert_ok(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(memfd_create), 1,
+		SCMP_A1(SCMP_CMP_MASKED_EQ, NOEXEC_SEAL, 0)));
+	assert_ok(seccomp_load(filter));
+	seccomp_release(filter);
+	ck_assert_int_eq(create_error(0), 0);
+}
+END_TEST
+
+static TCase *errors_case(void)
+{
+	TCase *tcase = tcase_create("errors");
+	tcase_add_test(tcase, namespace_that_bears_no_threads_is_told_as_no_more_threads);
+	tcase_add_test(tcase, userfaultfd_denied_by_a_security_module_is_told_as_denied);
+	tcase_add_test(tcase, memfd_that_may_be_executed_is_not_asked_for);
+	return tcase;
+}
+
 /* ---- The order of ending ---- */
 
 START_TEST(regions_are_guarded_after_destroy_until_the_last_is_unmapped)
@@ -799,4 +865,4 @@ static TCase *order_case(void)
 }
 
 RUNNER_MAIN("own_process", user_case, cancel_case, limits_case, standard_case, strangers_case,
-	order_case)
+	errors_case, order_case)
