@@ -59,6 +59,8 @@ static const struct handler_call handler_calls[] = {
 	{ CALL(poll), .outcome = GIVES_UP, .loop = POLL_LOOP },
 	{ CALL(read), .outcome = GIVES_UP, .loop = POLL_LOOP },
 	{ CALL(io_uring_enter), .outcome = GIVES_UP, .loop = URING_LOOP },
+	/* whose descriptor it is */
+	{ CALL(fcntl), .outcome = GIVES_UP, .provoke = fail_zeropage },
 	/* filling */
 	{ CALL(pread64), .outcome = LOSES },
 	{ IOCTL(UFFDIO_COPY), .outcome = LOSES },
