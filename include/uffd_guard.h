@@ -226,7 +226,8 @@ enum uffd_guard_mode {
 	 * nothing to do. Judged again by resize(): what lies behind the file's end then is as in
 	 * LAZY. A hole that is read becomes memory of the client's file. The last page shows the
 	 * file also behind the length. Without UFFD_GUARD_MAP_WRITE, a page stored to is a copy
-	 * from then on, until it is discarded. A child of fork() goes on seeing the file. */
+	 * from then on, until it is discarded. A child of fork() goes on seeing the file. Not where
+	 * vm.overcommit_memory was 2 when the guard was created: there a hole may get no page. */
 	UFFD_GUARD_MODE_DIRECT,
 	/** With UFFD_GUARD_ALLOW_EAGER, where userfaultfd is denied: nothing tells when a page is
 	 * touched, so all data of the file is read by map, and again by refresh, discard (which

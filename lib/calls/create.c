@@ -150,6 +150,17 @@ static bool is_denial(int err)
 	return err != -EMFILE && err != -ENFILE && err != -ENOMEM && err != -EINTR;
 }
 
+/* vm.overcommit_memory=2; where it cannot be read, what is usual. */
+static bool is_memory_strict(int mark)
+{
+	char mode = 0;
+	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+	fd = descriptor_adopt(fd < 0 ? -errno : fd, mark);
+	const bool is_read = fd >= 0 && read(fd, &mode, 1) == 1;
+	descriptor_close(fd, mark);
+	return is_read && mode == '2';
+}
+
 static int open_uffd(struct uffd_guard *guard, uint32_t flags)
 {
 	int err = valgrind_is_there() ? -ENOSYS : uffd_open(&guard->uffd, wanted_faults(flags));
@@ -189,6 +200,7 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 	staging_pool_init(&guard->staging);
 	guard->zeros.fd = guard->uffd.fd = -1;
 	guard->uffd.mark = guard->mark;
+	guard->is_strict = is_memory_strict(guard->mark);
 
 	int err = events_init(&guard->events, guard->mark);
 	guard->events.is_off = known->flags & UFFD_GUARD_NO_EVENTS;

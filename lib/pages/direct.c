@@ -9,6 +9,9 @@
  * length that the region gets later: it is judged again at each resize. hugetlb is excluded: its
  * pages can run out at a load, seal or not.
  *
+ * Nor where memory is strictly accounted (vm.overcommit_memory=2): there a hole of any file may get
+ * no page at the moment when it is read, and that is a signal.
+ *
  * The mapping is shared where stores are meant for the file. Else it is private: a store is kept
  * from the file, and the page it hits is a copy from then on, until it is discarded.
  */
@@ -48,10 +51,31 @@ static int map_file_over(const struct uffd_guard_region *region, uint64_t start,
 	return mapping_put_over(region_address(region, start), scratch, size);
 }
 
+static bool put_anonymous_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	return mmap((void *)region_address(region, start), end - start, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		       0) != MAP_FAILED;
+}
+
+/* mremap() first takes away what is in its way. If it fails after that, for want of memory, nothing
+ * is there: a load would be a signal, and the addresses anybody's. */
+static void close_gap(struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const size_t size = end - start;
+	if (msync((void *)region_address(region, start), size, MS_ASYNC) == 0 || errno != ENOMEM)
+		return;
+	if (put_anonymous_over(region, start, end) &&
+		mapping_make_accessible(region, start, size) != 0)
+		region_report_failure(region, start, end, -ENOMEM);
+	epoch_synchronize(&region->fills);
+	resident_note_absent(region, start / page_size(), size / page_size());
+}
+
 void direct_extend(struct uffd_guard_region *region)
 {
 	const uint64_t length = atomic_load(&region->length), begin = region_direct_end(region);
-	if (!(region->direct_flags & UFFD_GUARD_MAP_DIRECT))
+	if (!(region->direct_flags & UFFD_GUARD_MAP_DIRECT) || region->guard->is_strict)
 		return;
 	if (region->direct_flags & UFFD_GUARD_MAP_SEAL)
 		source_seal(&region->source);
@@ -61,8 +85,12 @@ void direct_extend(struct uffd_guard_region *region)
 	/* A region begins to be direct only if the file has all of it. */
 	const uint64_t covered = source_length_from(&region->source, 0);
 	const uint64_t end = page_ceil(min_u64(covered, length));
-	if ((begin == 0 && covered < length) || end <= begin || map_file_over(region, begin, end))
+	if ((begin == 0 && covered < length) || end <= begin)
 		return;
+	if (map_file_over(region, begin, end)) {
+		close_gap(region, begin, end);
+		return;
+	}
 
 	/* Fills under way find nothing registered there any more; what they noted as filled is
 	 * taken off. */
@@ -81,10 +109,7 @@ int direct_retract(struct uffd_guard_region *region)
 
 	/* It is outside the region by now, but a reader may come late. What it touches before this
 	 * is registered is zeros, which resize takes away. */
-	void *address =
-		mmap((void *)region_address(region, end), before - end, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	if (address == MAP_FAILED)
+	if (!put_anonymous_over(region, end, before))
 		return -errno;
 	atomic_store(&region->direct_end, end);
 	int err = mapping_make_accessible(region, end, before - end);

@@ -51,6 +51,7 @@ struct uffd_guard {
 	struct stats *stats, own_stats;
 	struct published *published; /* where stats are, for others to see; NULL: not asked for */
 	int published_fd;
+	bool is_strict; /* the kernel keeps strict account of memory: a hole may get no page */
 	bool missed_publishing; /* asked for, but it could not be done */
 	struct budget budget;	/* of all regions together */
 	struct source zeros;	/* a file of one page that is all hole: zeros for refresh.c */

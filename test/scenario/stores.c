@@ -2,6 +2,7 @@
 /* Stores into the client's file where that is harder than usual: huge pages, no room, no leave, no
  * access. What did not get there is told; what is not ours is not touched. */
 #include "../support/fixture.h"
+#include "../support/inject.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -300,6 +301,98 @@ START_TEST(calls_on_memory_without_access_raise_no_signal)
 }
 END_TEST
 
+/* ---- DIRECT ---- */
+
+static bool start_direct(struct fixture *f, size_t reserve)
+{
+	*f = (struct fixture){ .page = (size_t)sysconf(_SC_PAGESIZE) };
+	f->fd = file_create(FILE_MEMFD, N_PAGES, false);
+	assert_ok(fcntl(f->fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	f->guard = guard_start(0);
+	const struct uffd_guard_map_options map = {
+		.size = sizeof(map), .flags = UFFD_GUARD_MAP_DIRECT, .reserve = reserve * f->page
+	};
+	assert_ok(uffd_guard_map(f->guard, f->fd, N_PAGES * f->page, &map, &f->region));
+	f->data = uffd_guard_region_data(f->region);
+	return true;
+}
+
+static void assert_content(const struct fixture *f, size_t n_pages)
+{
+	for (size_t i = 0; i < n_pages; i++)
+		ck_assert_uint_eq(f->data[i * f->page], i < N_PAGES ? page_value(i) : 0);
+}
+
+/* A page of a hole may be refused at the moment it is read, and that is SIGBUS: the kernel keeps
+ * strict account of memory then. */
+START_TEST(region_is_not_direct_where_memory_is_strictly_accounted)
+{
+	struct fixture f;
+	char path[] = "/tmp/uffd_guard.XXXXXX";
+	int fd = mkstemp(path);
+	ck_assert_int_eq(write(fd, "2\n", 2), 2);
+	if (!enter_mount_namespace() ||
+		mount(path, "/proc/sys/vm/overcommit_memory", NULL, MS_BIND, NULL) < 0) {
+		unlink(path);
+		runner_skip("may not mount over vm.overcommit_memory");
+		return;
+	}
+	ck_assert(start_direct(&f, N_PAGES));
+	unlink(path);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), mode_without_direct());
+	assert_content(&f, N_PAGES);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* The kernel takes away what is at the new place before it finds that it cannot move. */
+static int move_fails_half_way(const struct injected_call *call, void *data)
+{
+	if (!atomic_load((atomic_bool *)data))
+		return INJECT_CONTINUE;
+	munmap((void *)call->args[4], call->args[2]);
+	return -ENOMEM;
+}
+
+START_TEST(move_of_a_direct_part_that_fails_half_way_leaves_no_gap)
+{
+	struct fixture f;
+	atomic_bool fails = true;
+	if (runner_skip_eager())
+		return;
+	inject_syscall(SYS_mremap, 3, MREMAP_MAYMOVE | MREMAP_FIXED, move_fails_half_way, &fails);
+	ck_assert(start_direct(&f, 2 * N_PAGES));
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_LAZY);
+	assert_content(&f, 2 * N_PAGES);
+	f.data[f.page] = 1; /* nor for a store */
+	atomic_store(&fails, false);
+	assert_ok(uffd_guard_discard(f.region, 0, N_PAGES * f.page));
+	assert_content(&f, 2 * N_PAGES);
+	assert_ok(uffd_guard_resize(f.region, N_PAGES * f.page - 1));
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	assert_content(&f, N_PAGES);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* Whatever protection the program has given it meanwhile. */
+START_TEST(resize_of_a_direct_region_that_the_program_protected_leaves_it_whole)
+{
+	struct fixture f;
+	const int protections[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
+	ck_assert(start_direct(&f, 2 * N_PAGES));
+	assert_ok(mprotect((void *)f.data, 2 * N_PAGES * f.page, protections[_i]));
+	assert_ok(uffd_guard_resize(f.region, 2 * f.page + 7));
+	assert_ok(uffd_guard_resize(f.region, 2 * N_PAGES * f.page));
+	assert_ok(mprotect((void *)f.data, 2 * N_PAGES * f.page, PROT_READ | PROT_WRITE));
+	assert_content(&f, 2 * N_PAGES);
+	assert_ok(ftruncate(f.fd, (off_t)(2 * N_PAGES * f.page)));
+	assert_ok(uffd_guard_refresh(f.region, 0, 2 * N_PAGES * f.page));
+	assert_content(&f, 2 * N_PAGES);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *stores_case(void)
 {
 	TCase *tcase = tcase_create("stores");
@@ -317,4 +410,14 @@ static TCase *stores_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("stores", stores_case)
+static TCase *direct_case(void)
+{
+	TCase *tcase = tcase_create("direct");
+	tcase_add_test(tcase, region_is_not_direct_where_memory_is_strictly_accounted);
+	tcase_add_test(tcase, move_of_a_direct_part_that_fails_half_way_leaves_no_gap);
+	tcase_add_loop_test(
+		tcase, resize_of_a_direct_region_that_the_program_protected_leaves_it_whole, 0, 3);
+	return tcase;
+}
+
+RUNNER_MAIN("stores", stores_case, direct_case)
