@@ -68,7 +68,7 @@ struct uffd_guard_region;
 #define UFFD_GUARD_USER_FAULTS_ONLY      0x2u /**< do not even try for kernel-mode faults */
 #define UFFD_GUARD_REQUIRE_KERNEL_FAULTS 0x4u /**< -EPERM unless system calls may touch unfilled pages */
 #define UFFD_GUARD_NO_IO_URING           0x8u /**< the handler waits with poll(2) */
-#define UFFD_GUARD_NO_SANDBOX            0x10u /**< the handler thread keeps its rights */
+#define UFFD_GUARD_NO_SANDBOX            0x10u /**< the handler thread keeps its rights; for a later filter with TSYNC */
 #define UFFD_GUARD_NO_EVENTS             0x20u /**< losses are told by take_losses only; get_fd is never readable. Since: 0.2 */
 #define UFFD_GUARD_NO_COPIERS            0x40u /**< large copies use the calling thread only. Since: 0.2 */
 /* clang-format on */
@@ -116,7 +116,9 @@ struct uffd_guard_options {
  *
  * Where the process may do so, the thread confines itself with a seccomp filter, and its ring with
  * restrictions: it can neither open, connect nor execute. Other threads, and their no_new_privs,
- * stay as they are.
+ * stay as they are. A program that puts a filter on all its threads (SECCOMP_FILTER_FLAG_TSYNC)
+ * does so before, or uses UFFD_GUARD_NO_SANDBOX: where a thread has a filter of its own, the kernel
+ * refuses that.
  *
  * @param options NULL for the defaults
  * @param guard set on success; yours, to be given back with uffd_guard_destroy()
