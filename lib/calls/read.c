@@ -12,6 +12,7 @@
 #include "calls/update.h"
 #include "state/guard.h"
 #include "state/loss.h"
+#include "state/refuse.h"
 #include "state/region.h"
 
 #include <errno.h>
@@ -138,7 +139,10 @@ ssize_t uffd_guard_read_rect(struct uffd_guard_region *region, const struct uffd
 	int err = rect ? rects_check(region, rect, 1) : -EINVAL;
 	if (err || rect->width == 0 || rect->height == 0)
 		return err;
-	if (!buffer || (rect->height > 1 && buffer_stride < rect->width))
+	if (!buffer)
 		return -EINVAL;
+	if (rect->height > 1 && buffer_stride < rect->width)
+		return refuse(region->guard, -EINVAL,
+			"uffd_guard_read_rect: buffer_stride is less than the rectangle's width");
 	return read_rect(region, rect, buffer, buffer_stride);
 }

@@ -14,6 +14,7 @@
 #include "pages/change.h"
 #include "state/guard.h"
 #include "state/probes.h"
+#include "state/refuse.h"
 #include "state/region.h"
 
 #include <errno.h>
@@ -31,7 +32,10 @@ int rects_check(
 		err = -EINVAL;
 	for (size_t i = 0; i < n_rects && !err; i++) {
 		uint64_t end;
-		err = rect_end(&rects[i], &end) ? region_check_range(region, end, 0) : -ERANGE;
+		if (!rect_end(&rects[i], &end) || end > atomic_load(&region->length))
+			err = refuse(region->guard, -ERANGE,
+				"a rectangle's offset, stride, width and height are not inside the "
+				"region");
 	}
 	return err;
 }
@@ -134,9 +138,13 @@ int uffd_guard_refresh_spans(
 		rects = calloc(n_spans, sizeof(*rects));
 	if (!rects)
 		return -ENOMEM;
-	for (size_t i = 0; i < n_spans; i++)
+	int err = 0;
+	for (size_t i = 0; i < n_spans && !err; i++) {
+		err = region_check_range(region, spans[i].offset, spans[i].length);
 		rects[i] = rect_of_range(spans[i].offset, spans[i].length);
-	int err = bring_over(region, rects, n_spans, false);
+	}
+	if (!err)
+		err = bring_over(region, rects, n_spans, false);
 	if (rects != few)
 		free(rects);
 	return err;

@@ -7,6 +7,7 @@
 #include "calls/update.h"
 #include "pages/change.h"
 #include "state/guard.h"
+#include "state/refuse.h"
 #include "state/region.h"
 
 #include <errno.h>
@@ -31,7 +32,9 @@ static int check_write(const struct uffd_guard_region *region, const void *buffe
 	if (!buffer)
 		return -EINVAL;
 	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
-		return -EACCES;
+		return refuse(region->guard, -EACCES,
+			"uffd_guard_write: the region was mapped without UFFD_GUARD_MAP_WRITE in "
+			"flags");
 	const int err = region_check_source(region);
 	return err ? err : source_check_store(&region->source);
 }
@@ -70,6 +73,7 @@ ssize_t uffd_guard_write_rect(struct uffd_guard_region *region, const struct uff
 	if (err || rect->width == 0 || rect->height == 0)
 		return err;
 	if (rect->height > 1 && buffer_stride < rect->width)
-		return -EINVAL;
+		return refuse(region->guard, -EINVAL,
+			"uffd_guard_write_rect: buffer_stride is less than the rectangle's width");
 	return write_rect(region, rect, buffer, buffer_stride);
 }
