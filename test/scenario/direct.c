@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int sealed_file(size_t n_pages, int seals)
@@ -242,6 +243,136 @@ START_TEST(direct_regions_leave_nothing_behind)
 }
 END_TEST
 
+/* ---- Live or not at all ---- */
+
+static int map_live(
+	const struct fixture *f, int fd, size_t n_pages, struct uffd_guard_region **region)
+{
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_ONLY_DIRECT };
+	*region = NULL;
+	return uffd_guard_map(f->guard, fd, n_pages * f->page, &options, region);
+}
+
+START_TEST(only_direct_refuses_what_is_not_all_live_and_leaves_nothing_behind)
+{
+	struct fixture f;
+	struct uffd_guard_region *region;
+	start_over(&f, file_create(FILE_MEMFD, 4, false), 4, 0, 0);
+	const int too_short = sealed_file(3, F_SEAL_SHRINK);
+	ck_assert_int_eq(map_live(&f, f.fd, 4, &region), -EPERM);
+	ck_assert_int_eq(map_live(&f, too_short, 4, &region), -EPERM);
+	const size_t fds = count_fds(), mappings = count_mappings();
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(map_live(&f, f.fd, 4, &region), -EPERM);
+		ck_assert_int_eq(map_live(&f, too_short, 4, &region), -EPERM);
+		ck_assert_ptr_null(region);
+	}
+	ck_assert_uint_eq(count_fds(), fds);
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
+	ck_assert_uint_eq(fixture_stats(&f).regions, 1);
+	close(too_short);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(only_direct_maps_what_is_live)
+{
+	struct fixture f;
+	struct uffd_guard_region *region;
+	start_over(&f, sealed_file(4, F_SEAL_SHRINK), 4, 0, 0);
+	assert_ok(map_live(&f, f.fd, 4, &region));
+	const volatile unsigned char *data = uffd_guard_region_data(region);
+	ck_assert_int_eq(uffd_guard_region_mode(region), UFFD_GUARD_MODE_DIRECT);
+	ck_assert_uint_eq(data[3 * f.page], page_value(3));
+	file_write_page(f.fd, 3, 99);
+	ck_assert_uint_eq(data[3 * f.page], 99);
+	uffd_guard_unmap(region);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(only_direct_region_is_not_resized_beyond_its_file)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(4, F_SEAL_SHRINK), 2, 16,
+		UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_ONLY_DIRECT);
+	assert_ok(uffd_guard_resize(f.region, 4 * f.page));
+	ck_assert_int_eq(uffd_guard_resize(f.region, 5 * f.page), -EPERM);
+	ck_assert_uint_eq(uffd_guard_region_length(f.region), 4 * f.page);
+	assert_page_is(&f, 3, page_value(3));
+	file_write_page(f.fd, 3, 99);
+	assert_page_is(&f, 3, 99);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- Judged again ---- */
+
+START_TEST(make_direct_makes_a_region_live_once_its_file_is_sealed)
+{
+	struct fixture f;
+	start_over(&f, file_create(FILE_MEMFD, 4, false), 4, 0, 0);
+	assert_page_is(&f, 1, page_value(1));
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, 0), 0);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), mode_without_direct());
+	file_write_page(f.fd, 1, 99);
+	assert_page_is(&f, 1, page_value(1)); /* a snapshot still */
+
+	assert_ok(fcntl(f.fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, 0), 1);
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	assert_page_is(&f, 1, 99);
+	file_write_page(f.fd, 1, 100);
+	assert_page_is(&f, 1, 100);
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, 0), 1);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(make_direct_seals_where_it_is_asked_to)
+{
+	struct fixture f;
+	start_over(
+		&f, _i ? sealed_file(4, F_SEAL_SEAL) : file_create(FILE_MEMFD, 4, false), 4, 0, 0);
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, UFFD_GUARD_MAP_SEAL), !_i);
+	ck_assert_int_eq(fcntl(f.fd, F_GET_SEALS), _i ? F_SEAL_SEAL : F_SEAL_SHRINK);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(make_direct_of_a_file_that_is_too_short_answers_that_not_all_is_live)
+{
+	struct fixture f;
+	start_over(&f, sealed_file(3, F_SEAL_SHRINK), 4, 0, 0);
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, 0), 0);
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, UFFD_GUARD_MAP_DIRECT), -EINVAL);
+	assert_page_is(&f, 2, page_value(2));
+	assert_page_is(&f, 3, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(descriptor_of_a_region_is_the_guards_own_and_of_the_same_file)
+{
+	struct fixture f;
+	struct stat ours, theirs;
+	start_over(&f, _i ? sealed_file(4, F_SEAL_SHRINK) : file_create(FILE_MEMFD, 4, false), 4, 0,
+		UFFD_GUARD_MAP_DIRECT);
+	const int fd = uffd_guard_region_get_fd(f.region);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_ne(fd, f.fd);
+	assert_ok(fstat(fd, &theirs));
+	assert_ok(fstat(f.fd, &ours));
+	ck_assert_uint_eq(theirs.st_ino, ours.st_ino);
+	uffd_guard_unmap(f.region);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	f.region = NULL;
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *direct_case(void)
 {
 	TCase *tcase = tcase_create("direct");
@@ -256,6 +387,14 @@ static TCase *direct_case(void)
 	tcase_add_test(tcase, store_with_map_write_is_in_the_file);
 	tcase_add_test(tcase, file_sealed_against_writing_is_live_and_keeps_no_stores);
 	tcase_add_test(tcase, direct_regions_leave_nothing_behind);
+	tcase_add_test(tcase, only_direct_refuses_what_is_not_all_live_and_leaves_nothing_behind);
+	tcase_add_test(tcase, only_direct_maps_what_is_live);
+	tcase_add_test(tcase, only_direct_region_is_not_resized_beyond_its_file);
+	tcase_add_test(tcase, make_direct_makes_a_region_live_once_its_file_is_sealed);
+	tcase_add_loop_test(tcase, make_direct_seals_where_it_is_asked_to, 0, 2);
+	tcase_add_test(tcase, make_direct_of_a_file_that_is_too_short_answers_that_not_all_is_live);
+	tcase_add_loop_test(
+		tcase, descriptor_of_a_region_is_the_guards_own_and_of_the_same_file, 0, 2);
 	return tcase;
 }
 

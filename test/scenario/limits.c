@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define N_PAGES 16
@@ -94,6 +95,92 @@ START_TEST(guard_needs_all_its_descriptors_and_leaks_none)
 			close(fds[i]);
 	}
 	ck_assert_int_eq(err, 0);
+}
+END_TEST
+
+/* ---- How many regions ---- */
+
+#define MOST_MAPPED 256
+
+static struct uffd_guard *start_bounded(uint32_t max_regions)
+{
+	struct uffd_guard *guard;
+	const struct uffd_guard_options options = {
+		.size = sizeof(options), .flags = runner_guard_flags(), .max_regions = max_regions
+	};
+	assert_ok(uffd_guard_create(&options, &guard));
+	return guard;
+}
+
+/* Until map refuses. */
+static size_t map_until_refused(
+	struct uffd_guard *guard, int fd, struct uffd_guard_region *regions[MOST_MAPPED], int err)
+{
+	size_t n = 0;
+	int answer = 0;
+	while (n < MOST_MAPPED && !answer)
+		answer = uffd_guard_map(guard, fd, 1, NULL, &regions[n++]);
+	ck_assert_int_eq(answer, err);
+	return n - 1;
+}
+
+static void unmap_all(struct uffd_guard_region *regions[MOST_MAPPED], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		uffd_guard_unmap(regions[i]);
+}
+
+START_TEST(no_more_than_max_regions_are_mapped_at_a_time)
+{
+	struct uffd_guard_region *regions[MOST_MAPPED];
+	struct uffd_guard *guard = start_bounded(3);
+	const int fd = file_create(FILE_MEMFD, 1, false);
+	ck_assert_uint_eq(map_until_refused(guard, fd, regions, -ENFILE), 3);
+	uffd_guard_unmap(regions[1]);
+	assert_ok(uffd_guard_map(guard, fd, 1, NULL, &regions[1]));
+	ck_assert_int_eq(uffd_guard_map(guard, fd, 1, NULL, &regions[3]), -ENFILE);
+	unmap_all(regions, 3);
+	uffd_guard_destroy(guard);
+	close(fd);
+}
+END_TEST
+
+START_TEST(map_that_fails_is_not_counted)
+{
+	struct uffd_guard_region *regions[MOST_MAPPED];
+	struct uffd_guard *guard = start_bounded(2);
+	const int fd = file_create(FILE_MEMFD, 1, false);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(uffd_guard_map(guard, -1, 1, NULL, &regions[0]), -EBADF);
+	ck_assert_uint_eq(map_until_refused(guard, fd, regions, -ENFILE), 2);
+	unmap_all(regions, 2);
+	uffd_guard_destroy(guard);
+	close(fd);
+}
+END_TEST
+
+/* What a client that shares file after file cannot take: accept() goes on. */
+START_TEST(quarter_of_the_descriptors_is_left_by_default)
+{
+	struct uffd_guard_region *regions[MOST_MAPPED];
+	struct uffd_guard *guard = start_bounded(0), *other = start_bounded(0);
+	const int fd = file_create(FILE_MEMFD, 1, false);
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = MOST_MAPPED;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+
+	const size_t n = map_until_refused(guard, fd, regions, -ENFILE);
+	ck_assert_uint_eq(n, MOST_MAPPED / 4 * 3);
+	const int left = dup(fd);
+	ck_assert_int_ge(left, 0);
+	close(left);
+	ck_assert_int_eq(
+		uffd_guard_map(other, fd, 1, NULL, &regions[n]), -ENFILE); /* of all guards */
+	unmap_all(regions, n);
+	uffd_guard_destroy(other);
+	uffd_guard_destroy(guard);
+	close(fd);
 }
 END_TEST
 
@@ -260,6 +347,9 @@ static TCase *limits_case(void)
 	TCase *tcase = tcase_create("limits");
 	tcase_add_test(tcase, no_descriptor_left_is_an_error_and_nothing_is_lost);
 	tcase_add_test(tcase, guard_needs_all_its_descriptors_and_leaks_none);
+	tcase_add_test(tcase, no_more_than_max_regions_are_mapped_at_a_time);
+	tcase_add_test(tcase, map_that_fails_is_not_counted);
+	tcase_add_test(tcase, quarter_of_the_descriptors_is_left_by_default);
 	tcase_add_test(tcase, handler_gives_up_at_the_limit_of_descriptors);
 	tcase_add_test(tcase, no_mapping_left_is_an_error_and_nothing_is_lost);
 	tcase_add_test(tcase, unmap_gives_its_mapping_back_at_the_limit);

@@ -205,6 +205,25 @@ START_TEST(guard_with_undispatched_losses_can_be_destroyed)
 }
 END_TEST
 
+START_TEST(without_events_losses_are_told_by_take_losses_only)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f,
+		&(struct fixture_options){ .n_pages = 8, .guard_flags = UFFD_GUARD_NO_EVENTS }));
+	fixture_truncate(&f, 0);
+	for (size_t i = 0; i < 8; i += 2)
+		fixture_ask(&f, i, 1);
+	fixture_changed(&f);
+	assert_page_is(&f, 1, 0);
+	ck_assert(!is_readable(f.guard));
+	ck_assert_int_eq(uffd_guard_dispatch(f.guard, note, &seen), 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	assert_losses_eq(&f, 0);
+	ck_assert_uint_ge(fixture_stats(&f).losses, 1);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *losses_case(void)
 {
 	TCase *tcase = tcase_create("losses");
@@ -216,6 +235,7 @@ static TCase *losses_case(void)
 	tcase_add_test(tcase, region_can_be_unmapped_while_its_event_is_delivered);
 	tcase_add_test(tcase, unmap_waits_for_a_delivery_on_another_thread);
 	tcase_add_test(tcase, guard_with_undispatched_losses_can_be_destroyed);
+	tcase_add_test(tcase, without_events_losses_are_told_by_take_losses_only);
 	return tcase;
 }
 
