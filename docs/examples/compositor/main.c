@@ -216,8 +216,8 @@ int main(int argc, char **argv)
 	if (!server.screen || !server.display || shm_init(&server) < 0)
 		return EXIT_FAILURE;
 	int status = run(&server);
+	shm_finish(&server);
 	wl_display_destroy_clients(server.display); /* unmaps what they shared */
-	uffd_guard_destroy(server.guard);
 	wl_display_destroy(server.display);
 	free(server.screen);
 	return status;

@@ -4,11 +4,13 @@
  *
  *	create_pool	map the file; however short it is or becomes, the mapping can be read
  *	resize		tell the region; its data never moves, so pointers into it stay good
- *	commit		refresh what was damaged; until the next commit content stays as it is
- *	painting	plain loads, whenever it suits: there is no begin and end of access
- *	capture		plain stores, then write_back
+ *	commit		mark what was damaged: nothing is read yet
+ *	painting	ensure, then plain loads: what is hidden, or overtaken by the next commit
+ *			before it is painted, is never read
+ *	capture		write_rect, from the screen straight into the client's file
  *	losses		come as events, and end the client that cut its file
  *	other files	map, parse, ask whether bytes were missing, unmap
+ *	the end		destroy the guard; clients that are still there keep their regions
  *
  * The descriptor is the client's and so are its tricks; nothing here looks at the file itself.
  */
@@ -21,8 +23,7 @@
 #include <unistd.h>
 
 #define PIXEL_SIZE 4
-#define N_SPANS	   256
-#define ROOM	   ((size_t)256 << 20) /* of address space, for pools to grow into */
+#define LONGEST	   ((size_t)INT32_MAX) /* of a pool, by the protocol: address space, not memory */
 
 /* Outlives its resource as long as buffers need it. */
 struct pool {
@@ -113,7 +114,7 @@ static int map_pool(struct pool *pool, int fd, int32_t size)
 	const struct uffd_guard_map_options options = {
 		.size = sizeof(options),
 		.flags = UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_WRITE,
-		.reserve = length > ROOM ? length : ROOM,
+		.reserve = LONGEST,
 		.user_data = pool,
 	};
 	return uffd_guard_map(pool->guard, fd, length, &options, &pool->region);
@@ -166,6 +167,7 @@ void buffer_release(struct buffer *buffer)
 	if (!buffer || --buffer->n_references > 0)
 		return;
 	wl_list_remove(&buffer->link);
+	wl_list_remove(&buffer->known_link);
 	pool_release(buffer->pool);
 	free(buffer);
 }
@@ -218,6 +220,7 @@ static void pool_create_buffer(struct wl_client *client, struct wl_resource *res
 	}
 	pool->n_references++;
 	wl_list_insert(&pool->buffers, &buffer->link);
+	wl_list_init(&buffer->known_link);
 	wl_resource_set_destructor(buffer->resource, on_buffer_destroyed);
 }
 
@@ -228,15 +231,10 @@ static size_t offset_of(const struct buffer *buffer, int32_t x, int32_t y)
 	return (size_t)buffer->offset + (size_t)buffer->stride * (size_t)y + (size_t)x * PIXEL_SIZE;
 }
 
-static uint32_t *row_of(const struct buffer *buffer, int32_t y)
-{
-	char *data = uffd_guard_region_data(buffer->pool->region);
-	return (uint32_t *)(data + offset_of(buffer, 0, y));
-}
-
 const uint32_t *buffer_row(const struct buffer *buffer, int32_t y)
 {
-	return row_of(buffer, y);
+	const char *data = uffd_guard_region_data(buffer->pool->region);
+	return (const uint32_t *)(data + offset_of(buffer, 0, y));
 }
 
 static struct box clip(struct box box, const struct buffer *buffer)
@@ -246,46 +244,70 @@ static struct box clip(struct box box, const struct buffer *buffer)
 		box.y2 < buffer->height ? box.y2 : buffer->height };
 }
 
-static void refresh(const struct buffer *buffer, const struct uffd_guard_span *spans, size_t n)
+static struct uffd_guard_rect rect_of(const struct buffer *buffer, struct box box)
 {
-	int err = uffd_guard_refresh_spans(buffer->pool->region, spans, n);
+	return (struct uffd_guard_rect){ .offset = offset_of(buffer, box.x1, box.y1),
+		.stride = (uint64_t)buffer->stride,
+		.width = (uint64_t)(box.x2 - box.x1) * PIXEL_SIZE,
+		.height = (uint64_t)(box.y2 - box.y1) };
+}
+
+void buffer_mark(const struct buffer *buffer, struct box damage)
+{
+	const struct box box = clip(damage, buffer);
+	if (box.x1 >= box.x2 || box.y1 >= box.y2)
+		return;
+	const struct uffd_guard_rect rect = rect_of(buffer, box);
+	int err = uffd_guard_mark_rects(buffer->pool->region, &rect, 1);
 	if (err)
 		fprintf(stderr, "a client's content stays old: %s\n", strerror(-err));
 }
 
-/* A span for each row: what lies beside the damage is not read. */
-void buffer_refresh(struct buffer *buffer, struct box damage)
+void buffer_ensure(const struct buffer *buffer, int32_t n_rows)
 {
-	struct uffd_guard_span spans[N_SPANS];
-	const struct box box = clip(damage, buffer);
-	size_t n = 0;
-	if (box.x1 >= box.x2)
-		return;
-	for (int32_t y = box.y1; y < box.y2; y++) {
-		spans[n++] = (struct uffd_guard_span){ offset_of(buffer, box.x1, y),
-			(uint64_t)(box.x2 - box.x1) * PIXEL_SIZE };
-		if (n == N_SPANS || y + 1 == box.y2) {
-			refresh(buffer, spans, n);
-			n = 0;
-		}
-	}
+	int err = uffd_guard_ensure(buffer->pool->region, (uint64_t)buffer->offset,
+		(uint64_t)buffer->stride * (uint64_t)n_rows);
+	if (err)
+		fprintf(stderr, "a client's content may be old: %s\n", strerror(-err));
 }
 
 bool buffer_store_screen(struct buffer *buffer, const struct server *server)
 {
-	const size_t length = (size_t)buffer->stride * (size_t)server->height;
-	for (int32_t y = 0; y < server->height; y++)
-		memcpy(row_of(buffer, y), server->screen + y * server->width,
-			(size_t)server->width * PIXEL_SIZE);
-
-	ssize_t written =
-		uffd_guard_write_back(buffer->pool->region, (uint64_t)buffer->offset, length);
-	if (written == (ssize_t)length)
+	const struct box all = { 0, 0, server->width, server->height };
+	const struct uffd_guard_rect rect = rect_of(buffer, all);
+	ssize_t stored = uffd_guard_write_rect(
+		buffer->pool->region, &rect, server->screen, (size_t)server->width * PIXEL_SIZE);
+	if (stored == (ssize_t)(rect.width * rect.height))
 		return true;
 	wl_resource_post_error(buffer->resource, WL_SHM_ERROR_INVALID_FD,
 		"the buffer does not take the picture: %s",
-		written < 0 ? strerror((int)-written) : "its file has ended");
+		stored < 0 ? strerror((int)-stored) : "its file has ended");
 	return false;
+}
+
+/* ---- Whose picture a buffer holds ---- */
+
+static bool overlap(const struct buffer *a, const struct buffer *b)
+{
+	const int64_t a_end = a->offset + (int64_t)a->stride * a->height;
+	const int64_t b_end = b->offset + (int64_t)b->stride * b->height;
+	return a->offset < b_end && b->offset < a_end;
+}
+
+void buffer_forget(struct buffer *buffer)
+{
+	wl_list_remove(&buffer->known_link);
+	wl_list_init(&buffer->known_link);
+	buffer->known_to = NULL;
+}
+
+void buffer_forget_others(const struct buffer *buffer)
+{
+	struct buffer *other;
+	wl_list_for_each (other, &buffer->pool->buffers, link) {
+		if (other != buffer && overlap(other, buffer))
+			buffer_forget(other);
+	}
 }
 
 /* ---- Files that are parsed ---- */
@@ -334,8 +356,14 @@ int shm_init(struct server *server)
 		fprintf(stderr, "client memory cannot be guarded: %s\n", strerror(-err));
 		return err;
 	}
-	wl_event_loop_add_fd(wl_display_get_event_loop(server->display),
+	server->losses = wl_event_loop_add_fd(wl_display_get_event_loop(server->display),
 		uffd_guard_get_fd(server->guard), WL_EVENT_READABLE, on_losses, server);
 	wl_global_create(server->display, &wl_shm_interface, 1, server, bind_shm);
 	return 0;
+}
+
+void shm_finish(struct server *server)
+{
+	wl_event_source_remove(server->losses);
+	uffd_guard_destroy(server->guard);
 }

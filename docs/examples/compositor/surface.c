@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Surfaces and windows. A surface refers to the buffer that it shows, and the painter reads it in
- * place. When a commit comes, the buffer is brought up to date first: where it was damaged, if it
- * is the one that was shown before, and else all of it, for nobody noted what was drawn into it
- * while another one was shown. (A larger server would note that for each buffer.)
+ * place.
+ *
+ * Damage is said of the surface: what differs from its last picture. The buffer that is attached
+ * holds an older one, if any, and lacks all that was damaged since. So a surface knows the last few
+ * buffers that it showed, and marks damage in each of them; a mark costs next to nothing, and what
+ * is never shown again is never read. A buffer that it does not know is marked as a whole: it is
+ * new, or another surface has shown it since, or another buffer in the same bytes of the pool.
  */
 #include "compositor.h"
 
@@ -15,11 +19,13 @@
 #define STEP	   24 /* pixels from one window to the next */
 #define N_STEPS	   8
 #define BACKGROUND 0xff203040
+#define MOST_KNOWN 4 /* more than clients have that draw in turn */
 
 struct surface {
 	struct wl_list link; /* of server.surfaces */
 	struct server *server;
 	struct buffer *buffer, *pending; /* references */
+	struct wl_list known;		 /* buffers, the last one shown first */
 	bool has_pending, is_configured;
 	struct box damage;
 	struct wl_list callbacks[2];		    /* committed, and not yet */
@@ -104,6 +110,44 @@ static void surface_set_number(
 	(void)client, (void)resource, (void)number;
 }
 
+static void forget_known(struct surface *surface)
+{
+	struct buffer *buffer, *next;
+	wl_list_for_each_safe (buffer, next, &surface->known, known_link)
+		buffer_forget(buffer);
+}
+
+static bool have_same_size(const struct buffer *a, const struct buffer *b)
+{
+	return a->width == b->width && a->height == b->height;
+}
+
+static void know(struct surface *surface, struct buffer *buffer)
+{
+	const bool is_new = buffer->known_to != surface;
+	struct buffer *any = wl_container_of(surface->known.next, any, known_link);
+	if (!wl_list_empty(&surface->known) && !have_same_size(any, buffer))
+		forget_known(surface); /* positions mean something else now */
+	buffer_forget(buffer);
+	if (is_new) {
+		buffer_mark(buffer, everything);
+		buffer_forget_others(buffer);
+	}
+	wl_list_insert(&surface->known, &buffer->known_link);
+	buffer->known_to = surface;
+	if (wl_list_length(&surface->known) > MOST_KNOWN)
+		buffer_forget(wl_container_of(surface->known.prev, any, known_link));
+}
+
+static void mark_damage(struct surface *surface)
+{
+	struct buffer *buffer;
+	know(surface, surface->buffer);
+	wl_list_for_each (buffer, &surface->known, known_link)
+		buffer_mark(buffer, surface->damage);
+	surface->damage = (struct box){ 0 };
+}
+
 /* The buffer that was shown is the client's again. */
 static void take_pending_buffer(struct surface *surface)
 {
@@ -111,8 +155,6 @@ static void take_pending_buffer(struct surface *surface)
 	surface->buffer = surface->pending;
 	surface->pending = NULL;
 	surface->has_pending = false;
-	if (old != surface->buffer)
-		surface->damage = everything;
 	if (old && old != surface->buffer && old->resource)
 		wl_buffer_send_release(old->resource);
 	buffer_release(old);
@@ -135,8 +177,9 @@ static void surface_commit(struct wl_client *client, struct wl_resource *resourc
 	if (surface->has_pending)
 		take_pending_buffer(surface);
 	if (surface->buffer)
-		buffer_refresh(surface->buffer, surface->damage);
-	surface->damage = (struct box){ 0 };
+		mark_damage(surface);
+	else
+		forget_known(surface);
 	wl_list_insert_list(surface->callbacks[0].prev, &surface->callbacks[1]);
 	wl_list_init(&surface->callbacks[1]);
 	if (surface->toplevel && surface->xdg_surface && !surface->is_configured)
@@ -170,6 +213,7 @@ static void on_surface_destroyed(struct wl_resource *resource)
 		wl_resource_set_user_data(surface->xdg_surface, NULL);
 	if (surface->toplevel)
 		wl_resource_set_user_data(surface->toplevel, NULL);
+	forget_known(surface);
 	buffer_release(surface->buffer);
 	buffer_release(surface->pending);
 	wl_list_remove(&surface->link);
@@ -191,6 +235,7 @@ static void create_surface(struct wl_client *client, struct wl_resource *resourc
 	surface->server = server;
 	surface->x = surface->y = wl_list_length(&server->surfaces) % N_STEPS * STEP;
 	wl_list_insert(server->surfaces.prev, &surface->link);
+	wl_list_init(&surface->known);
 	wl_list_init(&surface->callbacks[0]);
 	wl_list_init(&surface->callbacks[1]);
 	wl_resource_set_destructor(created, on_surface_destroyed);
@@ -280,6 +325,9 @@ static void paint_surface(struct server *server, const struct surface *surface)
 	const struct buffer *buffer = surface->buffer;
 	const int32_t width = least(buffer->width, server->width - surface->x);
 	const int32_t height = least(buffer->height, server->height - surface->y);
+	if (width <= 0 || height <= 0)
+		return;
+	buffer_ensure(buffer, height);
 	for (int32_t y = 0; y < height; y++) {
 		const uint32_t *from = buffer_row(buffer, y);
 		uint32_t *to = server->screen + (surface->y + y) * server->width + surface->x;
