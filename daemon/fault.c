@@ -28,7 +28,7 @@ static struct uffd_guard_region *find_region(struct uffd_guard *guard, uintptr_t
 }
 
 /*
- * The region, entered; or NULL: it is being unmapped under the reader's hands. Then who waits is
+ * The region, entered; or NULL: it is being unmapped under the reader's hands. Then its waiters are
  * woken, and nothing is filled: the address may be another guard's region by now, and the kernel
  * does not mind whose userfaultfd it is that fills.
  */

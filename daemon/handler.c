@@ -3,7 +3,7 @@
  * The life of the handler thread: start and stop. What it does between is serve.c.
  *
  * Everything it needs is allocated before it serves. It blocks all signals, takes no lock, and
- * calls nothing that might: whoever it could wait for may be the one who waits for it, in the midst
+ * calls nothing that might: the thread it would wait for may be waiting for it, in the midst
  * of malloc() or with a stdio stream locked.
  */
 #include "daemon/handler.h"
@@ -41,7 +41,7 @@ struct handler {
 
 	uint64_t stop_limit_ns;
 
-	/* Between the thread's end and who stops it. */
+	/* Between the thread's end and the thread that stops it. */
 	sem_t has_ended, may_free;
 	bool outlives_guard; /* set before has_ended: then all of this is the thread's to free,
 				after may_free */

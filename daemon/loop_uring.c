@@ -61,7 +61,7 @@ static int ring_register(struct io_uring *ring, unsigned operation, void *what, 
 	return syscall(SYS_io_uring_register, ring->ring_fd, operation, what, n) < 0 ? -errno : 0;
 }
 
-/* Of all that a ring can do, only what is done here. Before it is enabled, and for good. */
+/* Restrict the ring to the operations used here, before it is enabled, and for good. */
 static bool restrict_ring(struct io_uring *ring)
 {
 	struct io_uring_restriction allowed[] = {
@@ -256,7 +256,8 @@ void loop_uring_close(struct loop *loop, int fd, uint64_t tag)
 	io_uring_sqe_set_data64(sqe, tag);
 }
 
-/* The request holds the userfaultfd open, and while that is open nobody is woken by its closing. */
+/* The request holds the userfaultfd open, and while that is open no thread is woken by its closing.
+ */
 static void uring_abandon(struct loop *loop)
 {
 	loop->is_abandoned = true;

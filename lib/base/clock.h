@@ -8,7 +8,7 @@
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
-/* Of a clock that nobody sets. */
+/* Now, on CLOCK_MONOTONIC. */
 static inline uint64_t now_ns(void)
 {
 	struct timespec now;

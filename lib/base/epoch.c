@@ -3,10 +3,10 @@
  * Grace periods: how refresh, unmap and the like stay out of the way of fills without ever making a
  * fill wait.
  *
- * A fill enters before it looks at the file and leaves when its pages are in. Someone who is about
- * to change what fills work from turns the epoch over and waits for those inside the old one; fills
- * that enter later see the change, and are not waited for. So a fill that read old content has
- * installed it, and is known to presence.c, before refresh looks for pages to overwrite.
+ * A fill enters before it looks at the file and leaves when its pages are in. A thread that is
+ * about to change what fills work from turns the epoch over and waits for those inside the old one;
+ * fills that enter later see the change, and are not waited for. So a fill that read old content
+ * has installed it, and is known to presence.c, before refresh looks for pages to overwrite.
  *
  * All of it is one word: bit 31 is the epoch's parity, the lowest 28 are two counters of those
  * inside, one for each parity. One word, because who leaves must not touch the memory again after

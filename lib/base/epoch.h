@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Grace periods: wait until all who are inside have left. Enter and leave on any thread, without a
+/* Grace periods: wait until all threads inside have left. Enter and leave on any thread, without a
  * lock; synchronize with the lock of the epoch's owner. */
 #pragma once
 
@@ -16,7 +16,7 @@ struct epoch {
 uint32_t epoch_enter(struct epoch *epoch);
 void epoch_leave(struct epoch *epoch, uint32_t ticket);
 
-/* Wait until all who entered before this call have left. Callers wait for each other: any number
+/* Wait until all that entered before this call have left. Callers wait for each other: any number
  * may call. */
 void epoch_synchronize(struct epoch *epoch);
 

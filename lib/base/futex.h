@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping on a word of this process's memory, and waking those who do. */
+/* Sleeping on a word of this process's memory, and waking the sleepers. */
 #pragma once
 
 #include "base/clock.h"
@@ -30,7 +30,7 @@ static inline bool futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint
 	       errno != ETIMEDOUT;
 }
 
-/* Wake all. Only the address is used: where the word is gone, nobody waits. */
+/* Wake all. Only the address is used: where the word is gone, no thread waits. */
 /* model: epoch futex_wake */
 static inline void futex_wake(_Atomic uint32_t *word)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the client has changed and nobody has brought over yet: a bounded set of rectangles.
+/* A bounded set of rectangles that the client has changed and no call has brought over yet.
  * Callers' threads; its lock is innermost and never held while a file is read. */
 #pragma once
 
@@ -13,7 +13,7 @@
 struct marks {
 	pthread_mutex_t lock;
 	size_t n;
-	unsigned n_takers;			  /* who have taken marks and not settled them */
+	unsigned n_takers;			  /* threads between take and settle */
 	struct uffd_guard_rect rects[MARKS_MOST]; /* none without bytes */
 };
 

@@ -21,7 +21,7 @@ static void *map_anonymous(size_t size, int protection)
 
 void *map_aligned(size_t size, size_t alignment, int protection)
 {
-	/* Kernels from 6.7 align what is large enough for a huge page. */
+	/* Kernels from 6.7 on align a mapping that is large enough for a huge page. */
 	char *memory = map_anonymous(size, protection);
 	if (!memory || (uintptr_t)memory % alignment == 0)
 		return memory;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters of a guard, and of a region. Any thread adds; nobody draws a conclusion from one, so
+/* Counters of a guard, and of a region. Any thread adds; no code decides by one, so
  * they need no order. They lie in the guard and the region, or where others may look: published.h.
  */
 #pragma once

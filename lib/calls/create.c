@@ -134,7 +134,7 @@ static void log_outcome(struct uffd_guard *guard)
 	if (handler_missed_scheduling(guard->handler))
 		guard->log(LOG_WARNING,
 			"the handler thread may not run with its creator's real-time policy (see "
-			"RLIMIT_RTPRIO): who waits for a page waits at ordinary priority",
+			"RLIMIT_RTPRIO): threads that wait for a page wait at ordinary priority",
 			guard->log_data);
 	if (guard->missed_publishing)
 		guard->log(LOG_WARNING,

@@ -2,7 +2,7 @@
 /*
  * Discard: whole pages are taken away, and come back from the file when they are touched, or at
  * once where nothing tells of a touch (EAGER). Of pages that are only partly in the range the bytes
- * are refreshed, for the rest is to stay.
+ * are refreshed, for the rest stays.
  */
 #include "base/cancel.h"
 #include "base/check.h"
@@ -24,7 +24,7 @@ static int discard_pages(struct uffd_guard_region *region, uint64_t start, uint6
 {
 	const size_t first = start / page_size(), end = stop / page_size();
 	check(page_floor(start) == start && page_floor(stop) == stop);
-	/* Of what is direct, only copies go that stores have made. */
+	/* Of the DIRECT part, only copies that stores have made go. */
 	const size_t n_direct = region_direct_end(region) / page_size();
 	const size_t split =
 		guard_is_eager(region->guard) ? min_u64(max_u64(first, n_direct), end) : end;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Losses on their way to the program: take what is queued, join what touches, call on_event.
+ * Losses on their way to the program: take them off the queue, join those that touch, call
+ * on_event.
  *
  * Losses of an unmapped region are skipped. Unmap waits until a delivery under way on another
  * thread is over.

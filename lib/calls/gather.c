@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Spans that lie close to each other, like the rows of a damaged rectangle: a system call for each
- * costs more than reading what is between them as well, into a buffer that nobody looks at.
+ * costs more than reading the bytes between them as well, into a scratch buffer.
  */
 #include "calls/gather.h"
 #include "base/lock.h"

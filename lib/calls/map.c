@@ -353,7 +353,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 		return;
 
 	struct uffd_guard *guard = region->guard;
-	/* First: on_event may be at work on the region, and is to find all of it. */
+	/* First: on_event may be at work on the region, and must find all of it. */
 	dispatch_forget_region(region);
 	take_away(region);
 	resident_end(region);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * update in steps, for a server that learns of changes long before it looks, or never looks: mark
- * notes the rectangles, ensure brings over what is noted in its range.
+ * notes the rectangles, ensure brings over the noted bytes of its range.
  *
  * Where nothing is noted and all pages are there, ensure reads a few words of memory and makes no
  * system call. What another thread has taken off the notes and not brought over yet counts as

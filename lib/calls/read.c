@@ -56,7 +56,8 @@ static int read_bytes(struct reading *reading, uint64_t offset, char *buffer, si
 	return got < length ? zero_buffer(region->guard, buffer + got, length - got) : 0;
 }
 
-/* Rows in one system call, with what is between them. False: not all could be read like that. */
+/* Read rows, and the bytes between them, by one system call. False: not all could be read like
+ * that. */
 static bool read_together(struct reading *reading, const struct uffd_guard_rect *rect,
 	uint64_t first, size_t n_rows, char *buffer, size_t buffer_stride)
 {

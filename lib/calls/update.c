@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * refresh and update: ranges or rectangles, in order and joined where they overlap, brought up to
- * date; with update what is absent is filled besides. Marks that lie in them are done with.
+ * date; update fills absent pages besides. Marks that lie in the ranges are taken off.
  */
 #include "calls/update.h"
 

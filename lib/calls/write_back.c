@@ -78,7 +78,7 @@ static int write_back_locked(
 	       min_u64(min_u64(length, all - offset), source_length_from(&region->source, offset));
 	int err = 0;
 	offset = min_u64(max_u64(offset, region_direct_end(region)),
-		*end); /* what is direct is there already */
+		*end); /* the DIRECT part is the file itself */
 	for (size_t stored; offset < *end && !err; offset += stored) {
 		size_t n_pages, first = offset / page_size();
 		enum presence_kind kind =

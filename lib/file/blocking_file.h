@@ -38,7 +38,7 @@ enum wait_state {
 	WAIT_IDLE,
 	WAIT_ASKED, /* in flight, and the caller waits */
 	WAIT_DONE,
-	WAIT_LEFT, /* in flight, and nobody waits */
+	WAIT_LEFT, /* in flight, and the caller has gone on */
 };
 
 struct blocking_read {
@@ -106,7 +106,7 @@ int blocking_file_read(
 /* The requests in the order in which they came: a file's release is its last. Relaxed look first:
  * NULL where there is none. */
 struct blocking_request *blocking_inbox_take(struct blocking_inbox *inbox);
-/* Refuse what is there, and what comes from now on. */
+/* Refuse all requests, present and future. */
 void blocking_inbox_close(struct blocking_inbox *inbox);
 
 /* The kernel has answered the read of a call: wake the caller, if one still waits. */

@@ -47,7 +47,7 @@ int extents_for_each_data(
 	const uint64_t n_pages = length / page_size();
 	if (n_pages == 0)
 		return 0;
-	/* Of a file that may block, what is not in memory is on the disk. */
+	/* A file that may block has data on its disk that cachestat(2) does not count. */
 	const int64_t n_data = n_pages <= FEW_PAGES || source_may_block(source)
 				       ? (int64_t)n_pages
 				       : count_data(source, source->offset + offset, length);

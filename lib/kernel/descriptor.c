@@ -55,7 +55,7 @@ int descriptor_adopt(int fd, int mark)
 	return err;
 }
 
-/* Where the program is denied the question, all goes on as if nobody closed what is not his. */
+/* Where fcntl(2) is denied, trust that the program closes only its own descriptors. */
 bool descriptor_is_ours(int fd, int mark)
 {
 	if (fd < 0 || mark <= 0)

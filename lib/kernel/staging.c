@@ -3,8 +3,8 @@
  * Buffers between a file and pages. The handler has one for life; callers borrow theirs, and a few
  * are kept warm.
  *
- * A buffer is one huge page where the kernel has one to give. What is copied from it stays; what is
- * moved leaves a gap, and the buffer is mapped anew. Only a huge page is worth moving: small ones
+ * A buffer is one huge page where the kernel has one to give. Copying leaves the buffer as it is;
+ * moving leaves a gap, and the buffer is mapped anew. Only a huge page is worth moving: small ones
  * have to be faulted in one by one, which costs more than copying from pages that stay. Whether it
  * is one shows in how many faults it takes to touch it.
  *

@@ -113,7 +113,7 @@ int uffd_unregister(const struct uffd *uffd, uintptr_t start, size_t length)
 void uffd_wake(struct uffd *uffd, uintptr_t start, size_t length)
 {
 	struct uffdio_range op = { .start = start, .len = length };
-	/* Without a userfaultfd, in EAGER, nobody waits. */
+	/* Without a userfaultfd, in EAGER, no thread waits. */
 	if (uffd->fd >= 0 && ioctl(uffd->fd, UFFDIO_WAKE, &op) < 0)
 		atomic_store(&uffd->failed_to_wake, true);
 }

@@ -46,14 +46,14 @@ void uffd_abandon(struct uffd *uffd, int harmless);
 
 /* @tells_stores: pages may be write-protected (5.7), and a store to one is a fault. */
 int uffd_register(const struct uffd *uffd, uintptr_t start, size_t length, bool tells_stores);
-int uffd_unregister(
-	const struct uffd *uffd, uintptr_t start, size_t length); /* wakes who waits there */
+int uffd_unregister(const struct uffd *uffd, uintptr_t start,
+	size_t length); /* wakes the threads that wait there */
 void uffd_wake(struct uffd *uffd, uintptr_t start, size_t length);
 
 /*
  * One try each. *done is the bytes filled (and woken), whatever is returned: 0, or
  * -EAGAIN  part of it done, or none and worth a repetition
- * -EEXIST  the first page is there already, and nobody was woken
+ * -EEXIST  the first page is there already, and no thread was woken
  * -ENOENT  the range is not inside one registered mapping
  * -ESRCH   the process is going away
  * -ENOMEM, -EFAULT (source of a copy) and what else the kernel finds
@@ -62,11 +62,12 @@ int uffd_copy(const struct uffd *uffd, uintptr_t start, const void *source, size
 	bool is_protected, size_t *done);
 int uffd_zero(const struct uffd *uffd, uintptr_t start, size_t length, size_t *done);
 
-/* The same; what is done is gone from @source. */
+/* The same; the bytes done are gone from @source. */
 int uffd_move(
 	const struct uffd *uffd, uintptr_t start, const void *source, size_t length, size_t *done);
 
-/* Protect pages that are there against stores, or let them through and wake who waits. */
+/* Protect pages that are there against stores, or let stores through and wake the threads that
+ * wait. */
 int uffd_protect(const struct uffd *uffd, uintptr_t start, size_t length, bool is_protected);
 
 /* Messages read, 0 when interrupted, or a negative errno; -EAGAIN: there is none. */

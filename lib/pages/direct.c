@@ -58,7 +58,7 @@ static bool put_anonymous_over(const struct uffd_guard_region *region, uint64_t 
 		       0) != MAP_FAILED;
 }
 
-/* mremap() first takes away what is in its way. If it fails after that, for want of memory, nothing
+/* mremap() first unmaps the range it moves to. If it fails after that, for want of memory, nothing
  * is there: a load would be a signal, and the addresses anybody's. */
 static void close_gap(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
@@ -116,7 +116,7 @@ int direct_retract(struct uffd_guard_region *region)
 	if (!err)
 		return 0;
 
-	/* The region keeps its length, and is to show the file there again. */
+	/* The region keeps its length: show the file there again. */
 	if (map_file_over(region, end, before) == 0)
 		atomic_store(&region->direct_end, before);
 	else

@@ -5,8 +5,8 @@
 struct uffd_guard_region;
 
 /* Make as much of the region the file itself as is safe now: at map, and at each resize after the
- * length has been set. The caller holds region->lock, or nobody knows the region yet. What cannot
- * be direct is left as it is. */
+ * length has been set. The caller holds region->lock, or no other thread knows the region yet. What
+ * cannot be direct is left as it is. */
 void direct_extend(struct uffd_guard_region *region);
 
 /* The region has become shorter: what leaves it is the file no more. The caller holds region->lock.

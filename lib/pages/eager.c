@@ -29,7 +29,7 @@ static int read_run(void *data, uint64_t offset, uint64_t length)
 		reader->region, reader->staging, offset / page_size(), length / page_size(), false);
 }
 
-/* Holes, and what is behind the end: some of these pages may hold what the file had before. */
+/* Drop pages of holes and pages behind the end: some may hold what the file had before. */
 static int drop_absent(struct uffd_guard_region *region, size_t first, size_t end)
 {
 	int err = 0;

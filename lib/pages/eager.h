@@ -10,6 +10,6 @@ struct uffd_guard_region;
 /*
  * Read what the file has for the pages of the range that presence says are absent, whatever they
  * hold; what it does not have becomes zeros and is reported. The caller holds region->lock, or
- * nobody knows the region yet.
+ * no other thread knows the region yet.
  */
 int eager_fill(struct uffd_guard_region *region, size_t first, size_t n_pages);

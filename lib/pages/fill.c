@@ -3,9 +3,9 @@
  * Making pages of a file's bytes: read, tell data from zeros, report what is lost, install. On the
  * handler's thread for a fault, on the caller's for populate and refresh; the same for both.
  *
- * Only what was read counts. The file's size is never asked for, since it may be another by the
- * time of the read. A page of zeros becomes the shared page of zeros, be it a hole or data: a hole
- * costs no memory here, and reading one none in the client's file.
+ * Only bytes that were read count. The file's size is never asked for, since it may be another by
+ * the time of the read. A page of zeros becomes the shared page of zeros, be it a hole or data: a
+ * hole costs no memory here, and reading one none in the client's file.
  */
 #include "pages/fill.h"
 #include "base/check.h"
@@ -147,14 +147,14 @@ static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
 	       staging_is_huge(fill->staging);
 }
 
-/* Not one with pages of zeros: they may be a hole, which is to cost no memory. */
+/* Whether no page is all zeros: such a page may be a hole, which must cost no memory. */
 static bool is_data(const struct fill *fill, size_t n_pages)
 {
 	bool is_zero;
 	return count_alike(fill->staging->memory, n_pages, &is_zero) == n_pages && !is_zero;
 }
 
-/* All of the staging, which is one huge page: moved, and what does not move is copied. */
+/* Move all of the staging, which is one huge page; copy the part that does not move. */
 static int put_huge(struct piece *piece, size_t first, size_t n_pages)
 {
 	struct fill *fill = piece->fill;

@@ -10,7 +10,7 @@ struct staging;
 struct uffd_guard_region;
 
 enum fill_asked {
-	ASKED_NONE, /* nobody waits yet: all of it is ahead of need */
+	ASKED_NONE, /* no thread waits yet: all of it is ahead of need */
 	ASKED_PAGE, /* a thread waits for .page, which is filled whatever presence says */
 	ASKED_ALL,  /* somebody wants every page */
 };

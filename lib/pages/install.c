@@ -48,7 +48,7 @@ static int take_answer(struct install *in, int err)
 	case 0:
 		return 0;
 	case -EEXIST:
-		/* Filled by someone else, who may have woken the waiter before it slept. */
+		/* Another thread has filled it, and may have woken the waiter before it slept. */
 		uffd_wake(&in->guard->uffd, at, page_size());
 		in->done += page_size();
 		return 0;

@@ -9,11 +9,11 @@
 struct uffd_guard;
 
 /*
- * Make pages, whole ones (@is_protected: against stores, see uffd_protect()), and wake who waits
- * for them. Pages that are there already stay as they are, and who waits for them is woken too.
- * *done is the bytes that are in place afterwards, whatever is returned: 0, or
+ * Make pages, whole ones (@is_protected: against stores, see uffd_protect()), and wake the threads
+ * that wait for them. Pages that are there already stay as they are, and their waiters are woken
+ * too. *done is the bytes that are in place afterwards, whatever is returned: 0, or
  *
- * - -ENOENT: the rest of the range is mapped no more; who waits there was woken
+ * - -ENOENT: the rest of the range is mapped no more; the threads that wait there were woken
  * - -ENOMEM: no memory for the next page
  * - whatever else the kernel may find
  */

@@ -112,7 +112,8 @@ int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, s
 	/* So that a load which faults leaves the place for a huge page free. A store would have the
 	 * kernel make one, clear it and throw it away. */
 	if (guard_is_eager(region->guard))
-		madvise(address, size, MADV_NOHUGEPAGE); /* one page of data is to cost one page */
+		madvise(address, size,
+			MADV_NOHUGEPAGE); /* so that one page of data costs one page */
 	else if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
 		madvise(address, size, MADV_HUGEPAGE);
 	/* A handler that gave up before the region was in its table has not seen it. */

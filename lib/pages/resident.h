@@ -14,7 +14,7 @@ void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t
 
 /* Take pages away; what they hold is gone, and a touch brings them back from the file. */
 int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages);
-/* The same for holders of region->lock, who may wait for fills. */
+/* The same with region->lock, waiting for fills until none came in between. */
 int resident_drop_synced(struct uffd_guard_region *region, size_t first, size_t n_pages);
 
 /* The region goes, and all that it holds. */

@@ -3,8 +3,8 @@
  * How far around a fault to fill. Pure arithmetic on what is filled already, which is all the
  * history there is: no state that two readers of one region could spoil for each other.
  *
- * Who reads on from filled pages is reading in sequence, and gets as much again as lies behind; a
- * page with nothing before it is a jump, and gets itself. So a window doubles while reading goes
+ * A reader that goes on from filled pages reads in sequence, and gets as much again as lies behind;
+ * a page with nothing before it is a jump, and gets itself. So a window doubles while reading goes
  * on, and falls to one page with the first jump into unread space. The first page of a region is
  * where most reading begins: a little more.
  */

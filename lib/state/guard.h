@@ -21,7 +21,7 @@ struct blocking_inbox;
 struct uffd_guard {
 	atomic_uint references; /* the program's, until it destroys the guard; one for each region;
 				   one while losses are delivered */
-	atomic_bool is_destroyed; /* nobody is told of losses any more */
+	atomic_bool is_destroyed; /* losses are delivered no more */
 	int mark;		  /* of its descriptors: descriptor.h */
 	struct uffd uffd;	  /* .fd is -1 in EAGER; set by create, for good */
 	struct handler *handler;
@@ -65,7 +65,7 @@ static inline void guard_ref(struct uffd_guard *guard)
 	atomic_fetch_add(&guard->references, 1);
 }
 
-/* Without a userfaultfd: what is read is read beforehand. */
+/* Without a userfaultfd: all data is read beforehand. */
 static inline bool guard_is_eager(const struct uffd_guard *guard)
 {
 	return guard->uffd.fd < 0;

@@ -5,7 +5,7 @@
 #include "state/events.h"
 
 void loss_overflow_init(struct loss_overflow *overflow);
-/* With events.delivery: what was folded together since the last time, and nothing is left. */
+/* Take the losses folded together since the last call. With events.delivery. */
 struct loss loss_overflow_take(struct uffd_guard_region *region);
 
 /* Post before the pages are filled, so that whoever reads them knows. */
@@ -18,5 +18,5 @@ void region_report_loss(struct uffd_guard_region *region, uint64_t start, uint64
 /* The same, by what reading the file has answered: 0 where it ended, or a negative errno. */
 void region_report_failure(struct uffd_guard_region *region, uint64_t start, uint64_t end, int err);
 
-/* The guard ends: give up what is queued, and the references to regions with it. */
+/* Drop all queued losses, and their references to regions, as the guard ends. */
 void loss_drop_all(struct events *events);

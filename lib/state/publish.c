@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters in a memfd instead of in the guard, for who watches from outside.
+ * Counters in a memfd instead of in the guard, for programs that watch from outside.
  *
  * The seals let nobody else write to it, nor cut it off under our hands; its memory is there before
- * anything counts, so that counting never fails. Who watches learns of no content and no address.
+ * anything counts, so that counting never fails. A watcher learns of no content and no address.
  * A child of fork() has the descriptor, but not the mapping, and the page says whose it is.
  *
- * A region takes a free slot by one atomic operation and clears it before it gives it back. Who
- * reads meanwhile may see a region without a name, but never one with another's.
+ * A region takes a free slot by one atomic operation and clears it before it gives it back. A
+ * watcher may meanwhile see a region without a name, but never one with another's.
  */
 #include "state/publish.h"
 
