@@ -43,13 +43,14 @@ static int read_bytes(struct reading *reading, uint64_t offset, char *buffer, si
 {
 	struct uffd_guard_region *region = reading->region;
 	size_t got = 0;
-	if (reading->lost_from == UINT64_MAX) {
+	if (offset <
+		reading->lost_from) { /* rows may overlap, and begin before the last one's end */
 		const int err = source_read(&region->source, offset, buffer, length, &got);
 		if (err && err != -ETIMEDOUT)
 			return err;
 		reading->got += got;
 		if (got < length) {
-			reading->lost_from = offset + got;
+			reading->lost_from = min_u64(reading->lost_from, offset + got);
 			reading->why = err;
 		}
 	}

@@ -12,17 +12,21 @@
 
 #include <errno.h>
 
-/* Up to the file's end, which ends all rows that follow. */
+/* Up to the file's end. Rows may overlap, and the next one begin before it. */
 static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
 	const char *buffer, size_t buffer_stride, size_t *stored)
 {
 	int err = 0;
-	size_t done = rect->width;
+	uint64_t start = rect->offset, file_end = UINT64_MAX;
 	*stored = 0;
-	for (uint64_t row = 0; row < rect->height && !err && done == rect->width; row++) {
-		err = source_store(&region->source, rect->offset + row * rect->stride,
-			buffer + row * buffer_stride, rect->width, &done);
+	for (uint64_t row = 0; row < rect->height && start < file_end && !err; row++) {
+		size_t done;
+		err = source_store(
+			&region->source, start, buffer + row * buffer_stride, rect->width, &done);
 		*stored += done;
+		if (done < rect->width)
+			file_end = start + done;
+		start += rect->stride;
 	}
 	return err;
 }

@@ -226,6 +226,39 @@ START_TEST(read_rectangle_ends_where_the_file_does)
 }
 END_TEST
 
+START_TEST(rows_that_overlap_are_read_up_to_the_files_end)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES }));
+	const struct uffd_guard_rect rect = { 0, 10, 100, 5 };
+	unsigned char buffer[500];
+	assert_ok(ftruncate(f.fd, 75));
+	ck_assert_int_eq(
+		uffd_guard_read_rect(f.region, &rect, buffer, 100), 75 + 65 + 55 + 45 + 35);
+	for (size_t i = 0; i < sizeof(buffer); i++)
+		ck_assert_uint_eq(buffer[i], i % 100 + i / 100 * 10 < 75 ? page_value(0) : 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(rows_that_overlap_are_written_up_to_the_files_end)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
+					    .map_flags = UFFD_GUARD_MAP_WRITE }));
+	const struct uffd_guard_rect rect = { 0, 10, 100, 5 };
+	unsigned char buffer[500], byte;
+	memset(buffer, 99, sizeof(buffer));
+	assert_ok(ftruncate(f.fd, 75));
+	ck_assert_int_eq(
+		uffd_guard_write_rect(f.region, &rect, buffer, 100), 75 + 65 + 55 + 45 + 35);
+	ck_assert_int_eq(lseek(f.fd, 0, SEEK_END), 75);
+	ck_assert_int_eq(pread(f.fd, &byte, 1, 74), 1);
+	ck_assert_uint_eq(byte, 99);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(written_bytes_are_in_the_file_and_no_page_is_filled)
 {
 	struct fixture f;
@@ -330,6 +363,8 @@ static TCase *past_the_pages_case(void)
 	TCase *tcase = tcase_create("past the pages");
 	tcase_add_loop_test(tcase, read_rectangle_lands_row_by_row, 0, N_FILE_KINDS);
 	tcase_add_test(tcase, read_rectangle_ends_where_the_file_does);
+	tcase_add_test(tcase, rows_that_overlap_are_read_up_to_the_files_end);
+	tcase_add_test(tcase, rows_that_overlap_are_written_up_to_the_files_end);
 	tcase_add_loop_test(
 		tcase, written_bytes_are_in_the_file_and_no_page_is_filled, 0, N_FILE_KINDS);
 	tcase_add_loop_test(tcase, written_rectangle_leaves_the_bytes_beside_it, 0, N_FILE_KINDS);
