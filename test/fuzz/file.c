@@ -101,6 +101,13 @@ void file_note_stored(
 	note_bytes(file, offset, length, pattern);
 }
 
+void file_note_written(
+	struct file *file, uint64_t offset, uint64_t length, const struct block *pattern)
+{
+	note_bytes(file, offset, length, pattern);
+	file_note_allocated(file);
+}
+
 const struct block *file_block(const struct file *file, uint64_t page)
 {
 	return page < FILE_PAGES && file->pages[page] ? file->pages[page]->block : block_of_zeros();

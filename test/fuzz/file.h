@@ -49,6 +49,9 @@ void file_close(struct file *file);
 /* A store through a mapping of the file has changed it. */
 void file_note_stored(
 	struct file *file, uint64_t offset, uint64_t length, const struct block *pattern);
+/* The library has written to the file. */
+void file_note_written(
+	struct file *file, uint64_t offset, uint64_t length, const struct block *pattern);
 /* write_back may have changed the page; this is what it holds now. In the moment that began with
  * file_note_change(). */
 void file_note_change(void);

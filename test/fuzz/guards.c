@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define KEPT_FLAGS (UFFD_GUARD_USER_FAULTS_ONLY | UFFD_GUARD_NO_IO_URING | UFFD_GUARD_NO_SANDBOX)
-#define ALL_FLAGS  (KEPT_FLAGS | UFFD_GUARD_ALLOW_EAGER)
-#define N_KEPT	   (KEPT_FLAGS + 1)
+#define ALL_FLAGS                                                                                  \
+	(KEPT_FLAGS | UFFD_GUARD_ALLOW_EAGER | UFFD_GUARD_NO_EVENTS | UFFD_GUARD_NO_COPIERS)
+#define N_KEPT (KEPT_FLAGS + 1)
 
 static struct uffd_guard *kept[N_KEPT];
 
@@ -40,46 +41,62 @@ static int create(struct uffd_guard_options *options, struct uffd_guard **guard)
 	return err;
 }
 
-/* a: flags; b: max_resident; c: a new one */
-struct uffd_guard *guards_acquire(const struct record *r, bool *has_budget)
+/* a: flags; b: max_resident; c: a new one; d: max_regions */
+static struct uffd_guard_options read_options(const struct record *r)
 {
 	static const uint64_t budgets[8] = { 0, 0, 0, 0, PAGE, 4 * PAGE, 32 * PAGE, 256 * PAGE };
-	struct uffd_guard_options options = {
-		.size = sizeof(options),
+	static const uint32_t regions[8] = { 0, 0, 0, 0, 0, 1, 2, 3 };
+	return (struct uffd_guard_options){
+		.size = sizeof(struct uffd_guard_options),
 		.flags = r->a & ALL_FLAGS,
 		.max_resident = budgets[r->b % 8],
 		.read_deadline_ms = 60000, /* a slow disk is not what is looked for */
+		.max_regions = regions[r->d % 8],
 	};
-	struct uffd_guard **place = &kept[options.flags & KEPT_FLAGS], *guard = NULL;
-	const bool is_ordinary =
-		!options.max_resident && !(options.flags & ~KEPT_FLAGS) && r->c % 8 != 7;
-	*has_budget = false;
-	if (is_ordinary && *place)
-		return *place;
-
-	int err = create(&options, &guard);
-	if (is_denied(err))
-		return NULL;
-	if (err)
-		fail("create: %s", strerror(-err));
-	*has_budget = options.max_resident > 0;
-	if (is_ordinary)
-		*place = guard;
-	return guard;
 }
 
-struct uffd_guard *guards_acquire_other(const struct uffd_guard *other)
+bool guards_acquire(const struct record *r, struct fuzzed_guard *fuzzed)
+{
+	struct uffd_guard_options options = read_options(r);
+	struct uffd_guard **place = &kept[options.flags & KEPT_FLAGS];
+	const bool is_ordinary = !options.max_resident && !options.max_regions &&
+				 !(options.flags & ~KEPT_FLAGS) && r->c % 8 != 7;
+	*fuzzed = (struct fuzzed_guard){ .guard = is_ordinary ? *place : NULL };
+	fuzzed->features = uffd_guard_features(fuzzed->guard);
+	if (fuzzed->guard)
+		return true;
+
+	int err = create(&options, &fuzzed->guard);
+	if (is_denied(err))
+		return false;
+	if (err)
+		fail("create: %s", strerror(-err));
+	fuzzed->features = uffd_guard_features(fuzzed->guard);
+	fuzzed->has_budget = options.max_resident > 0;
+	fuzzed->tells_no_events = options.flags & UFFD_GUARD_NO_EVENTS;
+	fuzzed->most_regions = options.max_regions;
+	if (is_ordinary)
+		*place = fuzzed->guard;
+	return true;
+}
+
+void guards_acquire_other(const struct fuzzed_guard *other, struct fuzzed_guard *guard)
 {
 	static const uint8_t flags[N_GUARDS] = { 0, UFFD_GUARD_NO_IO_URING };
-	struct uffd_guard *guard = NULL;
 	for (size_t i = 0; i < N_GUARDS; i++) {
 		const struct record record = { .a = flags[i] };
-		bool has_budget;
-		guard = guards_acquire(&record, &has_budget);
-		if (guard != other)
-			return guard;
+		if (guards_acquire(&record, guard) && guard->guard != other->guard)
+			return;
 	}
-	return NULL;
+	*guard = (struct fuzzed_guard){ .guard = NULL };
+}
+
+void guards_forget(const struct uffd_guard *guard)
+{
+	for (size_t i = 0; i < N_KEPT; i++) {
+		if (kept[i] == guard)
+			kept[i] = NULL;
+	}
 }
 
 void guards_release(struct uffd_guard *guard)

@@ -19,7 +19,7 @@ static bool is_dispatching;
 static void owe(struct view *view, uint64_t start, uint64_t end)
 {
 	struct stretch *last = view->n_owed > 0 ? &view->owed[view->n_owed - 1] : NULL;
-	if (start >= end)
+	if (start >= end || view->tells_no_events)
 		return;
 	if (last && last->end == start && !is_dispatching)
 		last->end = end;
@@ -80,6 +80,14 @@ void losses_note_filled(struct view *view, size_t index)
 			start);
 }
 
+void losses_note_brought(struct view *view, uint64_t start, uint64_t end, uint8_t since)
+{
+	const uint64_t page_start = start / PAGE * PAGE;
+	if (reports_losses(view))
+		owe_of_page(view, &view->pages[start / PAGE],
+			most(start, best_end(view, since, moment_now())), end, page_start);
+}
+
 void losses_note_asked(struct view *view, uint64_t start, uint64_t end)
 {
 	start = most(start, best_end(view, moment_now(), moment_now()));
@@ -120,7 +128,7 @@ void losses_check_taken(struct view *view, uint32_t reasons)
 			(void *)view->region, (unsigned)reasons);
 
 	for (size_t page = 0; reasons && page < pages_in(view->reserve); page++)
-		view->pages[page].may_be_taken = !view->pages[page].seen;
+		view->pages[page].may_be_taken = !view->pages[page].seen || view->pages[page].marks;
 	view->is_loss_due = false;
 	view->taken_at = moment_now();
 	view->most_since_taken = view->length;

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static void trace_call(const char *call, const struct view *view, struct extent extent)
+void trace_call(const char *call, const struct view *view, struct extent extent)
 {
 	trace("%s [%llu, %llu) of region %p", call, (unsigned long long)extent.offset,
 		(unsigned long long)(extent.offset + extent.length), (void *)view->region);
 }
 
-static void check(const char *call, int err)
+void expect_success(const char *call, int err)
 {
 	if (err)
 		fail("%s: %s", call, strerror(-err));
@@ -29,8 +29,9 @@ void op_refresh(struct world *world, const struct record *r)
 		return;
 	const struct extent extent = record_extent(r, view->length);
 	trace_call("refresh", view, extent);
-	check("refresh", uffd_guard_refresh(view->region, extent.offset, extent.length));
+	expect_success("refresh", uffd_guard_refresh(view->region, extent.offset, extent.length));
 	view_note_refreshed(view, extent.offset, extent.length);
+	view_forget_marks(view, extent.offset, extent.length);
 }
 
 #define MOST_SPANS 100
@@ -65,7 +66,7 @@ void op_refresh_spans(struct world *world, const struct record *r)
 		trace("	[%llu, %llu)", (unsigned long long)spans[i].offset,
 			(unsigned long long)(spans[i].offset + spans[i].length));
 	trace("refresh_spans of region %p: these %zu", (void *)view->region, n);
-	check("refresh_spans", uffd_guard_refresh_spans(view->region, spans, n));
+	expect_success("refresh_spans", uffd_guard_refresh_spans(view->region, spans, n));
 	for (size_t i = 0; i < n; i++)
 		view_note_refreshed(view, spans[i].offset, spans[i].length);
 }
@@ -77,7 +78,7 @@ void op_populate(struct world *world, const struct record *r)
 		return;
 	const struct extent extent = record_extent(r, view->length);
 	trace_call("populate", view, extent);
-	check("populate", uffd_guard_populate(view->region, extent.offset, extent.length));
+	expect_success("populate", uffd_guard_populate(view->region, extent.offset, extent.length));
 	view_note_filled(view, extent.offset, extent.length);
 }
 
@@ -88,13 +89,14 @@ void op_discard(struct world *world, const struct record *r)
 		return;
 	const struct extent extent = record_extent(r, view->length);
 	trace_call("discard", view, extent);
-	check("discard", uffd_guard_discard(view->region, extent.offset, extent.length));
+	expect_success("discard", uffd_guard_discard(view->region, extent.offset, extent.length));
 	view_note_discarded(view, extent.offset, extent.length);
+	view_forget_marks(view, extent.offset, extent.length);
 }
 
 /* ---- File to buffer ---- */
 
-static uint64_t file_bytes_from(const struct view *view, uint64_t offset)
+uint64_t file_bytes_from(const struct view *view, uint64_t offset)
 {
 	const uint64_t at = view->offset + offset;
 	return view->file->size > at ? view->file->size - at : 0;
@@ -115,7 +117,7 @@ static void check_copied_page(
 	}
 }
 
-static void check_copy(const struct view *view, struct extent extent, const uint8_t *bytes)
+void check_copy(const struct view *view, struct extent extent, const uint8_t *bytes)
 {
 	const uint64_t start = view->offset + extent.offset, end = start + extent.length;
 	for (uint64_t at = start, next; at < end; at = next) {
@@ -146,7 +148,7 @@ void op_copy(struct world *world, const struct record *r)
 
 /* ---- Region to file ---- */
 
-static int expected_error(const struct view *view)
+int error_of_storing(const struct view *view)
 {
 	if (!(view->flags & UFFD_GUARD_MAP_WRITE))
 		return -EACCES;
@@ -161,7 +163,7 @@ void op_write_back(struct world *world, const struct record *r)
 	if (!view || moment_is_last())
 		return;
 	const struct extent extent = record_extent(r, view->length);
-	const int err = expected_error(view);
+	const int err = error_of_storing(view);
 	const uint64_t real = least(extent.length, file_bytes_from(view, extent.offset));
 	trace_call("write_back", view, extent);
 	ssize_t n = uffd_guard_write_back(view->region, extent.offset, extent.length);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- map ---- */
@@ -32,7 +33,8 @@ struct request {
 
 static const uint32_t map_flags = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT |
 				  UFFD_GUARD_MAP_SEAL | UFFD_GUARD_MAP_ANY_FILE |
-				  UFFD_GUARD_MAP_FIXED_NOREPLACE | UFFD_GUARD_MAP_POPULATE;
+				  UFFD_GUARD_MAP_FIXED_NOREPLACE | UFFD_GUARD_MAP_POPULATE |
+				  UFFD_GUARD_MAP_ONLY_DIRECT;
 
 /* A place that was free when first asked. */
 static void *fixed_place(void)
@@ -65,7 +67,7 @@ static struct request read_request(const struct world *world, const struct recor
 	const size_t length = most(1, least(size_of_codes(r->b, r->c), VIEW_PAGES * PAGE));
 	uint32_t flags = r->a & map_flags;
 	if (!(flags & UFFD_GUARD_MAP_DIRECT))
-		flags &= ~UFFD_GUARD_MAP_SEAL;
+		flags &= ~(UFFD_GUARD_MAP_SEAL | UFFD_GUARD_MAP_ONLY_DIRECT);
 	static const uint64_t budgets[8] = { 0, 0, 0, 0, PAGE, 3 * PAGE, 16 * PAGE, 64 * PAGE };
 	const enum struct_size size = r->f % N_STRUCT_SIZES;
 	return (struct request){
@@ -121,10 +123,32 @@ static int map_as_far_as_possible(struct request *request, struct uffd_guard_reg
 	return err;
 }
 
-static bool is_expected(const struct request *request, int err)
+/* Whether all of it can be DIRECT; with MAP_SEAL the library has just tried to seal it. */
+static bool can_be_direct(const struct request *request)
+{
+	const struct file *file = request->file;
+	return file->is_tmpfs && file_seals(file) & F_SEAL_SHRINK &&
+	       file->size >= request->options.known.offset + request->length;
+}
+
+static uint32_t count_regions(const struct world *world, size_t guard)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < N_SLOTS; i++)
+		n += world->views[i] && world->views[i]->guard == guard;
+	return n;
+}
+
+static bool is_expected(const struct world *world, const struct request *request, int err)
 {
 	const uint32_t flags = request->options.known.flags;
 	const bool may_be_refused = !request->file->is_tmpfs && !(flags & UFFD_GUARD_MAP_ANY_FILE);
+	const uint32_t most_regions = request->guard->most_regions;
+	const bool is_full = most_regions && count_regions(world, request->number) >= most_regions;
+	if (is_full || err == -ENFILE)
+		return is_full && (err == -ENFILE || err == -ENODEV);
+	if (flags & UFFD_GUARD_MAP_ONLY_DIRECT && (err == 0 || err == -EPERM))
+		return can_be_direct(request) == (err == 0);
 	if (err == -EEXIST)
 		return flags & UFFD_GUARD_MAP_FIXED_NOREPLACE;
 	return may_be_refused ? err == -ENODEV : err == 0;
@@ -137,6 +161,16 @@ static void check_getters(const struct view *view)
 			uffd_guard_region_length(view->region), view->length);
 	if (uffd_guard_region_data(view->region) != view->data)
 		fail("the region's data has moved");
+}
+
+/* Ours is borrowed: the same file, and open. */
+static void check_descriptor(const struct view *view)
+{
+	struct stat of_region, of_file;
+	const int fd = uffd_guard_region_get_fd(view->region);
+	if (fd < 3 || fstat(fd, &of_region) < 0 || fstat(view->file->fd, &of_file) < 0 ||
+		of_region.st_ino != of_file.st_ino || of_region.st_dev != of_file.st_dev)
+		fail("the region's descriptor is %d, which is not of its file", fd);
 }
 
 static struct view *make_view(const struct request *request, struct uffd_guard_region *region)
@@ -154,6 +188,7 @@ static struct view *make_view(const struct request *request, struct uffd_guard_r
 		.flags = options->flags,
 		.is_read_only = request->is_read_only,
 		.may_evict = request->guard->has_budget || options->max_resident,
+		.tells_no_events = request->guard->tells_no_events,
 	};
 	if ((uintptr_t)view->data % PAGE || (options->addr && view->data != options->addr))
 		fail("the region is at %p, and was wanted at %p", (void *)view->data,
@@ -166,7 +201,7 @@ void op_map(struct world *world, const struct record *r)
 	struct request request = read_request(world, r);
 	const struct uffd_guard_map_options *options = &request.options.known;
 	const uint8_t slot = r->slot % N_SLOTS;
-	if (!request.file)
+	if (!request.file || !request.guard->guard)
 		return;
 	world_unmap(world, slot);
 	trace("map %d at guard %zu: flags %#x, %zu bytes from %llu, reserve %zu, max_resident "
@@ -178,7 +213,7 @@ void op_map(struct world *world, const struct record *r)
 
 	struct uffd_guard_region *region = NULL;
 	int err = map_as_far_as_possible(&request, &region);
-	if (!is_expected(&request, err))
+	if (!is_expected(world, &request, err))
 		fail("map: %s", strerror(-err));
 	if (err) {
 		trace("	refused: %s", strerror(-err));
@@ -189,6 +224,7 @@ void op_map(struct world *world, const struct record *r)
 	trace("	region %p at %p", (void *)region, (void *)view->data);
 	view_begin(view);
 	check_getters(view);
+	check_descriptor(view);
 	if (options->flags & UFFD_GUARD_MAP_POPULATE)
 		view_note_filled(view, 0, view->length);
 }
@@ -237,4 +273,46 @@ void op_resize(struct world *world, const struct record *r)
 		fail("resize: %s", strerror(-err));
 	view_note_resized(view, length);
 	check_getters(view);
+}
+
+/* ---- make_direct ---- */
+
+/* a: whether the library shall seal the file */
+void op_make_direct(struct world *world, const struct record *r)
+{
+	struct view *view = world_view(world, r->slot);
+	if (!view)
+		return;
+	const uint32_t flags = r->a & UFFD_GUARD_MAP_SEAL;
+	const int is_direct = uffd_guard_region_make_direct(view->region, flags);
+	trace("make_direct of region %p, flags %#x: %d", (void *)view->region, (unsigned)flags,
+		is_direct);
+	if (is_direct < 0)
+		fail("make_direct: %s", strerror(-is_direct));
+	if (is_direct != view_note_made_direct(view))
+		fail("make_direct answers %d", is_direct);
+	check_getters(view);
+}
+
+/* ---- destroy ---- */
+
+/* Regions go on, and tell of their losses by take_losses only. */
+void op_destroy(struct world *world, const struct record *r)
+{
+	const size_t number = (r->a & 1) % world->n_guards;
+	struct fuzzed_guard *guard = &world->guards[number];
+	if (!guard->guard)
+		return;
+	trace("destroy guard %zu", number);
+	guards_forget(guard->guard);
+	uffd_guard_destroy(guard->guard);
+	guard->guard = NULL;
+	world->n_destroyed++;
+	for (size_t i = 0; i < N_SLOTS; i++) {
+		struct view *view = world->views[i];
+		if (view && view->guard == number) {
+			view->tells_no_events = true;
+			view->n_owed = 0;
+		}
+	}
 }

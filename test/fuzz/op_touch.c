@@ -194,8 +194,7 @@ void op_store(struct world *world, const struct record *r)
 
 static bool must_succeed(const struct world *world, const struct view *view, struct extent extent)
 {
-	if (uffd_guard_features(world->guards[view->guard].guard) &
-		UFFD_GUARD_FEATURE_KERNEL_FAULTS)
+	if (world->guards[view->guard].features & UFFD_GUARD_FEATURE_KERNEL_FAULTS)
 		return true;
 	for (size_t page = extent.offset / PAGE; page < pages_in(extent.offset + extent.length);
 		page++) {

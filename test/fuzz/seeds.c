@@ -65,11 +65,24 @@ enum { PAGES_CODE_512 = 60, PAGES_CODE_513, PAGES_CODE_600 = 63 };
 
 enum { MEMFD, SEALABLE, SHM, DISK };
 enum { DATA, HOLE, EVERY_OTHER, ZEROS };
-enum { WRITE = 1, DIRECT = 2, SEAL = 4, ANY_FILE = 8, FIXED = 16, POPULATE = 32 };
-enum { USER_FAULTS_ONLY = 2, NO_IO_URING = 8 };
+enum { WRITE = 1, DIRECT = 2, SEAL = 4, ANY_FILE = 8, FIXED = 16, POPULATE = 32, ONLY_DIRECT = 64 };
+enum { USER_FAULTS_ONLY = 2, NO_IO_URING = 8, NO_EVENTS = 32 };
 enum { SHRINK, GROW, SEAL_WRITE, FUTURE_WRITE, SEAL_SEAL };
 enum { WORD = 1, FORWARD, BACKWARD, LAST_BYTE, AT_ONCE, EVERY_BYTE, EVERY_OTHER_PAGE };
 enum { WITH_ZEROS = 7 };
+/* Of a rectangle (.d, .e): its rows, from one to the next, how many of them, and how far apart. */
+enum { ROWS_0, ROWS_1, ROWS_2, ROWS_3, ROWS_5, ROWS_8, ROWS_17, ROWS_70 };
+enum {
+	NO_GAP,
+	GAP_1 = 1 << 3,
+	GAP_100 = 2 << 3,
+	EVERY_300 = 3 << 3,
+	EVERY_4096 = 4 << 3,
+	EVERY_5000 = 6 << 3,
+	SAME_PLACE = 7 << 3
+};
+enum { RECTS_1, RECTS_2 = 3, RECTS_3, RECTS_8, RECTS_65, RECTS_70 };
+enum { STEP_1, STEP_100 = 1 << 3, STEP_500 = 2 << 3, STEP_4096 = 4 << 3, STEP_5000 = 5 << 3 };
 
 /* clang-format off */
 #define FILE_OF(pages, tail, kind, fill)  { OP_FILE, 0, pages, tail, kind, fill }
@@ -82,6 +95,12 @@ enum { WITH_ZEROS = 7 };
 #define CLIENT_WRITES(page, tail, length) { OP_CLIENT_WRITE, 0, page, tail, length }
 #define STORE(page, tail, length)         { OP_STORE, 0, page, tail, length }
 #define WRITE_BACK_ALL                    { OP_WRITE_BACK, 0, 0, 0, ALL }
+#define UPDATE(page, tail, length)        { OP_UPDATE, 0, page, tail, length }
+#define ENSURE(page, tail, length)        { OP_ENSURE, 0, page, tail, length }
+#define ENSURE_ALL                        { OP_ENSURE, 0, 0, 0, ALL }
+#define WITH_RECTS(op, page, tail, width, rows, n) { op, 0, page, tail, width, rows, n }
+#define MARK(page, tail, width, rows, n)  WITH_RECTS(OP_MARK_RECTS, page, tail, width, rows, n)
+#define SYSCALL_ALL                       { OP_SYSCALL, 0, 0, 0, ALL }
 #define TAKE                              { OP_TAKE_LOSSES }
 #define DISPATCH                          { OP_DISPATCH }
 #define POLL_GUARD                        { OP_GUARD, 0, NO_IO_URING }
@@ -243,7 +262,105 @@ static const struct seed {
 	{ "bad-buffer", { FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0),
 				{ OP_BAD_CALL, 0, 1, 0, PAGES_2, .f = 2 }, READ_ALL, TAKE } },
 
+	{ "rectangles-refreshed", { FILE_OF(9, AT_63, MEMFD, EVERY_OTHER), MAP_OF(0, 9, AT_63),
+					  READ_ALL, CLIENT_WRITES(0, 0, ALL),
+					  WITH_RECTS(OP_REFRESH_RECTS, 0, AT_100, BYTES_64,
+						  ROWS_17 | EVERY_300, RECTS_3 | STEP_500),
+					  READ_ALL, TRUNCATE(3, AT_100),
+					  WITH_RECTS(OP_REFRESH_RECTS, 1, 0, BYTES_4097,
+						  ROWS_5 | EVERY_5000, RECTS_1),
+					  READ_ALL, TAKE, DISPATCH } },
+	{ "updated-and-present",
+		{ USER_GUARD, FILE_OF(8, 0, MEMFD, EVERY_OTHER), MAP_OF(0, 8, 0), READ_BYTE(2),
+			CLIENT_WRITES(0, 0, ALL), UPDATE(1, AT_100, PAGES_3),
+			{ OP_SYSCALL, 0, 1, 0, PAGES_3 }, CLIENT_WRITES(0, 0, ALL), READ_ALL,
+			TRUNCATE(2, AT_7), UPDATE(0, 0, ALL), SYSCALL_ALL, TAKE, DISPATCH } },
+	{ "rectangles-updated", { USER_GUARD, FILE_OF(8, 0, MEMFD, DATA), MAP_OF(0, 8, 0),
+					READ_BYTE(2), CLIENT_WRITES(0, 0, ALL),
+					WITH_RECTS(OP_UPDATE_RECTS, 0, AT_4000, BYTES_100,
+						ROWS_8 | EVERY_4096, RECTS_2 | STEP_500),
+					CLIENT_WRITES(0, 0, ALL), SYSCALL_ALL, READ_ALL } },
+	{ "marked-then-ensured",
+		{ FILE_OF(8, 0, MEMFD, DATA), MAP_OF(0, 8, 0), READ_ALL, CLIENT_WRITES(0, 0, ALL),
+			MARK(0, AT_100, BYTES_1000, ROWS_3 | EVERY_4096, RECTS_1), READ_ALL,
+			{ OP_BEGIN }, CLIENT_WRITES(1, 0, PAGES_3), READ_ALL, ENSURE_ALL,
+			READ_ALL } },
+	{ "marked-then-ensured-in-parts",
+		{ USER_GUARD, FILE_OF(12, 0, MEMFD, DATA), MAP_OF(WRITE, 12, 0),
+			STORE(2, 0, PAGES_3), CLIENT_WRITES(0, 0, ALL),
+			MARK(0, AT_511, BYTES_512, ROWS_8 | EVERY_5000, RECTS_3 | STEP_500),
+			ENSURE(1, AT_100, PAGES_3), READ_ALL, CLIENT_WRITES(0, 0, ALL),
+			ENSURE(0, 0, BYTES_5000), ENSURE_ALL, SYSCALL_ALL, READ_ALL } },
+	{ "more-marks-than-are-remembered",
+		{ FILE_OF(30, 0, MEMFD, DATA), MAP_OF(0, 30, 0), READ_ALL, CLIENT_WRITES(0, 0, ALL),
+			MARK(0, AT_1, BYTES_8, ROWS_2 | EVERY_300, RECTS_70 | STEP_500), READ_ALL,
+			CLIENT_WRITES(3, 0, PAGES_8), ENSURE(2, AT_7, PAGES_2), READ_ALL,
+			MARK(9, 0, BYTES_5000, ROWS_1, RECTS_8 | STEP_5000), ENSURE_ALL,
+			READ_ALL } },
+	{ "marked-cut-and-ensured",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(0, 4, 0), READ_ALL, TRUNCATE(1, AT_1000),
+			MARK(0, AT_2048, BYTES_100, ROWS_3 | EVERY_4096, RECTS_1), TAKE, ENSURE_ALL,
+			TAKE, DISPATCH, TRUNCATE(4, 0), MARK(0, 0, ALL, ROWS_1, RECTS_1), READ_ALL,
+			ENSURE_ALL, READ_ALL } },
+	{ "marked-then-shorter",
+		{ FILE_OF(8, 0, MEMFD, DATA), { OP_MAP, 0, 0, 8, 0, 0, 4 }, READ_ALL,
+			MARK(0, 0, BYTES_4097, ROWS_5 | EVERY_5000, RECTS_1),
+			{ OP_RESIZE, 0, 1, AT_2048 }, CLIENT_WRITES(0, 0, ALL), ENSURE_ALL,
+			{ OP_STRAY, 0, 1, AT_4000 }, READ_ALL, { OP_RESIZE, 0, 8, 0 }, READ_ALL,
+			ENSURE_ALL, READ_ALL, TAKE, DISPATCH } },
+	{ "marked-then-refreshed",
+		{ FILE_OF(8, 0, MEMFD, DATA), MAP_OF(0, 8, 0), READ_ALL, CLIENT_WRITES(0, 0, ALL),
+			MARK(1, AT_100, BYTES_100, ROWS_8 | GAP_100, RECTS_2 | STEP_100),
+			WITH_RECTS(OP_REFRESH_RECTS, 1, 0, BYTES_1000, ROWS_2 | GAP_1, RECTS_1),
+			REFRESH(1, AT_100, BYTES_512), CLIENT_WRITES(0, 0, ALL), READ_ALL,
+			{ OP_DISCARD, 0, 1, AT_1000, PAGES_2 }, ENSURE_ALL, READ_ALL } },
+	{ "rectangle-read-where-the-file-ends",
+		{ FILE_OF(3, AT_511, MEMFD, DATA), MAP_OF(0, 8, AT_7),
+			WITH_RECTS(OP_COPY_RECT, 1, AT_7, BYTES_100, ROWS_17 | EVERY_300, 1), TAKE,
+			WITH_RECTS(OP_COPY_RECT, 0, AT_1, PAGES_2, ROWS_5 | EVERY_4096, 2),
+			DISPATCH, WITH_RECTS(OP_COPY_RECT, 0, 0, BYTES_64, ROWS_70 | GAP_100, 3),
+			TAKE } },
+	{ "written-past-the-pages",
+		{ FILE_OF(4, AT_100, SEALABLE, EVERY_OTHER), MAP_OF(WRITE, 8, 0), READ_ALL,
+			{ OP_WRITE, 0, 0, AT_511, PAGES_2 }, READ_ALL,
+			WITH_RECTS(OP_WRITE_RECT, 0, AT_1000, BYTES_4000, ROWS_8 | EVERY_5000, 1),
+			REFRESH_ALL, READ_ALL, { OP_CLIENT_SEAL, 0, FUTURE_WRITE },
+			{ OP_WRITE, 0, 0, 0, ALL }, { OP_MAP, 1, 0, 4 },
+			{ OP_WRITE, 1, 0, 0, ALL } } },
+	{ "made-direct", { FILE_OF(4, 0, SEALABLE, DATA), { OP_MAP, 0, WRITE, 4, 0, 0, 4 },
+				 STORE(1, 0, PAGES_2), { OP_MAKE_DIRECT, 0, 0 }, READ_ALL,
+				 MARK(0, 0, PAGES_3, ROWS_1, RECTS_1), { OP_MAKE_DIRECT, 0, SEAL },
+				 CLIENT_WRITES(0, 0, ALL), READ_ALL, STORE(0, AT_64, BYTES_64),
+				 { OP_RESIZE, 0, 6, 0 }, ENSURE_ALL, READ_ALL, WRITE_BACK_ALL } },
+	{ "only-direct", { FILE_OF(4, 0, SEALABLE, DATA), MAP_OF(DIRECT | ONLY_DIRECT, 4, 0),
+				 MAP_OF(DIRECT | ONLY_DIRECT | SEAL, 5, 0),
+				 MAP_OF(DIRECT | ONLY_DIRECT | SEAL, 4, 0),
+				 CLIENT_WRITES(0, 0, ALL), READ_ALL } },
+	{ "destroyed-before-unmap",
+		{ FILE_OF(4, 0, MEMFD, DATA), MAP_OF(WRITE, 6, 0), { OP_MAP, 1, 0, 4 },
+			READ_BYTE(5), { OP_DESTROY }, READ_ALL, TAKE, CLIENT_WRITES(0, 0, ALL),
+			MARK(0, 0, ALL, ROWS_1, RECTS_1), ENSURE_ALL, STORE(0, 0, BYTES_64),
+			WRITE_BACK_ALL, DISPATCH, { OP_UNMAP, 1 }, REFRESH_ALL, READ_ALL } },
+	{ "no-events",
+		{ { OP_GUARD, 0, NO_EVENTS }, FILE_OF(1, 0, MEMFD, DATA), MAP_OF(0, 4, 0), READ_ALL,
+			DISPATCH, TAKE, TRUNCATE(0, AT_7), REFRESH_ALL, DISPATCH, TAKE } },
+	{ "few-regions", { { OP_GUARD, .d = 6 }, FILE_OF(2, 0, MEMFD, DATA), { OP_MAP, 0, 0, 2 },
+				 { OP_MAP, 1, 0, 2 }, { OP_MAP, 2, 0, 2 }, { OP_UNMAP, 1 },
+				 { OP_MAP, 3, 0, 2 }, { OP_READ, 3, 0, 0, ALL, FORWARD } } },
+	{ "wrong-rectangles",
+		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(WRITE, 2, 0), STORE(0, 0, ALL),
+			CLIENT_WRITES(0, 0, ALL), { OP_BAD_RECTS, .b = 2, .f = 0 },
+			{ OP_BAD_RECTS, .b = 5, .f = 0 }, { OP_BAD_RECTS, .b = 7, .f = 0 },
+			{ OP_BAD_RECTS, .b = 3, .f = 1 }, { OP_BAD_RECTS, .f = 2 },
+			{ OP_BAD_RECTS, .f = 3 }, { OP_BAD_RECTS, .f = 4 },
+			{ OP_BAD_RECTS, .f = 5 }, { OP_BAD_RECTS, 0, 0, AT_100, PAGES_2, .f = 6 },
+			READ_ALL } },
+
 	/* What was found, once. */
+	{ "found-rows-that-overlap-where-the-file-ends",
+		{ FILE_OF(1, AT_100, MEMFD, DATA), MAP_OF(WRITE, 8, 0),
+			WITH_RECTS(OP_COPY_RECT, 0, AT_7, PAGES_2, ROWS_8 | EVERY_300, 0), TAKE,
+			WITH_RECTS(OP_WRITE_RECT, 0, AT_7, PAGES_2, ROWS_8 | EVERY_300, 0) } },
 	{ "found-refresh-changes-the-rest-of-the-last-page",
 		{ FILE_OF(2, 0, MEMFD, DATA), MAP_OF(0, 1, AT_1000), READ_ALL,
 			CLIENT_WRITES(0, 0, ALL), TRUNCATE(1, AT_100), REFRESH(1, AT_63, TO_END),

@@ -58,9 +58,13 @@ bool view_has_page(const struct view *view, size_t page)
 
 static void set_unknown(struct view *view, size_t page)
 {
-	const bool is_shared = view->pages[page].is_shared;
-	view->pages[page] =
-		(struct page){ .since = moment_now(), .until = FOREVER, .is_shared = is_shared };
+	const struct page before = view->pages[page];
+	view->pages[page] = (struct page){
+		.since = moment_now(),
+		.until = FOREVER,
+		.is_shared = before.is_shared,
+		.marks = before.marks,
+	};
 }
 
 /* A copy of the page's times that may be changed. */
@@ -92,7 +96,8 @@ bool view_byte_may_be(const struct view *view, size_t index, size_t place, uint8
 {
 	const struct page *page = &view->pages[index];
 	return file_had_byte(view->file, file_page(view, index), place, byte, since_of(page, place),
-		until_of(page, place));
+		       until_of(page, place)) ||
+	       view_may_be_newer(view, index, place, byte);
 }
 
 static void fail_byte(const struct view *view, size_t page, const uint8_t *got, size_t place)
@@ -128,10 +133,11 @@ static void check_direct(const struct view *view, size_t page, const struct bloc
 static void check_seen(const struct view *view, size_t page, const struct block *got)
 {
 	const struct page *known = &view->pages[page];
+	const bool is_sure = view_is_sure(view, known);
 	for (size_t i = 0; i < length_in(view, page); i++) {
 		if (got->bytes[i] != known->seen->bytes[i] &&
-			(view_is_sure(view, known) ||
-				!view_byte_may_be(view, page, i, got->bytes[i])))
+			(is_sure ? !view_may_be_newer(view, page, i, got->bytes[i])
+				 : !view_byte_may_be(view, page, i, got->bytes[i])))
 			fail_byte(view, page, got->bytes, i);
 	}
 }
@@ -237,7 +243,8 @@ void view_note_store(
 	struct block got;
 	memcpy(got.bytes, view->data + page * PAGE, PAGE);
 	for (size_t i = from; i < to; i++) {
-		if (got.bytes[i] != stored->bytes[i] && !may_evict(view, known))
+		if (got.bytes[i] != stored->bytes[i] && !may_evict(view, known) &&
+			!view_may_be_newer(view, page, i, got.bytes[i]))
 			fail("byte %zu of page %zu is %#x, not what was stored to it", i, page,
 				got.bytes[i]);
 	}
@@ -279,6 +286,17 @@ void view_note_filled(struct view *view, uint64_t offset, uint64_t length)
 		fill_page(view, page);
 }
 
+/* Marks stay when rectangles are refreshed, and may bring over what is newer still. */
+static void raise_marks(struct page *page, size_t from, size_t to)
+{
+	for (size_t i = from; page->marks && i < to; i++) {
+		if (page->marks->newer[i] != NEVER)
+			page->marks->newer[i] = moment_now();
+		if (page->marks->marked[i] != NEVER)
+			page->marks->marked[i] = moment_now();
+	}
+}
+
 /* A filled page has the file's bytes of now; one that is not may get those of later too. */
 static void refresh_whole(struct view *view, size_t page)
 {
@@ -313,6 +331,7 @@ void view_note_refreshed(struct view *view, uint64_t offset, uint64_t length)
 		next = least((page + 1) * PAGE, end);
 		if (view_is_direct(view, page))
 			continue;
+		raise_marks(&view->pages[page], offset % PAGE, (next - 1) % PAGE + 1);
 		if (view->pages[page].is_filled && !view->may_evict)
 			losses_note_asked(view, offset, next);
 		if (next - page * PAGE == length_in(view, page) && offset % PAGE == 0)
@@ -332,6 +351,91 @@ void view_note_discarded(struct view *view, uint64_t offset, uint64_t length)
 		else
 			view_note_refreshed(view, offset, next - offset);
 	}
+}
+
+/* ---- ensure ---- */
+
+/* A page that was seen is looked at at once: what was marked has to be newer than the mark. */
+static void ensure_seen(struct view *view, size_t page, size_t from, size_t to)
+{
+	struct page *known = &view->pages[page];
+	struct block got;
+	memcpy(got.bytes, view->data + page * PAGE, PAGE);
+	for (size_t i = from; i < to; i++) {
+		const uint8_t marked = known->marks->marked[i];
+		if (marked != NEVER && !file_had_byte(view->file, file_page(view, page), i,
+					       got.bytes[i], marked, moment_now()))
+			fail_byte(view, page, got.bytes, i);
+	}
+	struct block expected = *known->seen;
+	for (size_t i = from; i < to; i++) {
+		if (known->marks->marked[i] != NEVER)
+			expected.bytes[i] = got.bytes[i];
+	}
+	known->seen = block_kept(&expected);
+	view_look(view, page);
+}
+
+static bool is_marked_as_one(const struct view *view, size_t page, size_t from, size_t to)
+{
+	const uint8_t *marked = view->pages[page].marks->marked;
+	return from == 0 && to >= length_in(view, page) && memcmp(marked, marked + 1, to - 1) == 0;
+}
+
+/* One that was not holds the file's bytes since the mark. */
+static void ensure_times(struct view *view, size_t page, size_t from, size_t to)
+{
+	struct page *known = &view->pages[page];
+	const uint8_t until = known->is_filled && !view->may_evict ? moment_now() : FOREVER;
+	if (is_marked_as_one(view, page, from, to) && !known->times) {
+		known->since = (uint8_t)most(known->since, known->marks->marked[0]);
+		known->until = until;
+		return;
+	}
+	struct page_times *times = split_times(known);
+	for (size_t i = from; i < to; i++) {
+		const uint8_t marked = known->marks->marked[i];
+		if (marked == NEVER)
+			continue;
+		times->since[i] = (uint8_t)most(times->since[i], marked);
+		times->until[i] = until;
+	}
+	known->times = times;
+}
+
+static void ensure_losses(struct view *view, size_t page, size_t from, size_t to)
+{
+	const struct page_marks *marks = view->pages[page].marks;
+	for (size_t i = from, next; i < to; i = next) {
+		for (next = i + 1; next < to && marks->marked[next] == marks->marked[i];)
+			next++;
+		if (marks->marked[i] != NEVER)
+			losses_note_brought(
+				view, page * PAGE + i, page * PAGE + next, marks->marked[i]);
+	}
+}
+
+static void ensure_in_page(struct view *view, size_t page, size_t from, size_t to)
+{
+	struct page *known = &view->pages[page];
+	if (view_is_direct(view, page) || !page_has_marks(known, from, to))
+		return;
+	if (known->is_filled && !view->may_evict)
+		ensure_losses(view, page, from, to);
+	ensure_times(view, page, from, to);
+	if (known->seen)
+		ensure_seen(view, page, from, to);
+	known->is_stored = known->is_stored && !view->may_evict; /* as in refresh_part() */
+}
+
+void view_note_ensured(struct view *view, uint64_t offset, uint64_t length)
+{
+	for (uint64_t at = offset, end = offset + length, next; at < end; at = next) {
+		next = least((at / PAGE + 1) * PAGE, end);
+		ensure_in_page(view, at / PAGE, at % PAGE, (next - 1) % PAGE + 1);
+	}
+	view_forget_marks(view, offset, length);
+	view_note_filled(view, offset, length);
 }
 
 /* ---- Resize, and what is DIRECT ---- */
@@ -369,9 +473,17 @@ static void extend_direct(struct view *view)
 		fail("the region's mode is%s DIRECT", is_direct ? "" : " not");
 }
 
+bool view_note_made_direct(struct view *view)
+{
+	view->flags |= UFFD_GUARD_MAP_DIRECT;
+	extend_direct(view);
+	return view->direct_end >= view->length;
+}
+
 void view_begin(struct view *view)
 {
 	view->pages = arena_take(pages_in(view->reserve) * sizeof(*view->pages));
+	memset(view->pages, 0, pages_in(view->reserve) * sizeof(*view->pages));
 	for (size_t page = 0; page < pages_in(view->reserve); page++)
 		set_unknown(view, page);
 	view->taken_at = view->dispatched_at = moment_now();

@@ -12,6 +12,14 @@ struct page_times {
 	uint8_t since[PAGE], until[PAGE];
 };
 
+#define NEVER FOREVER
+
+/* For each byte the moment of its latest mark, and that from which on it may become newer by
+ * itself: marks.c. */
+struct page_marks {
+	uint8_t marked[PAGE], newer[PAGE];
+};
+
 /*
  * A page that nobody has looked at yet holds, byte by byte, what the file held at some moment from
  * @since (the latest refresh) to @until (when it was filled for certain; FOREVER: not yet). With
@@ -20,6 +28,7 @@ struct page_times {
 struct page {
 	const struct block *seen;	/* or NULL */
 	const struct page_times *times; /* where the bytes differ, else NULL */
+	struct page_marks *marks;	/* or NULL */
 	uint8_t since, until;
 	bool is_filled;		 /* for certain, and not to be taken away */
 	bool is_stored;		 /* to, by us */
@@ -47,6 +56,11 @@ struct view {
 	uint64_t direct_end;
 	struct page *pages;
 
+	uint32_t n_marks; /* rectangles, at most; 0: none since all were ensured */
+	struct stretch marked;
+	uint8_t marked_since;
+
+	bool tells_no_events;		/* they are not wanted, or the guard was destroyed */
 	struct stretch owed[MOST_OWED]; /* to be delivered by the next dispatch */
 	size_t n_owed;
 	bool is_loss_due; /* take_losses has something */
@@ -90,6 +104,20 @@ void view_note_refreshed(struct view *view, uint64_t offset, uint64_t length);
 void view_note_discarded(struct view *view, uint64_t offset, uint64_t length);
 void view_note_resized(struct view *view, size_t length);
 
+/* ensure has answered: what was marked is newer than its mark, and all is there. */
+void view_note_ensured(struct view *view, uint64_t offset, uint64_t length);
+/* Judged again by make_direct. True: all is DIRECT. */
+bool view_note_made_direct(struct view *view);
+
+/* ---- Marks (marks.c) ---- */
+
+void view_note_marked(struct view *view, const struct uffd_guard_rect *rect);
+/* The library has forgotten what was marked there. */
+void view_forget_marks(struct view *view, uint64_t offset, uint64_t length);
+/* Whether the byte may have come from a mark that is not ensured yet. */
+bool view_may_be_newer(const struct view *view, size_t page, size_t place, uint8_t byte);
+bool page_has_marks(const struct page *page, size_t from, size_t to);
+
 /* Whether the page is there for certain: no system call can find it missing. */
 bool view_has_page(const struct view *view, size_t page);
 bool view_is_direct(const struct view *view, size_t page);
@@ -105,6 +133,8 @@ void view_note_saved(struct view *view, uint64_t start, uint64_t end);
 
 /* The page is filled for certain: what the file cannot have had was lost. */
 void losses_note_filled(struct view *view, size_t page);
+/* Filled bytes have been brought over at some moment since @since. */
+void losses_note_brought(struct view *view, uint64_t start, uint64_t end, uint8_t since);
 /* The library has just answered a call about these bytes. */
 void losses_note_asked(struct view *view, uint64_t start, uint64_t end);
 void losses_note_length(struct view *view);

@@ -74,6 +74,7 @@ static void on_event(const struct uffd_guard_event *event, void *data)
 		if (uffd_guard_refresh(view->region, 0, view->length))
 			fail("refresh fails in on_event");
 		view_note_refreshed(view, 0, view->length);
+		view_forget_marks(view, 0, view->length);
 		break;
 	case DISPATCH_WITHIN:
 		uffd_guard_dispatch(world->guards[dispatching->guard].guard, on_event, &within);
@@ -104,6 +105,8 @@ static void dispatch(struct world *world, size_t number, enum while_dispatching 
 	guard->losses_dispatched = losses;
 	if (n != dispatching.n_events)
 		fail("dispatch answers %d, but has delivered %d", n, dispatching.n_events);
+	if (n > 0 && guard->tells_no_events)
+		fail("there were events, but none are wanted");
 	if (n > 0 && !was_readable)
 		fail("there were events, but the descriptor was not readable");
 }
@@ -115,8 +118,10 @@ void world_dispatch(struct world *world, enum while_dispatching what)
 		n_owed[i] = world->views[i] ? world->views[i]->n_owed : 0;
 	trace("dispatch, way %d", what);
 	losses_begin_dispatch();
-	for (size_t i = 0; i < world->n_guards; i++)
-		dispatch(world, i, what);
+	for (size_t i = 0; i < world->n_guards; i++) {
+		if (world->guards[i].guard)
+			dispatch(world, i, what);
+	}
 	for (size_t i = 0; i < N_SLOTS; i++) {
 		if (world->views[i])
 			losses_end_dispatch(world->views[i], n_owed[i]);

@@ -10,11 +10,14 @@
 
 struct world {
 	struct fuzzed_guard {
-		struct uffd_guard *guard;
+		struct uffd_guard *guard; /* NULL: destroyed by now */
 		bool has_budget;
+		uint32_t features;
+		bool tells_no_events;	    /* UFFD_GUARD_NO_EVENTS */
+		uint32_t most_regions;	    /* 0: as many as there are slots */
 		uint64_t losses_dispatched; /* the counter, at the last dispatch */
 	} guards[N_GUARDS];
-	size_t n_guards;
+	size_t n_guards, n_destroyed;
 	struct view *views[N_SLOTS];
 	struct file *slots[N_SLOTS]; /* what the client holds */
 	struct file *files[MOST_FILES];
@@ -40,14 +43,27 @@ operation_fn op_read, op_store, op_syscall, op_stray;
 operation_fn op_refresh, op_refresh_spans, op_populate, op_discard, op_copy, op_write_back;
 operation_fn op_take_losses, op_dispatch;
 operation_fn op_bad_call;
+operation_fn op_refresh_rects, op_update, op_update_rects, op_mark_rects, op_begin, op_ensure;
+operation_fn op_copy_rect, op_write, op_write_rect;
+operation_fn op_make_direct, op_destroy, op_bad_rects;
+
+/* What several of them need (op_content.c). */
+void trace_call(const char *call, const struct view *view, struct extent extent);
+void expect_success(const char *call, int err);
+/* Whether bytes that were copied from [start, end) of the region are those of the file. */
+void check_copy(const struct view *view, struct extent extent, const uint8_t *bytes);
+uint64_t file_bytes_from(const struct view *view, uint64_t offset);
+int error_of_storing(const struct view *view); /* 0, or why the file cannot be written to */
 
 /* ---- Guards (guards.c) ---- */
 
-/* One as the record says, or NULL where userfaultfd is denied. Guards are kept for later inputs:
+/* One as the record says. False: userfaultfd is denied. Guards are kept for later inputs:
  * guards_release(). */
-struct uffd_guard *guards_acquire(const struct record *record, bool *has_budget);
-/* One that is kept, and is not @other. */
-struct uffd_guard *guards_acquire_other(const struct uffd_guard *other);
+bool guards_acquire(const struct record *record, struct fuzzed_guard *guard);
+/* One that is kept, and is not @other; or none. */
+void guards_acquire_other(const struct fuzzed_guard *other, struct fuzzed_guard *guard);
+/* Not to be given back: it is about to be destroyed. */
+void guards_forget(const struct uffd_guard *guard);
 void guards_release(struct uffd_guard *guard);
 void guards_destroy_all(void);
 
