@@ -220,6 +220,24 @@ START_TEST(thousands_may_be_inside_on_both_sides)
 }
 END_TEST
 
+START_TEST(epoch_is_entered_while_somebody_is_inside_on_either_side)
+{
+	struct epoch epoch = { 0 };
+	struct synchronizer s;
+	ck_assert(!epoch_is_entered(&epoch));
+	uint32_t before = epoch_enter(&epoch);
+	ck_assert(epoch_is_entered(&epoch));
+	synchronizer_start(&s, &epoch, before);
+	uint32_t later = epoch_enter(&epoch);
+	ck_assert(epoch_is_entered(&epoch)); /* one on each side */
+	epoch_leave(&epoch, before);
+	assert_returns(&s);
+	ck_assert(epoch_is_entered(&epoch));
+	epoch_leave(&epoch, later);
+	ck_assert(!epoch_is_entered(&epoch));
+}
+END_TEST
+
 static void do_nothing(int signal)
 {
 	(void)signal;
@@ -345,6 +363,7 @@ static TCase *waiting_case(void)
 	tcase_add_test(tcase, two_that_synchronize_both_return);
 	tcase_add_test(tcase, second_synchronize_waits_for_who_entered_after_the_first);
 	tcase_add_test(tcase, thousands_may_be_inside_on_both_sides);
+	tcase_add_test(tcase, epoch_is_entered_while_somebody_is_inside_on_either_side);
 	tcase_add_test(tcase, signal_does_not_end_the_wait);
 	return tcase;
 }

@@ -236,6 +236,41 @@ static size_t resident_pages(void)
 	return resident;
 }
 
+/* In one word, and across words. */
+static const struct store_row {
+	size_t n_pages, first, end;
+} store_rows[] = { { 64, 3, 40 }, { 64, 0, 64 }, { 300, 3, 70 }, { 300, 63, 65 }, { 300, 0, 300 } };
+
+START_TEST(stores_are_noted_of_their_pages_and_gone_with_them)
+{
+	const struct store_row row = store_rows[_i];
+	struct presence presence;
+	const size_t last = row.end - 1, n_stored = row.end - row.first;
+	assert_ok(presence_init(&presence, row.n_pages));
+	assert_ok(presence_track_stores(&presence));
+	presence_fill(&presence, 0, row.n_pages, PRESENCE_HELD);
+	ck_assert(!presence_has_stored(&presence, 0, row.n_pages));
+
+	presence_mark_stored(&presence, row.first, n_stored);
+	for (size_t i = 0; i < row.n_pages; i++) {
+		const bool is_stored = i >= row.first && i < row.end;
+		ck_assert(presence_has_stored(&presence, i, 1) == is_stored);
+		ck_assert(page_is_clean(&presence, i) == !is_stored);
+	}
+	ck_assert(!presence_has_stored(&presence, 0, row.first));
+	ck_assert(!presence_has_stored(&presence, row.end, row.n_pages - row.end));
+	ck_assert(presence_has_stored(&presence, 0, row.n_pages));
+
+	presence_unmark_stored(&presence, row.first, 1);
+	ck_assert(!presence_has_stored(&presence, row.first, 1));
+	ck_assert(presence_has_stored(&presence, last, 1));
+	presence_clear(&presence, last, 1);
+	ck_assert(!presence_has_stored(&presence, last, 1));
+	ck_assert(!page_is_clean(&presence, last)); /* it holds nothing */
+	presence_finish(&presence);
+}
+END_TEST
+
 /* Address space is the client's to declare: a bitmap for it must not become memory, nor by being
  * looked at or cleared. */
 START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
@@ -326,6 +361,8 @@ static TCase *memory_case(void)
 	TCase *tcase = tcase_create("memory");
 	tcase_add_loop_test(tcase, held_pages_are_counted_once, 62, 68);
 	tcase_add_test(tcase, clearing_leaves_the_neighbours_alone);
+	tcase_add_loop_test(tcase, stores_are_noted_of_their_pages_and_gone_with_them, 0,
+		n_elements(store_rows));
 	tcase_add_test(tcase, bitmap_of_a_terabyte_costs_nothing_while_unused);
 	tcase_add_test(tcase, threads_that_share_a_word_lose_no_bit);
 	return tcase;

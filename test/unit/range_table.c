@@ -187,6 +187,25 @@ START_TEST(table_emptied_in_any_order_is_empty)
 END_TEST
 
 /* Addresses come in order in practice: each mapping below the last. */
+/* One range in 4^8 would be higher than there are levels: so many that some are. */
+START_TEST(no_range_is_higher_than_the_table)
+{
+	struct {
+		struct range range;
+		uint64_t behind;
+	} one = { .range = { .start = 0x1000, .end = 0x2000 }, .behind = 0x5a5a5a5a5a5a5a5a };
+	struct range_table table;
+	range_table_init(&table);
+	for (int i = 0; i < 500000; i++) {
+		range_table_insert(&table, &one.range);
+		ck_assert_ptr_eq(range_table_find(&table, 0x1fff), &one.range);
+		range_table_remove(&table, &one.range);
+		ck_assert_ptr_null(range_table_find(&table, 0x1fff));
+	}
+	ck_assert_uint_eq(one.behind, 0x5a5a5a5a5a5a5a5a);
+}
+END_TEST
+
 START_TEST(search_among_ordered_ranges_stays_short)
 {
 	struct model *model = calloc(1, sizeof(*model));
@@ -298,6 +317,7 @@ static TCase *thousands_case(void)
 	TCase *tcase = tcase_create("thousands");
 	tcase_add_loop_test(tcase, random_inserts_and_removes_agree_with_the_naive_model, 0, 4);
 	tcase_add_loop_test(tcase, table_emptied_in_any_order_is_empty, 0, 2);
+	tcase_add_test(tcase, no_range_is_higher_than_the_table);
 	tcase_add_loop_test(tcase, search_among_ordered_ranges_stays_short, 0, 2);
 	return tcase;
 }
