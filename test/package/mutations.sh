@@ -4,7 +4,7 @@
 #
 # The tables of ways to break the library, test/hazards/cures.txt and test/fuzz/controls.txt: each still changes the file
 # that it names, and each test that is to notice it is there. Whether it does notice takes long: test/hazards/run.sh,
-# test/fuzz/control.sh.
+# test/fuzz/control.sh. And test/mutation/survivors.txt: what it names is still there, and has a reason.
 set -eu
 cd "$1"
 status=0
@@ -41,5 +41,18 @@ while read -r row; do
 	name=${row%%; *} row=${row#*; }
 	expect_change "control $name" "${row%%; *}" "${row#*; }"
 done <test/fuzz/controls.txt
+
+words() {
+	tr -s ' \t\n' ' '
+}
+
+while IFS= read -r row; do
+	case $row in '#'* | '') continue ;; esac
+	file=${row%% ;; *} reason=${row##* ;; }
+	old=${row#* ;; }
+	old=${old%% ;; *}
+	words <"$file" | grep -q -F -e "$(printf '%s' "$old" | words)" || complain "survivor in $file: there is no $old"
+	[ "${#reason}" -gt 10 ] || complain "survivor in $file: no reason for $old"
+done <test/mutation/survivors.txt
 
 exit $status
