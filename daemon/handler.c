@@ -167,9 +167,9 @@ static int handler_start_thread(struct handler *handler)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int err = stack_start_thread(&handler->thread, handler_run, handler);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* EINVAL too: after unshare(CLONE_NEWPID) there are no threads. */
 	if (err)
-		return -EAGAIN; /* -EINVAL too: unshare(CLONE_NEWPID) has left no room for threads
-				 */
+		return -EAGAIN;
 
 	pthread_setname_np(handler->thread, "uffd-guard");
 	while (sem_wait(&handler->is_ready) < 0)
