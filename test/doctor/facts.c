@@ -27,6 +27,7 @@ static const struct {
 	[ATTEMPT_RING_RESTRICT] = { "ring_restrict", probe_ring_restrict },
 	[ATTEMPT_RING_READ] = { "ring_read", probe_ring_read },
 	[ATTEMPT_FILTER] = { "filter", probe_filter },
+	[ATTEMPT_STORE] = { "store", probe_store },
 	[ATTEMPT_HUGE_PAGE] = { "huge_page", probe_huge_page },
 	[ATTEMPT_HUGETLB] = { "hugetlb", probe_hugetlb },
 	[ATTEMPT_GUARD] = { "guard", probe_guard },

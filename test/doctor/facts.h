@@ -24,6 +24,7 @@ enum attempt_id {
 	ATTEMPT_RING_RESTRICT,	     /* one that may do only some things */
 	ATTEMPT_RING_READ,	     /* one that reads a fault from a userfaultfd */
 	ATTEMPT_FILTER,		     /* a seccomp filter with no_new_privs */
+	ATTEMPT_STORE,		     /* process_vm_writev() within this process */
 	ATTEMPT_HUGE_PAGE,	     /* a transparent huge page */
 	ATTEMPT_HUGETLB,	     /* a memfd of reserved huge pages */
 	ATTEMPT_GUARD,		     /* uffd_guard_create() */

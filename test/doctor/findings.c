@@ -199,6 +199,16 @@ static void find_sandbox(const struct facts *facts, struct finding *finding)
 
 /* ---- Memory ---- */
 
+static void find_stores(const struct facts *facts, struct finding *finding)
+{
+	char how[64];
+	if (attempt_works(facts, ATTEMPT_STORE))
+		say(finding, STATE_OK, "stores are copied into clients' files once");
+	else
+		say(finding, STATE_LIMITED, "copied twice: process_vm_writev fails (%s)",
+			attempt_text(&facts->attempts[ATTEMPT_STORE], how, sizeof(how)));
+}
+
 static void find_huge_pages(const struct facts *facts, struct finding *finding)
 {
 	if (strcmp(facts->thp, "never") == 0)
@@ -339,6 +349,7 @@ static const struct {
 	{ "io_uring", "io_uring", find_ring },
 	{ "io_uring_read", "ring reads faults", find_ring_read },
 	{ "sandbox", "sandbox", find_sandbox },
+	{ "stores", "stores", find_stores },
 	{ "huge_pages", "huge pages", find_huge_pages },
 	{ "hugetlb", "reserved huge pages", find_hugetlb },
 	{ "overcommit", "overcommit", find_overcommit },

@@ -26,6 +26,7 @@ int probe_ring_read(struct facts *facts);
 
 /* probe_other.c */
 int probe_filter(struct facts *facts);
+int probe_store(struct facts *facts);
 int probe_huge_page(struct facts *facts);
 int probe_hugetlb(struct facts *facts);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Try a seccomp filter for the sandbox, and the two kinds of huge pages. */
+/* Try a seccomp filter for the sandbox, a store, and the two kinds of huge pages. */
 #include "probe.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* ---- Sandbox ---- */
@@ -31,6 +32,18 @@ int probe_filter(struct facts *facts)
 		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;
 	return syscall(SYS_getppid) < 0 && errno == EDOM ? 0 : -EBADMSG;
+}
+
+/* ---- Stores ---- */
+
+int probe_store(struct facts *facts)
+{
+	char from = 1, to = 0;
+	const struct iovec local = { .iov_base = &from, .iov_len = 1 };
+	const struct iovec remote = { .iov_base = &to, .iov_len = 1 };
+	(void)facts;
+	const ssize_t n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+	return n == 1 ? 0 : n < 0 ? -errno : -EBADMSG;
 }
 
 /* ---- Huge pages ---- */

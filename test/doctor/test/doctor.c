@@ -123,7 +123,7 @@ END_TEST
 START_TEST(every_finding_has_a_state_and_a_meaning)
 {
 	static const char *const ids[] = { "kernel", "device", "syscall", "fill", "kernel_faults",
-		"move", "io_uring", "io_uring_read", "sandbox", "huge_pages", "hugetlb",
+		"move", "io_uring", "io_uring_read", "sandbox", "stores", "huge_pages", "hugetlb",
 		"overcommit", "open_files", "mappings", "locked_memory", "realtime", "eager",
 		"end_to_end" };
 	struct command run = { .words = { "--json" } };
