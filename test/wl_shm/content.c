@@ -606,6 +606,80 @@ START_TEST(what_was_too_much_at_once_is_there_when_the_buffer_goes)
 }
 END_TEST
 
+enum { N_CONNECTIONS = 8, LARGE_ROWS = 5120 }; /* 20 MiB each: of 32 only one */
+
+struct large {
+	struct guest guest;
+	struct wl_surface *surface;
+	struct memory memory;
+	struct picture picture;
+	const volatile uint32_t *data;
+};
+
+static void large_show(struct large *large, uint32_t colour)
+{
+	large->memory.pixels[0] = colour; /* the rest is a hole, which takes no time */
+	wl_surface_attach(large->surface, large->picture.buffer, 0, 0);
+	wl_surface_damage_buffer(large->surface, 0, 0, INT32_MAX, INT32_MAX);
+	wl_surface_commit(large->surface);
+	wl_display_flush(large->guest.connection);
+}
+
+static void large_start(struct large *large, struct world *world, const int sockets[2])
+{
+	guest_join_by(&large->guest, world, sockets);
+	large->surface = wl_compositor_create_surface(large->guest.compositor);
+	memory_create(&large->memory, &large->guest, LARGE_ROWS * 4096, 0);
+	large->picture.buffer = wl_shm_pool_create_buffer(
+		large->memory.pool, 0, 1024, LARGE_ROWS, 4096, WL_SHM_FORMAT_XRGB8888);
+	large_show(large, OLD);
+	exchange(&large->guest);
+	large->picture.served = served_buffer(&large->guest, large->picture.buffer);
+	large->data = wl_shm_buffer_get_data(large->picture.served);
+}
+
+static void large_stop(struct large *large)
+{
+	wl_surface_destroy(large->surface);
+	wl_buffer_destroy(large->picture.buffer);
+	memory_destroy(&large->memory);
+	guest_leave(&large->guest);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* All commit at once. How many are copied at once is bounded by how long that took. */
+START_TEST(connections_of_a_program_have_one_allowance)
+{
+	struct world world;
+	struct large all[N_CONNECTIONS];
+	int sockets[N_CONNECTIONS][2];
+	unsigned n_copied = 0;
+	world_start(&world);
+	process_connect(sockets, N_CONNECTIONS);
+	for (unsigned i = 0; i < N_CONNECTIONS; i++)
+		large_start(&all[i], &world, sockets[i]);
+	usleep(200000);
+	turn(&world);
+	for (unsigned i = 0; i < N_CONNECTIONS; i++)
+		large_show(&all[i], NEW);
+	const int64_t before = now_ms();
+	turn(&world);
+	const int64_t n_periods = (now_ms() - before) / 16 + 2;
+	for (unsigned i = 0; i < N_CONNECTIONS; i++)
+		n_copied += all[i].data[0] == NEW;
+	ck_assert_int_le(n_copied, n_periods);
+	for (unsigned i = 0; i < N_CONNECTIONS; i++)
+		large_stop(&all[i]);
+	world_stop(&world);
+}
+END_TEST
+
 START_TEST(pointer_sees_a_commit_made_during_an_access_when_that_ends)
 {
 	struct scene s;
@@ -811,6 +885,7 @@ static TCase *readers(void)
 	tcase_add_test(tcase, what_was_too_much_at_once_comes_without_another_commit);
 	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
 	tcase_add_test(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
+	tcase_add_test(tcase, connections_of_a_program_have_one_allowance);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, colours_of_the_last_pixel_are_brought_along);
 	tcase_add_test(tcase, colours_of_a_last_row_without_a_pair_are_brought_along);

@@ -335,11 +335,71 @@ START_TEST(file_that_stalls_again_and_again_is_an_error)
 }
 END_TEST
 
+static struct wl_shm_pool *pool_of_file(struct guest *guest, struct fuse_file *file)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fuse_file_fd(file));
+	const int fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(guest->shm, fd, BYTES);
+	exchange(guest);
+	close(fd);
+	return pool;
+}
+
+/* Until its client is disconnected. */
+static void stall_on(struct guest *guest, struct fuse_file *file)
+{
+	struct memory memory = { .pool = pool_of_file(guest, file) };
+	struct wl_surface *surface = wl_compositor_create_surface(guest->compositor);
+	struct picture picture;
+	const char *interface;
+	picture_create(&picture, guest, &memory, 0);
+	show_all(guest, surface, &picture);
+	wl_shm_buffer_get_data(picture.served);
+	while (guest_error(guest, &interface) == 0) {
+		fuse_file_behave(file, FUSE_STALLS);
+		show_all(guest, surface, &picture);
+		fuse_file_behave(file, FUSE_ANSWERS);
+	}
+}
+
+/* It cannot stall again by a new connection: its files that can block are not taken for a while. */
+START_TEST(program_that_was_disconnected_for_stalling_is_known_when_it_comes_back)
+{
+	struct world world;
+	struct guest guest, again, other;
+	struct memory memory;
+	struct picture picture;
+	int sockets[2][2], strangers[1][2];
+	struct fuse_file *file = fuse_file_start(BYTES / (size_t)sysconf(_SC_PAGESIZE), false);
+	if (!file)
+		return;
+	world_start(&world);
+	process_connect(sockets, 2);
+	process_connect(strangers, 1);
+	guest_join_by(&guest, &world, sockets[0]);
+	stall_on(&guest, file);
+	assert_disconnected(&guest);
+	guest_join_by(&other, &world, strangers[0]);
+	pool_of_file(&other, file);
+	assert_no_error(&other);
+	guest_join_by(&again, &world, sockets[1]);
+	picture_create_alone(&picture, &memory, &again, OLD);
+	assert_all_pixels(picture.served, OLD);
+	pool_of_file(&again, file);
+	assert_error(&again, "wl_shm", WL_SHM_ERROR_INVALID_FD);
+	fuse_file_stop(file);
+}
+END_TEST
+
 static TCase *files_that_block(void)
 {
 	TCase *tcase = tcase_create("files that block");
 	tcase_add_test(tcase, file_that_stalls_once_is_no_offence_however_often_it_is_committed);
 	tcase_add_test(tcase, file_that_stalls_again_and_again_is_an_error);
+	tcase_add_test(
+		tcase, program_that_was_disconnected_for_stalling_is_known_when_it_comes_back);
 	return tcase;
 }
 

@@ -550,6 +550,41 @@ START_TEST(limit_of_descriptors_is_raised_and_not_inherited)
 }
 END_TEST
 
+/* As many as it gets. */
+static void take_pools(struct guest *guest, int fd)
+{
+	for (unsigned i = 0; i < 60 && wl_display_get_error(guest->connection) == 0; i++) {
+		wl_shm_create_pool(guest->shm, fd, BYTES);
+		exchange(guest);
+		exchange(guest);
+	}
+}
+
+START_TEST(many_connections_leave_descriptors_for_one_more)
+{
+	enum { N = 16 };
+	struct rlimit limit = { .rlim_cur = 600, .rlim_max = 600 };
+	struct stage s;
+	struct guest guests[N], honest;
+	struct memory memory;
+	struct picture picture;
+	int sockets[N][2];
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	stage_start(&s);
+	for (unsigned i = 0; i < N; i++) {
+		/* One program with all of them, or as many programs. */
+		if (_i == 0 || i == 0)
+			process_connect(sockets + i, _i ? N : 1);
+		guest_join_by(&guests[i], &s.world, sockets[i]);
+		take_pools(&guests[i], s.memory.fd);
+	}
+	guest_join(&honest, &s.world);
+	picture_create_alone(&picture, &memory, &honest, OLD);
+	assert_all_pixels(picture.served, OLD);
+	assert_no_error(&honest);
+}
+END_TEST
+
 START_TEST(no_signal_handler_is_installed)
 {
 	struct sigaction before, after;
@@ -580,6 +615,7 @@ static TCase *pools(void)
 	tcase_add_test(tcase, nothing_is_left_of_a_client);
 	tcase_add_test(tcase, client_that_dies_before_its_commit_is_served_takes_nothing_along);
 	tcase_add_test(tcase, limit_of_descriptors_is_raised_and_not_inherited);
+	tcase_add_loop_test(tcase, many_connections_leave_descriptors_for_one_more, 0, 2);
 	tcase_add_test(tcase, no_signal_handler_is_installed);
 	return tcase;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- Interfaces of both sides: those of the extension, and a camera of our own ---- */
@@ -260,11 +261,73 @@ static void on_gone(struct wl_listener *listener, void *data)
 	guest->client = NULL;
 }
 
+/* A message of one byte, with two descriptors. */
+struct parcel {
+	char byte;
+	long control[CMSG_SPACE(2 * sizeof(int)) / sizeof(long)];
+	struct iovec body;
+	struct msghdr message;
+};
+
+static void parcel_init(struct parcel *parcel)
+{
+	*parcel = (struct parcel){ .body = { &parcel->byte, 1 } };
+	parcel->message = (struct msghdr){ .msg_iov = &parcel->body,
+		.msg_iovlen = 1,
+		.msg_control = parcel->control,
+		.msg_controllen = sizeof(parcel->control) };
+	*CMSG_FIRSTHDR(&parcel->message) = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+		.cmsg_len = CMSG_LEN(2 * sizeof(int)) };
+}
+
+static _Noreturn void send_pairs(int to, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int pair[2];
+		struct parcel parcel;
+		parcel_init(&parcel);
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+			_exit(1);
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&parcel.message)), pair, sizeof(pair));
+		if (sendmsg(to, &parcel.message, 0) != 1)
+			_exit(2);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	_exit(0);
+}
+
+void process_connect(int sockets[][2], unsigned n)
+{
+	int line[2], status;
+	struct parcel parcel;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, line), 0);
+	const pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		send_pairs(line[1], n);
+	for (unsigned i = 0; i < n; i++) {
+		parcel_init(&parcel);
+		ck_assert_int_eq(recvmsg(line[0], &parcel.message, MSG_CMSG_CLOEXEC), 1);
+		memcpy(sockets[i], CMSG_DATA(CMSG_FIRSTHDR(&parcel.message)), sizeof(sockets[i]));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	close(line[0]);
+	close(line[1]);
+}
+
 void guest_join(struct guest *guest, struct world *world)
 {
 	int sockets[2];
-	*guest = (struct guest){ .world = world, .gone = { .notify = on_gone } };
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	guest_join_by(guest, world, sockets);
+}
+
+void guest_join_by(struct guest *guest, struct world *world, const int sockets[2])
+{
+	*guest = (struct guest){ .world = world, .gone = { .notify = on_gone } };
 	guest->client = wl_client_create(world->display, sockets[0]);
 	ck_assert_ptr_nonnull(guest->client);
 	wl_client_add_destroy_listener(guest->client, &guest->gone);

@@ -46,7 +46,12 @@ void world_start(struct world *world);
 void world_stop(struct world *world);
 
 void guest_join(struct guest *guest, struct world *world);
+/* The same, over a pair of sockets that process_connect() made. */
+void guest_join_by(struct guest *guest, struct world *world, const int sockets[2]);
 void guest_leave(struct guest *guest);
+
+/* Pairs of sockets of one other process, by which it is known to the compositor. */
+void process_connect(int sockets[][2], unsigned n);
 
 /* What the client has asked for is served, and answered. */
 void exchange(struct guest *guest);

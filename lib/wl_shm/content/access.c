@@ -7,7 +7,7 @@
  *
  *   - in begin_access, always;
  *   - in get_data, and from then on (is_pointer_out) at each commit, since a compositor with the
- *     pointer may read at any time. client_may_spend() bounds what commits may copy: a client that
+ *     pointer may read at any time. program_may_spend() bounds what commits may copy: a client that
  *     sends a hundred at once would have a hundred copied. The rest is done by the next access, or
  *     by a timer (postponed.c). Commits during an access are refreshed at its end.
  *
@@ -148,14 +148,17 @@ static void bring_up_to_date_unless_read(struct wl_shm_buffer *buffer)
 		bring_up_to_date(buffer);
 }
 
-/* False if client_may_spend() does not allow it now. */
+/* False if program_may_spend() does not allow it now. */
 static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 {
 	join_distrust(buffer);
 	if (buffer->n_accesses > 0 || buffer->pool->is_direct || is_up_to_date(buffer))
 		return true;
-	if (!client_may_spend(buffer->pool->client, bytes_due(buffer)))
+	struct shm_client *client = buffer->pool->client;
+	if (!program_may_spend(client->program, &client->display->allowance, bytes_due(buffer))) {
+		shm_stats_add(&shm_stats()->postponed, 1);
 		return false;
+	}
 	bring_up_to_date(buffer);
 	return true;
 }

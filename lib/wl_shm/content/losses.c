@@ -63,6 +63,11 @@ static void distrust_all(struct wl_shm_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+static bool is_too_slow(struct shm_client *client)
+{
+	return program_is_too_slow(client->program, &client->display->forgiveness);
+}
+
 static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event *event)
 {
 	const uint64_t end = event->offset + event->length, start = page_ceil(event->offset);
@@ -74,7 +79,7 @@ static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event 
 		blame(pool, event, start, end, strerror(-event->error));
 	/* A disk may be slow sometimes: the next access tries again. A client whose files time out
 	 * again and again is disconnected. */
-	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && client_is_too_slow(pool->client))
+	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && is_too_slow(pool->client))
 		blame(pool, event, start, end, "its file does not answer");
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)
 		distrust_all(pool);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commits for which client_may_spend() was false: a timer of the event loop refreshes their buffers
- * in the following periods, one after the other. It needs a timer because a compositor that has the
- * data pointer reads without a call, and the client may never commit again.
+ * Commits for which program_may_spend() was false: a timer of the event loop refreshes their
+ * buffers in the following periods, one after the other. It needs a timer because a compositor that
+ * has the data pointer reads without a call, and the client may never commit again.
  */
 #include "content/postponed.h"
 

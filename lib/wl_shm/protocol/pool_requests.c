@@ -118,7 +118,10 @@ static int pool_map_reserving(struct wl_shm_pool *pool, int fd, size_t reserve)
 		.reserve = reserve,
 		.user_data = pool,
 	};
-	struct uffd_guard *guard = pool->client->display->guard;
+	struct shm_client *client = pool->client;
+	struct uffd_guard *guard = client->display->guard;
+	if (program_is_in_disgrace(client->program, &client->display->forgiveness))
+		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE; /* files that cannot block only */
 	const size_t length = (size_t)pool->size;
 	pool->reserve = reserve;
 	int err = uffd_guard_map(guard, fd, length, &options, &pool->region);
@@ -181,7 +184,7 @@ void pool_requests_create(
 {
 	struct shm_client *client = client_of(wl_client);
 	struct wl_shm_pool *pool =
-		client && descriptors_allow_pool(client) ? pool_create(client, size) : NULL;
+		client && descriptors_allow_pool(client, fd) ? pool_create(client, size) : NULL;
 	if (!pool) {
 		wl_client_post_no_memory(wl_client);
 		return;

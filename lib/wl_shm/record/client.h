@@ -3,6 +3,7 @@
 
 #include "base/shm_stats.h"
 #include "record/display.h"
+#include "record/program.h"
 
 struct surface;
 
@@ -11,11 +12,10 @@ struct surface;
 struct shm_client {
 	struct wl_client *wl_client; /* NULL after its destruction */
 	struct shm_display *display;
+	struct shm_program *program;
 	struct wl_listener destroy; /* of wl_client */
 	unsigned references;	    /* one of wl_client, of each pool and of each surface */
-	unsigned n_pools;
-	pid_t pid;
-	struct wl_list pools; /* struct wl_shm_pool.link, the most recently used first */
+	struct wl_list pools;	    /* struct wl_shm_pool.link, the most recently used first */
 
 	_Atomic uint64_t filled;     /* bytes of copies, summed over its pools; any thread */
 	int64_t failed_sweep_period; /* memory.c found nothing more to discard in this one */
@@ -28,31 +28,12 @@ struct shm_client {
 	struct wl_event_source *disconnect; /* set by client_disconnect_soon(), until it runs */
 	bool is_blamed; /* for a loss: an error was posted, and it will be disconnected */
 	struct shm_stats_client *stats; /* NULL before the first loss */
-
-	unsigned n_timeouts; /* waits for its files that timed out, since timeouts_since */
-	int64_t timeouts_since, last_timeout; /* milliseconds */
-
-	pthread_mutex_t allowance_lock; /* order: wl_shm_pool.lock, then this */
-	uint64_t allowance_spent;	/* allowance_lock; bytes in allowance_period */
-	int64_t allowance_period;	/* allowance_lock */
 };
 
 /* The record of a client, created at the first call. It adds no reference. NULL without memory. */
 struct shm_client *client_of(struct wl_client *wl_client);
 struct shm_client *client_ref(struct shm_client *client);
 void client_unref(struct shm_client *client);
-
-#define CLIENT_PERIOD 16 /* milliseconds */
-
-/* Number of the current CLIENT_PERIOD. Any thread. */
-int64_t client_period(void);
-
-/* Charge bytes that are copied before anybody asked to read them; false if the client's allowance
- * of this period is spent. Any thread. */
-bool client_may_spend(struct shm_client *client, uint64_t bytes);
-
-/* Count a read of its file that timed out; true if that was one too many. */
-bool client_is_too_slow(struct shm_client *client);
 
 /* Disconnect the client from an idle source, so that errors posted before are sent first. */
 void client_disconnect_soon(struct shm_client *client);

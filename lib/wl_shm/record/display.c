@@ -19,6 +19,8 @@ void display_unref(struct shm_display *display)
 		return;
 	display_update_stats(display);
 	uffd_guard_destroy(display->guard);
+	programs_finish(&display->programs);
+	pthread_mutex_destroy(&display->allowance.lock);
 	wl_array_release(&display->formats);
 	free(display);
 }
@@ -55,6 +57,8 @@ struct shm_display *display_of(struct wl_display *wl_display)
 	};
 	atomic_init(&display->thread, pthread_self());
 	wl_array_init(&display->formats);
+	wl_list_init(&display->programs);
+	allowance_init(&display->allowance);
 	wl_display_add_destroy_listener(wl_display, &display->destroy);
 	return display;
 }

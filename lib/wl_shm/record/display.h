@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "record/program.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,6 +22,9 @@ struct shm_display {
 	_Atomic(pthread_t) thread;	      /* serves clients; only it may post errors */
 	_Atomic(struct wl_shm_buffer *) dead; /* buffers_bury_dead(); any thread */
 	unsigned n_pools;
+	struct wl_list programs;    /* struct shm_program.link, the latest first */
+	struct allowance allowance; /* of all programs */
+	struct forgiveness forgiveness;
 	unsigned references; /* one of wl_display, and of each client */
 };
 

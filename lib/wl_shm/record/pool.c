@@ -15,7 +15,7 @@ struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 		.size = size,
 		.references = 1,
 	};
-	client->n_pools++;
+	client->program->n_pools++;
 	client->display->n_pools++;
 	wl_list_init(&pool->buffers);
 	wl_list_insert(&client->pools, &pool->link);
@@ -35,7 +35,7 @@ static void pool_destroy(struct wl_shm_pool *pool)
 	pool_count_filled(pool, 0);
 	wl_list_remove(&pool->link);
 	pthread_mutex_destroy(&pool->lock);
-	pool->client->n_pools--;
+	pool->client->program->n_pools--;
 	pool->client->display->n_pools--;
 	client_unref(pool->client);
 	free(pool);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program may cost, in copies and in waits for its files; and all of them together, since
+ * starting processes is cheap too.
+ */
+#include "record/program.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Time ---- */
+
+int64_t milliseconds_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+int64_t client_period(void)
+{
+	return milliseconds_now() / CLIENT_PERIOD;
+}
+
+/* ---- Life ---- */
+
+#define KEPT	  10000 /* milliseconds; not less than TIMEOUTS_PERIOD */
+#define MOST_KEPT 256	/* records of what is gone */
+
+static void program_destroy(struct shm_program *program)
+{
+	wl_list_remove(&program->link);
+	pthread_mutex_destroy(&program->allowance.lock);
+	free(program);
+}
+
+/* The most recently gone is the first of these, and those with clients may lie between. */
+static void destroy_old(struct wl_list *programs)
+{
+	struct shm_program *program, *next;
+	const int64_t oldest = milliseconds_now() - KEPT;
+	unsigned n = 0;
+	wl_list_for_each_safe (program, next, programs, link) {
+		if (program->references == 0 && (program->gone_at < oldest || ++n > MOST_KEPT))
+			program_destroy(program);
+	}
+}
+
+void programs_finish(struct wl_list *programs)
+{
+	struct shm_program *program, *next;
+	wl_list_for_each_safe (program, next, programs, link)
+		program_destroy(program);
+}
+
+/* Answer false if connections cannot be told apart by process: those from other namespaces have no
+ * number here, and those that the compositor made itself, for the programs it starts, have its. */
+static bool has_number(pid_t pid)
+{
+	return pid > 0 && pid != getpid();
+}
+
+static struct shm_program *find(struct wl_list *programs, pid_t pid, uid_t uid)
+{
+	struct shm_program *program;
+	wl_list_for_each (program, programs, link) {
+		if (program->pid == pid && program->uid == uid && has_number(pid))
+			return program;
+	}
+	return NULL;
+}
+
+void allowance_init(struct allowance *allowance)
+{
+	*allowance = (struct allowance){ 0 };
+	pthread_mutex_init(&allowance->lock, NULL);
+}
+
+static struct shm_program *program_create(struct wl_list *programs, pid_t pid, uid_t uid)
+{
+	struct shm_program *program = calloc(1, sizeof(*program));
+	if (!program)
+		return NULL;
+	*program = (struct shm_program){ .pid = pid, .uid = uid };
+	allowance_init(&program->allowance);
+	wl_list_insert(programs, &program->link);
+	return program;
+}
+
+struct shm_program *program_of(struct wl_list *programs, struct wl_client *wl_client)
+{
+	pid_t pid = 0;
+	uid_t uid = 0;
+	wl_client_get_credentials(wl_client, &pid, &uid, NULL);
+	destroy_old(programs);
+	struct shm_program *program = find(programs, pid, uid);
+	if (!program)
+		program = program_create(programs, pid, uid);
+	if (program)
+		program->references++;
+	return program;
+}
+
+void program_unref(struct shm_program *program)
+{
+	if (--program->references == 0)
+		program->gone_at = milliseconds_now();
+}
+
+/* ---- Copies ---- */
+
+/* Large enough for all that a well-behaved client shows in a frame, small enough that a client
+ * which floods the compositor with commits leaves it most of its time for others. */
+#define ALLOWANCE_BYTES	 (UINT64_C(32) << 20)
+#define ALLOWANCE_OF_ALL (4 * ALLOWANCE_BYTES)
+
+static void begin_period(struct allowance *allowance, int64_t period)
+{
+	if (allowance->period == period)
+		return;
+	allowance->period = period;
+	allowance->spent = 0;
+}
+
+/* The first copy of a period may have any size: it may be all that the client shows. */
+static bool spend_own(struct allowance *allowance, int64_t period, uint64_t bytes)
+{
+	pthread_mutex_lock(&allowance->lock);
+	begin_period(allowance, period);
+	const bool may = allowance->spent == 0 || allowance->spent + bytes <= ALLOWANCE_BYTES;
+	if (may)
+		allowance->spent += bytes;
+	pthread_mutex_unlock(&allowance->lock);
+	return may;
+}
+
+/* Whoever comes before this is spent may: none waits for ever because its picture is large. */
+static bool spend_of_all(struct allowance *allowance, int64_t period, uint64_t bytes)
+{
+	pthread_mutex_lock(&allowance->lock);
+	begin_period(allowance, period);
+	const bool may = allowance->spent < ALLOWANCE_OF_ALL;
+	if (may)
+		allowance->spent += bytes;
+	pthread_mutex_unlock(&allowance->lock);
+	return may;
+}
+
+bool program_may_spend(struct shm_program *program, struct allowance *of_all, uint64_t bytes)
+{
+	const int64_t period = client_period();
+	return spend_own(&program->allowance, period, bytes) && spend_of_all(of_all, period, bytes);
+}
+
+/* ---- Waits ---- */
+
+/* The library waits TIMEOUT for a file that can block. Until the file has answered that read,
+ * further reads fail at once and cost no time, so they do not count. With TIMEOUTS_FORGIVEN in a
+ * TIMEOUTS_PERIOD a program stops the compositor for a tenth of the time at most, and all together
+ * do for a fifth. */
+#define TIMEOUT			 100 /* milliseconds */
+#define TIMEOUTS_FORGIVEN	 10
+#define TIMEOUTS_FORGIVEN_TO_ALL (2 * TIMEOUTS_FORGIVEN)
+#define TIMEOUTS_PERIOD		 10000 /* milliseconds */
+
+static bool is_over(const struct forgiveness *forgiveness, int64_t now)
+{
+	return forgiveness->n_timeouts == 0 || now - forgiveness->timeouts_since > TIMEOUTS_PERIOD;
+}
+
+static bool count(struct forgiveness *forgiveness, int64_t now, unsigned most)
+{
+	if (forgiveness->n_timeouts > 0 && now - forgiveness->last_timeout < TIMEOUT / 2)
+		return false;
+	if (is_over(forgiveness, now))
+		*forgiveness = (struct forgiveness){ .timeouts_since = now };
+	forgiveness->last_timeout = now;
+	return ++forgiveness->n_timeouts > most;
+}
+
+bool program_is_too_slow(struct shm_program *program, struct forgiveness *of_all)
+{
+	const int64_t now = milliseconds_now();
+	const bool all_are = count(of_all, now, TIMEOUTS_FORGIVEN_TO_ALL);
+	return count(&program->forgiveness, now, TIMEOUTS_FORGIVEN) || all_are;
+}
+
+bool program_is_in_disgrace(const struct shm_program *program, const struct forgiveness *of_all)
+{
+	const int64_t now = milliseconds_now();
+	const struct forgiveness *own = &program->forgiveness;
+	return (!is_over(own, now) && own->n_timeouts > TIMEOUTS_FORGIVEN) ||
+	       (!is_over(of_all, now) && of_all->n_timeouts > TIMEOUTS_FORGIVEN_TO_ALL);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <wayland-server.h>
+
+/* What copies and waits of one program, or of all, have cost of late. */
+struct allowance {
+	pthread_mutex_t lock; /* order: wl_shm_pool.lock, then this */
+	uint64_t spent;	      /* lock; bytes in period */
+	int64_t period;	      /* lock */
+};
+
+struct forgiveness {
+	unsigned n_timeouts; /* waits for files that timed out, since timeouts_since */
+	int64_t timeouts_since, last_timeout; /* milliseconds */
+};
+
+/* A process that has used wl_shm, with all its connections: what it may cost is its own, however
+ * many of them it makes. It is kept for some seconds after the last, so that nothing is forgiven by
+ * connecting again. */
+struct shm_program {
+	struct wl_list link; /* shm_display.programs, the latest first */
+	pid_t pid;
+	uid_t uid;
+	unsigned references; /* of its clients */
+	int64_t gone_at;     /* milliseconds; without references */
+	unsigned n_pools;
+	struct allowance allowance;
+	struct forgiveness forgiveness;
+};
+
+/* The record of the process that @wl_client is a connection of, with one more reference. NULL
+ * without memory. */
+struct shm_program *program_of(struct wl_list *programs, struct wl_client *wl_client);
+void program_unref(struct shm_program *program);
+
+/* Destroy the records of all that is gone, if no client is left. */
+void programs_finish(struct wl_list *programs);
+
+int64_t milliseconds_now(void);
+
+#define CLIENT_PERIOD 16 /* milliseconds */
+
+/* Number of the current CLIENT_PERIOD. Any thread. */
+int64_t client_period(void);
+
+void allowance_init(struct allowance *allowance);
+
+/* Charge bytes that are copied before anybody asked to read them; false if the program's allowance
+ * of this period is spent, or that of all. Any thread. */
+bool program_may_spend(struct shm_program *program, struct allowance *of_all, uint64_t bytes);
+
+/* Count a read of a file that timed out; true if that was one too many. */
+bool program_is_too_slow(struct shm_program *program, struct forgiveness *of_all);
+
+/* True for some seconds after program_is_too_slow(): its files, or all, may not block again. */
+bool program_is_in_disgrace(const struct shm_program *program, const struct forgiveness *of_all);
