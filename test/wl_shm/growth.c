@@ -153,6 +153,70 @@ START_TEST(losses_cost_what_each_costs)
 }
 END_TEST
 
+/* What changes for the sweep: of the crowd, one is copied and one is in use no more; and two others
+ * of 1 MiB take turns. */
+struct change {
+	struct memory memory;
+	struct wl_surface *surface;
+	struct picture pictures[2];
+};
+
+static void change_start(struct change *change, struct crowd *c)
+{
+	enum { SIZE = 1 << 20, ROWS = SIZE / STRIDE };
+	memory_create(&change->memory, &c->guest, (size_t)2 * SIZE, 0);
+	change->surface = wl_compositor_create_surface(c->guest.compositor);
+	for (int i = 0; i < 2; i++) {
+		struct picture *picture = &change->pictures[i];
+		picture->buffer = wl_shm_pool_create_buffer(
+			change->memory.pool, i * SIZE, SIDE, ROWS, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		exchange(&c->guest);
+		picture->served = served_buffer(&c->guest, picture->buffer);
+	}
+}
+
+static void change_once(struct change *change, struct crowd *c, unsigned i)
+{
+	const struct picture *picture = &change->pictures[i % 2];
+	wl_surface_attach(c->surfaces[i], NULL, 0, 0);
+	wl_surface_commit(c->surfaces[i]);
+	show(&c->guest, change->surface, picture, 0, 0, 1, 1);
+	look(picture->served);
+	look(c->served[i + 1]);
+}
+
+/* As many changes as buffers are in use, or a share of that, while all that may be kept is kept.
+ * The memory of what is not in use is looked for again and again. */
+static double run_sweeps(unsigned n)
+{
+	struct crowd c;
+	struct change change;
+	double seconds = 0;
+	crowd_start(&c, n);
+	look(c.served[0]);
+	change_start(&change, &c);
+	for (unsigned i = 0; i < n / 200; i++) {
+		usleep(17000); /* so seldom it was looked for, once */
+		const double before = processor_seconds();
+		change_once(&change, &c, i);
+		seconds += processor_seconds() - before;
+	}
+	assert_no_error(&c.guest);
+	wl_surface_destroy(change.surface);
+	for (unsigned i = 0; i < 2; i++)
+		wl_buffer_destroy(change.pictures[i].buffer);
+	memory_destroy(&change.memory);
+	crowd_stop(&c);
+	return seconds;
+}
+
+START_TEST(sweeps_cost_what_has_changed)
+{
+	setenv("UFFD_GUARD_WL_SHM_MEMORY", "0", 1);
+	assert_growth("sweeps", run_sweeps, 2000);
+}
+END_TEST
+
 static double run_surfaces(unsigned n)
 {
 	struct crowd c;
@@ -174,6 +238,7 @@ static TCase *growth(void)
 {
 	TCase *tcase = tcase_create("growth");
 	tcase_add_test(tcase, losses_cost_what_each_costs);
+	tcase_add_test(tcase, sweeps_cost_what_has_changed);
 	tcase_add_test(tcase, surfaces_cost_what_each_costs);
 	return tcase;
 }

@@ -5,6 +5,7 @@
 #include "../support/fixture.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -429,7 +430,8 @@ START_TEST(file_in_many_pools_is_not_as_many_times_in_memory)
 	copies_create(&copies, &s.guest);
 	for (unsigned i = 0; i < N_COPIES; i++)
 		copies_show(&copies, &s.guest, surface, i);
-	ck_assert_uint_lt(copies_resident(&copies), (1 << 20) + 1);
+	/* What is in use, and one MiB more. */
+	ck_assert_uint_le(copies_resident(&copies), (1 << 20) + COPY_BYTES);
 	/* What was given back comes back, all of it, whatever the damage. */
 	memset(copies.memory.pixels, 0x22, COPY_BYTES);
 	show(&s.guest, surface, &copies.pictures[0], 0, 0, 1, 1);
@@ -440,6 +442,64 @@ START_TEST(file_in_many_pools_is_not_as_many_times_in_memory)
 	memory_destroy(&s.memory);
 	assert_no_error(&s.guest);
 	stage_stop(&s);
+}
+END_TEST
+
+/* Three buffers in turn, of which two are not in use, and just fit. */
+START_TEST(buffers_in_turn_are_not_given_back_if_all_but_the_one_in_use_fit)
+{
+	struct stage s;
+	struct memory memories[3];
+	struct picture pictures[3];
+	setenv("UFFD_GUARD_WL_SHM_MEMORY", "1", 1);
+	stage_start(&s);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	for (unsigned i = 0; i < 3; i++) {
+		memory_create(&memories[i], &s.guest, 2 * COPY_BYTES, 0);
+		pictures[i].buffer = wl_shm_pool_create_buffer(
+			memories[i].pool, 0, SIDE, 2 * COPY_ROWS, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		exchange(&s.guest);
+		pictures[i].served = served_buffer(&s.guest, pictures[i].buffer);
+	}
+	wl_buffer_destroy(s.picture.buffer);
+	exchange(&s.guest);
+	n_discards = 0;
+	for (unsigned i = 0; i < 12; i++) {
+		show_all(&s.guest, surface, &pictures[i % 3]);
+		pixel_at(pictures[i % 3].served, 0, 0);
+	}
+	ck_assert_uint_eq(n_discards, 0);
+	assert_no_error(&s.guest);
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+}
+END_TEST
+
+/* Of holes, so that the test needs no memory. */
+START_TEST(client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected)
+{
+	const size_t gib = (size_t)1 << 30;
+	const size_t quarter = (size_t)sysconf(_SC_PHYS_PAGES) / 4 * (size_t)sysconf(_SC_PAGESIZE);
+	const size_t n = quarter / gib > 1 ? quarter / gib : 1;
+	struct stage s;
+	struct memory memory;
+	if (runner_skip_eager())
+		return;
+	stage_start(&s);
+	memory_create(&memory, &s.guest, gib, 0);
+	for (size_t i = 0; i <= n; i++) {
+		assert_no_error(&s.guest);
+		struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, memory.fd, (int32_t)gib);
+		const struct picture picture = { .buffer = wl_shm_pool_create_buffer(pool, 0, 16384,
+							 16384, 65536, WL_SHM_FORMAT_XRGB8888) };
+		struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+		show(&s.guest, surface, &picture, 0, 0, 1, 1);
+		if (i < n)
+			pixel_at(served_buffer(&s.guest, picture.buffer), 0, 0);
+	}
+	exchange(&s.guest);
+	ck_assert_int_eq(wl_display_get_error(s.guest.connection), ENOMEM);
+	assert_disconnected(&s.guest);
 }
 END_TEST
 
@@ -627,6 +687,8 @@ static TCase *memory(void)
 	tcase_add_test(tcase, buffers_that_go_cost_nothing_but_the_last);
 	tcase_add_test(tcase, client_that_goes_is_unmapped_and_not_given_back_first);
 	tcase_add_test(tcase, file_in_many_pools_is_not_as_many_times_in_memory);
+	tcase_add_test(tcase, buffers_in_turn_are_not_given_back_if_all_but_the_one_in_use_fit);
+	tcase_add_test(tcase, client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected);
 	tcase_add_test(tcase, what_is_in_use_is_not_given_back);
 	tcase_add_test(tcase, what_is_in_use_of_a_pool_stays_when_the_rest_of_it_goes);
 	return tcase;

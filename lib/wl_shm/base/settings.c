@@ -3,6 +3,7 @@
 #include "base/settings.h"
 
 #include "base/log.h"
+#include "base/pages.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -26,9 +27,9 @@ static uint32_t map_flags_of(const char *mode)
 	return map_flags_of(NULL);
 }
 
-#define DEFAULT_MIB 256 /* three buffers of 8K are 400 MiB, and one of them is in use */
+#define DEFAULT_MIB 256 /* three buffers of 8K are 380 MiB, and one of them is in use */
 
-static uint64_t bytes_a_client(const char *mib)
+static uint64_t bytes_unused(const char *mib)
 {
 	char *end;
 	if (!mib)
@@ -37,7 +38,15 @@ static uint64_t bytes_a_client(const char *mib)
 	if (end != mib && !*end && n <= UINT32_MAX)
 		return (uint64_t)n << 20;
 	shm_log(SETTING_MEMORY "=%s: it is a number of MiB; taking %d", mib, DEFAULT_MIB);
-	return bytes_a_client(NULL);
+	return bytes_unused(NULL);
+}
+
+/* A quarter of the machine's memory; four of the largest pictures if that is more. */
+static uint64_t bytes_in_use(void)
+{
+	const uint64_t quarter = (uint64_t)sysconf(_SC_PHYS_PAGES) / 4 * page_size(),
+		       least = UINT64_C(1) << 30;
+	return quarter > least ? quarter : least;
 }
 
 /* With vm.overcommit_memory=2 the kernel counts all that is mapped, even with MAP_NORESERVE. */
@@ -60,7 +69,8 @@ static void read_settings(void)
 		.is_refresh_broken = broken && strstr(broken, "refresh"),
 		.is_store_broken = broken && strstr(broken, "write-back"),
 		.is_memory_counted = is_overcommit_denied(),
-		.bytes_a_client = bytes_a_client(secure_getenv(SETTING_MEMORY)),
+		.bytes_in_use = bytes_in_use(),
+		.bytes_unused = bytes_unused(secure_getenv(SETTING_MEMORY)),
 	};
 	if (values.is_refresh_broken || values.is_store_broken)
 		shm_log(SETTING_BREAK "=%s: what clients see and show is wrong on purpose", broken);

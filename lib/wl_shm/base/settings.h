@@ -13,12 +13,13 @@
 #define SETTING_MMAP_STATS "UFFD_GUARD_MMAP_STATS_FD"	/* the same, for libuffd_guard_mmap.so */
 
 struct settings {
-	uint32_t map_flags;	 /* flags of struct uffd_guard_map_options */
-	bool is_refresh_broken;	 /* for tests of the tests: content is never refreshed */
-	bool is_store_broken;	 /* the same: stores never reach the client */
-	bool is_memory_counted;	 /* vm.overcommit_memory is 2: reserved address space counts as
-				    memory */
-	uint64_t bytes_a_client; /* of copies; beyond it, unused ones are dropped (memory.c) */
+	uint32_t map_flags;	/* flags of struct uffd_guard_map_options */
+	bool is_refresh_broken; /* for tests of the tests: content is never refreshed */
+	bool is_store_broken;	/* the same: stores never reach the client */
+	bool is_memory_counted; /* vm.overcommit_memory is 2: reserved address space counts as
+				   memory */
+	uint64_t bytes_unused;	/* of copies for each program; beyond it, memory.c drops some */
+	uint64_t bytes_in_use;	/* the same of those in use; beyond it, the client is refused */
 };
 
 /* The settings, read from the environment at the first call. */

@@ -106,6 +106,13 @@ static void join_distrust(struct wl_shm_buffer *buffer)
 	buffer->n_distrusts = buffer->pool->n_distrusts;
 }
 
+/* Note what has happened to the buffer since it was last looked at. */
+static void look_again(struct wl_shm_buffer *buffer)
+{
+	memory_find_discarded(buffer);
+	join_distrust(buffer);
+}
+
 static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 {
 	return damage_is_empty(&buffer->stale) && buffer->is_filled;
@@ -113,6 +120,8 @@ static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 
 static void buffer_fill(struct wl_shm_buffer *buffer)
 {
+	if (memory_is_refused(buffer))
+		return;
 	memory_count_buffer(buffer);
 	buffer->is_filled = uffd_guard_populate(buffer->pool->region,
 				    (uint64_t)buffer->layout.offset, buffer->length) == 0;
@@ -121,7 +130,7 @@ static void buffer_fill(struct wl_shm_buffer *buffer)
 /* If refresh fails (no memory, no handler), the damage stays and the next access tries again. */
 static void bring_up_to_date(struct wl_shm_buffer *buffer)
 {
-	join_distrust(buffer);
+	look_again(buffer);
 	if (is_up_to_date(buffer))
 		return;
 	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
@@ -151,7 +160,7 @@ static void bring_up_to_date_unless_read(struct wl_shm_buffer *buffer)
 /* False if program_may_spend() does not allow it now. */
 static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 {
-	join_distrust(buffer);
+	look_again(buffer);
 	if (buffer->n_accesses > 0 || buffer->pool->is_direct || is_up_to_date(buffer))
 		return true;
 	struct shm_client *client = buffer->pool->client;
@@ -190,6 +199,7 @@ bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *chang
 	struct wl_shm_pool *pool = buffer->pool;
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
+	look_again(buffer);
 	/* Pages that were filled by faults, before buffer_fill(), may be of any date. */
 	if (!buffer->was_shown || !buffer->is_filled)
 		damage_add_all(&buffer->stale);
@@ -233,6 +243,7 @@ WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 	buffer_ref(buffer);
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
+	buffer_begin_use(buffer);
 	const bool is_first = buffer->n_accesses++ == 0;
 	if (is_first && !pool->is_direct)
 		begin_first_access(buffer);
@@ -256,6 +267,8 @@ WL_EXPORT void wl_shm_buffer_end_access(struct wl_shm_buffer *buffer)
 	const bool has_begun = buffer->n_accesses > 0;
 	if (has_begun && --buffer->n_accesses == 0)
 		end_last_access(buffer);
+	if (has_begun)
+		buffer_end_use(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_deliver_now(pool);
 	if (has_begun)

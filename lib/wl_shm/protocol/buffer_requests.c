@@ -176,11 +176,17 @@ WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_create(struct wl_client *wl_client
 WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_ref(struct wl_shm_buffer *buffer)
 {
 	buffer_ref(buffer);
+	pthread_mutex_lock(&buffer->pool->lock);
+	buffer_begin_use(buffer);
+	pthread_mutex_unlock(&buffer->pool->lock);
 	return buffer;
 }
 
 WL_EXPORT void wl_shm_buffer_unref(struct wl_shm_buffer *buffer)
 {
+	pthread_mutex_lock(&buffer->pool->lock);
+	buffer_end_use(buffer);
+	pthread_mutex_unlock(&buffer->pool->lock);
 	buffer_unref(buffer);
 }
 #endif

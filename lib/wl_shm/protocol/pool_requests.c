@@ -208,22 +208,29 @@ void pool_requests_create(
 
 /* ---- The compositor's references ---- */
 
-static void pool_set_kept(struct wl_shm_pool *pool, uint64_t start, uint64_t end)
+static struct byte_range joined(struct byte_range a, struct byte_range b)
 {
-	const bool is_first = pool->compositor_references == 0;
+	return (struct byte_range){ a.start < b.start ? a.start : b.start,
+		a.end > b.end ? a.end : b.end };
+}
+
+static void pool_set_kept(struct wl_shm_pool *pool, struct byte_range range)
+{
+	const bool is_first = pool->kept.end == 0, is_last = range.end == 0;
 	pthread_mutex_lock(&pool->lock);
-	if (is_first || start < pool->kept_start)
-		pool->kept_start = start;
-	if (is_first || end > pool->kept_end)
-		pool->kept_end = end;
+	if (!is_first)
+		blocks_remove_user(&pool->blocks, pool->kept);
+	pool->kept = is_first || is_last ? range : joined(pool->kept, range);
+	if (!is_last)
+		blocks_add_user(&pool->blocks, pool->kept);
+	pool_count_blocks(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
 WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
-	const uint64_t offset = (uint64_t)buffer->layout.offset;
-	pool_set_kept(pool, offset, offset + buffer->length);
+	pool_set_kept(pool, buffer_range(buffer));
 	pool->references++;
 	pool->compositor_references++;
 	return pool;
@@ -232,7 +239,7 @@ WL_EXPORT struct wl_shm_pool *wl_shm_buffer_ref_pool(struct wl_shm_buffer *buffe
 WL_EXPORT void wl_shm_pool_unref(struct wl_shm_pool *pool)
 {
 	if (--pool->compositor_references == 0)
-		pool_set_kept(pool, 0, 0);
+		pool_set_kept(pool, (struct byte_range){ 0, 0 });
 	memory_drop_if_idle(pool);
 	pool_unref(pool);
 }

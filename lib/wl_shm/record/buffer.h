@@ -38,10 +38,12 @@ struct wl_shm_buffer {
 	bool was_shown;	       /* a commit showed it: its content changes with commits only */
 	bool may_be_stored_to; /* it was an argument of a request that is not wl_surface's */
 	bool is_pointer_out;   /* wl_shm_buffer_get_data() was called: it may be read any time */
-	bool is_filled;	       /* all pages are present: none will be filled by a fault */
-	unsigned n_distrusts;  /* pool's, when this buffer was last made stale for it */
-	struct damage stale;   /* must be refreshed before the next access */
-	unsigned n_accesses;   /* wl_shm_buffer_begin_access() without end_access() */
+	unsigned n_uses;    /* of surfaces, accesses and wl_shm_buffer_ref(): its copy must stay */
+	bool is_filled;	    /* all pages are present: none will be filled by a fault */
+	uint32_t filled_at; /* blocks.n_clears, when is_filled was known to be true */
+	unsigned n_distrusts; /* pool's, when this buffer was last made stale for it */
+	struct damage stale;  /* must be refreshed before the next access */
+	unsigned n_accesses;  /* wl_shm_buffer_begin_access() without end_access() */
 	struct capture stores;
 };
 
@@ -50,6 +52,13 @@ struct buffer_use {
 	struct wl_shm_buffer *buffer; /* may be NULL */
 	struct wl_list link;	      /* wl_shm_buffer.uses; only while buffer is set */
 };
+
+/* Bytes of the pool's region. */
+struct byte_range buffer_range(const struct wl_shm_buffer *buffer);
+
+/* Keep the buffer's copy until buffer_end_use(). Under pool->lock. Any thread. */
+void buffer_begin_use(struct wl_shm_buffer *buffer);
+void buffer_end_use(struct wl_shm_buffer *buffer);
 
 /* Set may_be_stored_to. Takes wl_shm_pool.lock. */
 void buffer_expect_stores(struct wl_shm_buffer *buffer);

@@ -60,7 +60,6 @@ struct shm_client *client_of(struct wl_client *wl_client)
 		.references = 1,
 	};
 	display->references++;
-	wl_list_init(&client->pools);
 	wl_list_init(&client->postponed);
 	wl_client_add_destroy_listener(wl_client, &client->destroy);
 	return client;

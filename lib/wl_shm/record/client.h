@@ -15,10 +15,6 @@ struct shm_client {
 	struct shm_program *program;
 	struct wl_listener destroy; /* of wl_client */
 	unsigned references;	    /* one of wl_client, of each pool and of each surface */
-	struct wl_list pools;	    /* struct wl_shm_pool.link, the most recently used first */
-
-	_Atomic uint64_t filled;     /* bytes of copies, summed over its pools; any thread */
-	int64_t failed_sweep_period; /* memory.c found nothing more to discard in this one */
 
 	struct surface *viewport_awaited_by; /* asked for a viewport not seen yet; may be NULL */
 	uint32_t awaited_viewport_id;	     /* id of that viewport's object */
@@ -26,7 +22,7 @@ struct shm_client {
 	struct wl_list postponed; /* struct wl_shm_buffer.postponed, the oldest first */
 	struct wl_event_source *postponed_timer; /* for postponed; NULL before the first one */
 	struct wl_event_source *disconnect; /* set by client_disconnect_soon(), until it runs */
-	bool is_blamed; /* for a loss: an error was posted, and it will be disconnected */
+	atomic_bool is_blamed; /* an error was posted, and it will be disconnected; any thread */
 	struct shm_stats_client *stats; /* NULL before the first loss */
 };
 

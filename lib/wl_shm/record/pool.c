@@ -18,22 +18,61 @@ struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 	client->program->n_pools++;
 	client->display->n_pools++;
 	wl_list_init(&pool->buffers);
-	wl_list_insert(&client->pools, &pool->link);
+	wl_list_init(&pool->reclaimable);
 	pthread_mutex_init(&pool->lock, NULL);
 	return pool;
 }
 
-void pool_count_filled(struct wl_shm_pool *pool, uint64_t filled)
+static void charge(struct wl_shm_pool *pool, uint64_t in_use, uint64_t unused)
 {
-	atomic_fetch_add(&pool->client->filled, filled - pool->filled);
-	pool->filled = filled;
+	struct memory_account *account = &pool->client->program->memory;
+	atomic_fetch_add(&account->in_use, in_use - pool->counted_in_use);
+	atomic_fetch_add(&account->unused, unused - pool->counted_unused);
+	pool->counted_in_use = in_use;
+	pool->counted_unused = unused;
+}
+
+static void enlist(struct wl_shm_pool *pool, bool is_reclaimable)
+{
+	struct memory_account *account = &pool->client->program->memory;
+	pthread_mutex_lock(&account->lock);
+	if (is_reclaimable == wl_list_empty(&pool->reclaimable)) {
+		wl_list_remove(&pool->reclaimable);
+		wl_list_init(&pool->reclaimable);
+		if (is_reclaimable)
+			wl_list_insert(&account->reclaimable, &pool->reclaimable);
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
+void pool_count_blocks(struct wl_shm_pool *pool)
+{
+	const struct blocks *blocks = &pool->blocks;
+	const uint64_t unused = blocks->n_unused * blocks->size,
+		       in_use = blocks->n_filled * blocks->size - unused;
+	if (in_use == pool->counted_in_use && unused == pool->counted_unused)
+		return;
+	charge(pool, in_use, unused);
+	enlist(pool, unused > 0);
+}
+
+void pool_touch(struct wl_shm_pool *pool)
+{
+	struct memory_account *account = &pool->client->program->memory;
+	pthread_mutex_lock(&account->lock);
+	if (!wl_list_empty(&pool->reclaimable)) {
+		wl_list_remove(&pool->reclaimable);
+		wl_list_insert(&account->reclaimable, &pool->reclaimable);
+	}
+	pthread_mutex_unlock(&account->lock);
 }
 
 static void pool_destroy(struct wl_shm_pool *pool)
 {
 	uffd_guard_unmap(pool->region);
-	pool_count_filled(pool, 0);
-	wl_list_remove(&pool->link);
+	charge(pool, 0, 0);
+	enlist(pool, false);
+	blocks_finish(&pool->blocks);
 	pthread_mutex_destroy(&pool->lock);
 	pool->client->program->n_pools--;
 	pool->client->display->n_pools--;

@@ -32,6 +32,7 @@ static void program_destroy(struct shm_program *program)
 {
 	wl_list_remove(&program->link);
 	pthread_mutex_destroy(&program->allowance.lock);
+	pthread_mutex_destroy(&program->memory.lock);
 	free(program);
 }
 
@@ -84,6 +85,8 @@ static struct shm_program *program_create(struct wl_list *programs, pid_t pid, u
 		return NULL;
 	*program = (struct shm_program){ .pid = pid, .uid = uid };
 	allowance_init(&program->allowance);
+	pthread_mutex_init(&program->memory.lock, NULL);
+	wl_list_init(&program->memory.reclaimable);
 	wl_list_insert(programs, &program->link);
 	return program;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,13 @@ struct forgiveness {
 	int64_t timeouts_since, last_timeout; /* milliseconds */
 };
 
+/* Copies in all pools of a program: wl_shm_pool.blocks. */
+struct memory_account {
+	_Atomic uint64_t in_use, unused; /* bytes */
+	pthread_mutex_t lock;		 /* order: wl_shm_pool.lock, then this */
+	struct wl_list reclaimable; /* lock; of wl_shm_pool.reclaimable, the latest used first */
+};
+
 /* A process that has used wl_shm, with all its connections: what it may cost is its own, however
  * many of them it makes. It is kept for some seconds after the last, so that nothing is forgiven by
  * connecting again. */
@@ -29,6 +37,7 @@ struct shm_program {
 	unsigned references; /* of its clients */
 	int64_t gone_at;     /* milliseconds; without references */
 	unsigned n_pools;
+	struct memory_account memory;
 	struct allowance allowance;
 	struct forgiveness forgiveness;
 };
