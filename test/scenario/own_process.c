@@ -213,6 +213,41 @@ static bool call_resize(struct fixture *f)
 	       uffd_guard_resize(f->region, N_PAGES * f->page) == 0;
 }
 
+static bool call_update(struct fixture *f)
+{
+	return uffd_guard_update(f->region, 0, N_PAGES * f->page) == 0;
+}
+
+static bool call_mark_and_ensure(struct fixture *f)
+{
+	const struct uffd_guard_rect rect = { .stride = f->page, .width = 100, .height = 8 };
+	return uffd_guard_mark_rects(f->region, &rect, 1) == 0 &&
+	       uffd_guard_ensure(f->region, 0, N_PAGES * f->page) == 0;
+}
+
+static bool call_refresh_rects(struct fixture *f)
+{
+	const struct uffd_guard_rect rect = { .stride = f->page, .width = 100, .height = 8 };
+	return uffd_guard_refresh_rects(f->region, &rect, 1) == 0;
+}
+
+static bool call_read_rect(struct fixture *f)
+{
+	const struct uffd_guard_rect rect = { .stride = f->page, .width = 10, .height = 8 };
+	char bytes[80];
+	return uffd_guard_read_rect(f->region, &rect, bytes, 10) == sizeof(bytes);
+}
+
+static bool call_write(struct fixture *f)
+{
+	return uffd_guard_write(f->region, 10, "bytes", 5) == 5;
+}
+
+static bool call_make_direct(struct fixture *f)
+{
+	return uffd_guard_region_make_direct(f->region, 0) == 0;
+}
+
 static bool call_dispatch(struct fixture *f)
 {
 	return uffd_guard_dispatch(f->guard, ignore_event, NULL) >= 0;
@@ -228,6 +263,12 @@ static const struct call calls[] = {
 	{ "read", call_read },
 	{ "write_back", call_write_back },
 	{ "resize", call_resize },
+	{ "update", call_update },
+	{ "mark_rects and ensure", call_mark_and_ensure },
+	{ "refresh_rects", call_refresh_rects },
+	{ "read_rect", call_read_rect },
+	{ "write", call_write },
+	{ "make_direct", call_make_direct },
 	{ "dispatch", call_dispatch },
 };
 
