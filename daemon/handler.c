@@ -118,7 +118,9 @@ static void handler_end(struct handler *handler)
 	blocking_reads_close(&handler->server.blocking_reads);
 	handler->outlives_guard = handler->server.blocking_reads.n_in_flight > 0;
 	const bool outlives_guard = handler->outlives_guard;
-	if (!outlives_guard)
+	if (outlives_guard) /* its userfaultfd is gone then */
+		handler->server.loop.ops->abandon(&handler->server.loop);
+	else
 		handler->server.loop.ops->finish(&handler->server.loop);
 	sem_post(&handler->has_ended); /* if it does not linger, it is another's from now on */
 	if (!outlives_guard)

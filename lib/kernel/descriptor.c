@@ -139,7 +139,7 @@ int descriptor_memory(const char *name, size_t size, int mark)
 		return -EFBIG;
 	int fd = descriptor_adopt(create_memfd(name), mark);
 	/* Before it was moved up, the program may have printed to it. */
-	if (fd >= 0 && (ftruncate(fd, 0) < 0 || fallocate(fd, 0, 0, (off_t)size) < 0)) {
+	if (fd >= 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size) < 0)) {
 		int err = -errno;
 		close(fd);
 		return err;

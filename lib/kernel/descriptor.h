@@ -37,6 +37,6 @@ bool descriptor_is_of(int fd, const struct descriptor_file *file);
  * negative errno and both ends -1. */
 int descriptor_pipe(int ends[2], int mark);
 
-/* A new memfd of @size bytes, all there, all zero; or a negative errno, -EFBIG where the process
- * may not have files of that size. */
+/* A new memfd of @size bytes, all hole; or a negative errno, -EFBIG where the process may not have
+ * files of that size. */
 int descriptor_memory(const char *name, size_t size, int mark);

@@ -39,6 +39,8 @@ static bool is_wanted(void)
 static struct published *map_page(int fd)
 {
 	const size_t size = sizeof(struct published);
+	if (fallocate(fd, 0, 0, (off_t)size) < 0)
+		return NULL;
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (page == MAP_FAILED)
 		return NULL;
