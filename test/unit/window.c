@@ -24,6 +24,9 @@ static const struct row {
 	{ 64, 64, MOST, 64 },
 	{ 1000, MOST - 1, MOST, MOST - 1 },
 	{ 1000, MOST, MOST, MOST },
+	{ 100000, 10 * MOST, 20 * MOST, MOST },
+	/* the first page of a region */
+	{ 0, 0, MOST, 8 },
 	/* but nothing that is there already */
 	{ 64, 64, 63, 63 },
 	{ 64, 64, 1, 1 },
@@ -208,12 +211,37 @@ START_TEST(window_of_zeros_survives_numbers_that_overflow)
 }
 END_TEST
 
+static const struct number_row {
+	size_t n_pages, ahead, of_zeros;
+} number_rows[] = {
+	{ 0, 0, 16 },
+	{ 1, 0, 16 },
+	{ 2, 0, 32 },
+	{ 63, 0, 1008 },
+	{ 64, 0, 1024 },
+	{ 65, 0, 1024 },
+	{ 127, 0, 1024 },
+	{ 128, 512, 1024 },
+	{ 512, 2048, 1024 },
+	{ 1025, 4100, 1025 },
+};
+
+START_TEST(large_windows_are_read_ahead_of_and_zeros_come_in_many)
+{
+	const struct number_row *row = &number_rows[_i];
+	ck_assert_uint_eq(window_ahead(row->n_pages), row->ahead);
+	ck_assert_uint_eq(window_of_zeros(row->n_pages), row->of_zeros);
+}
+END_TEST
+
 static TCase *rules_case(void)
 {
 	TCase *tcase = tcase_create("rules");
 	tcase_add_loop_test(tcase, window_follows_the_rules, 0, n_elements(rows));
 	tcase_add_test(tcase, first_page_of_a_region_brings_a_few_more);
 	tcase_add_loop_test(tcase, window_has_the_page_and_never_more_than_is_absent, 0, 8);
+	tcase_add_loop_test(tcase, large_windows_are_read_ahead_of_and_zeros_come_in_many, 0,
+		n_elements(number_rows));
 	tcase_add_test(tcase, window_of_zeros_is_no_smaller_than_asked_and_bounded);
 	tcase_add_test(tcase, window_of_zeros_survives_numbers_that_overflow);
 	return tcase;
