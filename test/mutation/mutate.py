@@ -11,7 +11,7 @@ the same object is none. What survives must stand in survivors.txt with its reas
 
 Exits with 1 if anything else survived, or if a row of survivors.txt is about a mutant that was killed.
 """
-import argparse, ctypes, fnmatch, hashlib, json, os, re, shutil, signal, subprocess, sys, time
+import argparse, ctypes, filecmp, fnmatch, hashlib, json, os, re, shutil, signal, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRST = ['lib/base/epoch.c', 'lib/base/range_table.c', 'lib/state/events.c', 'lib/pages/window.c', 'lib/base/presence.c',
@@ -259,17 +259,22 @@ class Tests:
                 sys.exit(f'{" ".join(command)}: fails on the unchanged source ({status})\n{output[-2000:]}')
 
 
+def copy_changed(path, to):
+    """A file that is the same keeps its time, so that it is not built again. One that differs gets a new time."""
+    if os.path.isdir(path):
+        for name in os.listdir(path):
+            copy_changed(os.path.join(path, name), os.path.join(to, name))
+    elif not os.path.exists(to) or not filecmp.cmp(path, to, shallow=False):
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        shutil.copyfile(path, to)
+        shutil.copymode(path, to)
+
+
 def prepare(source, work):
-    """A copy of the sources, whose times stay where nothing has changed; and its build."""
+    """A copy of the sources, and its build. A run that was killed may have left a mutant in it."""
     copy, build = f'{work}/source', f'{work}/build'
-    os.makedirs(work, exist_ok=True)
     for name in ('CMakeLists.txt', 'README.md', 'LICENSE', 'include', 'lib', 'daemon', 'test', 'cmake', 'docs'):
-        path, to = os.path.join(source, name), os.path.join(copy, name)
-        if os.path.isdir(path):
-            shutil.copytree(path, to, dirs_exist_ok=True)
-        else:
-            os.makedirs(copy, exist_ok=True)
-            shutil.copy2(path, to)
+        copy_changed(os.path.join(source, name), os.path.join(copy, name))
     shutil.copy2(f'{HERE}/in_two_steps.h', work)
     generator = ['-G', 'Ninja'] if shutil.which('ninja') else []
     subprocess.run(['cmake', '-S', copy, '-B', build, *generator, '--log-level=WARNING', '-DCMAKE_BUILD_TYPE=None',
@@ -369,6 +374,7 @@ def main():
                 print(f'{m["file"]}:{m["line"]}: {m["kind"]}: {m["old"]} ;; {m["new"]}')
         return 0
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)) # and put the source back
     become_reaper()
     copy, build = prepare(source, work)
     tests = Tests(copy, build)
