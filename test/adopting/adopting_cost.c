@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopting-cost [ROUNDS]: what docs/examples/shm-server costs beside the same server with a handler
+ * of SIGBUS (sigbus.c).
+ *
+ * Processor time of all threads of the server, for a request of a segment that was used before. The
+ * client draws what it puts, and looks at what it gets, as clients do: so it is not the server's
+ * cache that the pixels lie in. The
+ * two are measured in turn within each round, so that what disturbs the machine disturbs both. The
+ * ratio is the median of the rounds' ratios; the spread is that of the middle half of them.
+ */
+#include "shm_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LEAST_ROUNDS 15
+#define MOST_ROUNDS  1001
+#define N_SIDES	     2	 /* guarded, and by the handler */
+#define SAMPLE_NS    4e6 /* of the server's time in a sample, or one request */
+
+struct row {
+	uint32_t kind;
+	bool is_sealed;
+	unsigned width, height, percent;
+	double target;
+	double samples[N_SIDES][MOST_ROUNDS], ratios[MOST_ROUNDS]; /* ns a request */
+};
+
+struct side {
+	struct shm_server server;
+	clockid_t clock;
+	int socket;
+	char *pixels; /* of the file, a mapping of the client's */
+	size_t length;
+};
+
+static const char *const programs[N_SIDES] = { SHM_SERVER, SHM_SERVER_SIGBUS };
+
+static int fail(const char *what, int err)
+{
+	fprintf(stderr, "adopting-cost: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+/* ---- One side of a row ---- */
+
+static int make_file(struct side *side, const struct row *row)
+{
+	int fd = memfd_create("adopting-cost", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	side->length = (size_t)row->width * row->height * SHM_PIXEL;
+	if (fd < 0 || ftruncate(fd, (off_t)side->length) < 0)
+		return -errno;
+	side->pixels = mmap(NULL, side->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (side->pixels == MAP_FAILED)
+		return -errno;
+	memset(side->pixels, 0x5a, side->length);
+	if (row->is_sealed && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		return -errno;
+	return fd;
+}
+
+static int side_start(struct side *side, const char *program, const struct row *row)
+{
+	int err = shm_server_start(&side->server, program, row->width, row->height);
+	if (err)
+		return fail(program, err);
+	if (clock_getcpuclockid(side->server.pid, &side->clock))
+		return fail("no clock of the server", -ESRCH);
+	side->socket = shm_connect(&side->server);
+	int fd = make_file(side, row);
+	if (side->socket < 0 || fd < 0)
+		return fail("a client", side->socket < 0 ? side->socket : fd);
+	err = shm_attach(side->socket, 0, fd, side->length, SHM_WRITE);
+	close(fd);
+	return err ? fail("attach", err) : 0;
+}
+
+static void side_stop(struct side *side)
+{
+	close(side->socket);
+	munmap(side->pixels, side->length);
+	shm_server_stop(&side->server);
+}
+
+static double clock_ns(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* 1 %: a tenth each way, from the middle. */
+static struct shm_request request_of(const struct row *row)
+{
+	const bool is_all = row->percent == 100;
+	const uint32_t width = is_all ? row->width : row->width / 10;
+	const uint32_t height = is_all ? row->height : row->height / 10;
+	const uint32_t x = (row->width - width) / 2, y = (row->height - height) / 2;
+	return (struct shm_request){ .kind = row->kind,
+		.offset = ((uint64_t)y * row->width + x) * SHM_PIXEL,
+		.stride = row->width * SHM_PIXEL,
+		.x = x,
+		.y = y,
+		.width = width,
+		.height = height };
+}
+
+static void draw(const struct side *side, const struct shm_request *request, int value)
+{
+	for (uint32_t row = 0; row < request->height; row++)
+		memset(side->pixels + request->offset + (size_t)row * request->stride, value,
+			(size_t)request->width * SHM_PIXEL);
+}
+
+static uint32_t look_at(const struct side *side, const struct shm_request *request)
+{
+	uint32_t sum = 0;
+	for (uint32_t row = 0; row < request->height; row++) {
+		const uint32_t *pixels = (const uint32_t *)(side->pixels + request->offset +
+							    (size_t)row * request->stride);
+		for (uint32_t i = 0; i < request->width; i++)
+			sum += pixels[i];
+	}
+	return sum;
+}
+
+/* Nanoseconds a request; below 0: it failed. */
+static double sample(const struct side *side, const struct row *row, unsigned n)
+{
+	const struct shm_request request = request_of(row);
+	static volatile uint32_t sum;
+	const double before = clock_ns(side->clock);
+	for (unsigned i = 0; i < n; i++) {
+		if (row->kind == SHM_PUT)
+			draw(side, &request, (int)i);
+		int status = shm_ask(side->socket, &request, -1);
+		if (status)
+			return fail("request", status);
+		if (row->kind == SHM_GET)
+			sum += look_at(side, &request);
+	}
+	return (clock_ns(side->clock) - before) / n;
+}
+
+/* ---- A row ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static double quantile(const double *values, unsigned n, double q)
+{
+	double sorted[MOST_ROUNDS];
+	memcpy(sorted, values, n * sizeof(*values));
+	qsort(sorted, n, sizeof(*sorted), compare);
+	return sorted[(unsigned)((n - 1) * q + 0.5)];
+}
+
+static int measure(struct row *row, const struct side sides[N_SIDES], unsigned n_rounds)
+{
+	const double once = sample(&sides[1], row, 3);
+	const unsigned n = once < SAMPLE_NS ? (unsigned)(SAMPLE_NS / fmax(once, 1000)) : 1;
+	for (unsigned round = 0; round <= n_rounds; round++) {
+		const unsigned at = round > 0 ? round - 1 : 0; /* the first one warms up */
+		for (unsigned i = 0; i < N_SIDES; i++) {
+			const unsigned side = (i + round) % N_SIDES;
+			row->samples[side][at] = sample(&sides[side], row, n);
+			if (row->samples[side][at] < 0)
+				return -EIO;
+		}
+		row->ratios[at] = row->samples[0][at] / row->samples[1][at];
+	}
+	return 0;
+}
+
+static void report(const struct row *row, unsigned n_rounds)
+{
+	char size[32];
+	const double ratio = quantile(row->ratios, n_rounds, 0.5);
+	snprintf(size, sizeof(size), "%ux%u", row->width, row->height);
+	printf("%s %-9s %3u %% %-8s  %8.1f -> %8.1f us  %5.2f (%.2f to %.2f)  target %.2f%s\n",
+		row->kind == SHM_PUT ? "put" : "get", size, row->percent,
+		row->is_sealed ? "sealed" : "unsealed",
+		quantile(row->samples[1], n_rounds, 0.5) / 1e3,
+		quantile(row->samples[0], n_rounds, 0.5) / 1e3, ratio,
+		quantile(row->ratios, n_rounds, 0.25), quantile(row->ratios, n_rounds, 0.75),
+		row->target, ratio > row->target ? "  missed" : "");
+	fflush(stdout);
+}
+
+static int run_row(struct row *row, unsigned n_rounds)
+{
+	struct side sides[N_SIDES];
+	int err = 0;
+	for (unsigned i = 0; i < N_SIDES && !err; i++)
+		err = side_start(&sides[i], programs[i], row);
+	if (err)
+		return err;
+	err = measure(row, sides, n_rounds);
+	for (unsigned i = 0; i < N_SIDES; i++)
+		side_stop(&sides[i]);
+	if (!err)
+		report(row, n_rounds);
+	return err;
+}
+
+/* ---- The program ---- */
+
+static void print_load(void)
+{
+	double load;
+	if (getloadavg(&load, 1) == 1)
+		printf("load average %.2f\n", load);
+}
+
+int main(int argc, char **argv)
+{
+	static const unsigned sizes[][2] = { { 800, 600 }, { 3840, 2160 } };
+	static struct row row;
+	const unsigned n_rounds = argc > 1 ? (unsigned)atoi(argv[1]) : LEAST_ROUNDS;
+	if (n_rounds < 1 || n_rounds > MOST_ROUNDS)
+		return 2;
+	print_load();
+	for (unsigned i = 0; i < 16; i++) {
+		const bool is_put = i / 8 == 0;
+		row = (struct row){ .kind = is_put ? SHM_PUT : SHM_GET,
+			.is_sealed = i / 4 % 2,
+			.width = sizes[i / 2 % 2][0],
+			.height = sizes[i / 2 % 2][1],
+			.percent = i % 2 ? 100 : 1 };
+		row.target = row.is_sealed ? 1.05 : is_put ? 1.4 : 1.5;
+		if (run_row(&row, n_rounds))
+			return EXIT_FAILURE;
+	}
+	print_load();
+	return 0;
+}
