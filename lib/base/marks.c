@@ -68,30 +68,52 @@ static uint64_t joining_costs(const struct uffd_guard_rect *a, const struct uffd
 	return all - min_u64(all, marked);
 }
 
-/* Rows of @rect up to @start, from there to @end, and behind. Of bytes without gaps, the bytes. */
-static void split(const struct uffd_guard_rect *rect, uint64_t start, uint64_t end,
-	struct uffd_guard_rect parts[3])
+#define MOST_RESTS 4
+
+/* What of the mark reaches into [start, end), and what lies outside of it. */
+struct parts {
+	struct uffd_guard_rect inside; /* rows as a whole */
+	struct uffd_guard_rect rests[MOST_RESTS];
+};
+
+static struct parts split_span(const struct uffd_guard_rect *rect, uint64_t start, uint64_t end)
 {
-	if (is_span(rect)) {
-		const uint64_t stop = end_of(rect);
-		const uint64_t from = min_u64(max_u64(start, rect->offset), stop);
-		const uint64_t to = max_u64(from, min_u64(end, stop));
-		parts[0] = span(rect->offset, from);
-		parts[1] = span(from, to);
-		parts[2] = span(to, stop);
-		return;
-	}
+	const uint64_t stop = end_of(rect);
+	const uint64_t from = min_u64(max_u64(start, rect->offset), stop);
+	const uint64_t to = max_u64(from, min_u64(end, stop));
+	return (struct parts){ .inside = span(from, to),
+		.rests = { span(rect->offset, from), span(to, stop) } };
+}
+
+static struct uffd_guard_rect rows_of(
+	const struct uffd_guard_rect *rect, uint64_t first, uint64_t end)
+{
+	return (struct uffd_guard_rect){ rect->offset + first * rect->stride, rect->stride,
+		rect->width, end - first };
+}
+
+/* A row at the border is taken as a whole and stays marked where it is outside: whoever takes it
+ * need not bring that over. */
+static struct parts split(const struct uffd_guard_rect *rect, uint64_t start, uint64_t end)
+{
+	if (is_span(rect))
+		return split_span(rect, start, end);
 	/* The first row that reaches beyond @start, and the first that begins at @end or behind. */
-	const uint64_t before = start < rect->offset + rect->width
-					? 0
-					: (start - rect->width - rect->offset) / rect->stride + 1;
-	const uint64_t upto =
+	const uint64_t reaching = start < rect->offset + rect->width
+					  ? 0
+					  : (start - rect->width - rect->offset) / rect->stride + 1;
+	const uint64_t behind =
 		end <= rect->offset ? 0 : (end - rect->offset + rect->stride - 1) / rect->stride;
-	const uint64_t borders[] = { 0, min_u64(before, rect->height),
-		max_u64(min_u64(before, rect->height), min_u64(upto, rect->height)), rect->height };
-	for (int i = 0; i < 3; i++)
-		parts[i] = (struct uffd_guard_rect){ rect->offset + borders[i] * rect->stride,
-			rect->stride, rect->width, borders[i + 1] - borders[i] };
+	const uint64_t first = min_u64(reaching, rect->height),
+		       last = max_u64(first, min_u64(behind, rect->height));
+	struct parts parts = { .inside = rows_of(rect, first, last),
+		.rests = { rows_of(rect, 0, first), rows_of(rect, last, rect->height) } };
+	if (first == last)
+		return parts;
+	const uint64_t head = parts.inside.offset, tail = end_of(&parts.inside);
+	parts.rests[2] = span(min_u64(head, start), start);
+	parts.rests[3] = span(end, max_u64(end, tail));
+	return parts;
 }
 
 /* ---- The set, with lock ---- */
@@ -163,20 +185,21 @@ static void begin_taking(struct marks *marks, struct marks_taken *taken)
 
 void marks_take(struct marks *marks, uint64_t start, uint64_t end, struct marks_taken *taken)
 {
-	struct uffd_guard_rect rests[2 * MARKS_MOST];
+	struct uffd_guard_rect rests[MOST_RESTS * MARKS_MOST];
 	size_t n_rests = 0;
 	begin_taking(marks, taken);
 	if (!marks)
 		return;
 	for (size_t i = marks->n; i-- > 0;) {
-		struct uffd_guard_rect parts[3];
 		if (!touches(&marks->rects[i], start, end))
 			continue;
-		split(&marks->rects[i], start, end, parts);
+		const struct parts parts = split(&marks->rects[i], start, end);
+		if (parts.inside.height == 0)
+			continue; /* it lies between two rows */
 		drop(marks, i);
-		taken->rects[taken->n++] = parts[1];
-		rests[n_rests++] = parts[0];
-		rests[n_rests++] = parts[2];
+		taken->rects[taken->n++] = parts.inside;
+		for (size_t k = 0; k < MOST_RESTS; k++)
+			rests[n_rests++] = parts.rests[k];
 	}
 	for (size_t i = 0; i < n_rests; i++)
 		add(marks, rests[i]);

@@ -177,6 +177,33 @@ START_TEST(marks_are_done_with_by_whatever_brings_their_bytes_over)
 }
 END_TEST
 
+/* A refresh up to the middle of marked rows does not bring over the rest of them. */
+START_TEST(row_that_is_refreshed_in_part_stays_marked_where_it_is_not)
+{
+	struct fixture f;
+	ck_assert(start_filled(&f, FILE_MEMFD));
+	const struct uffd_guard_rect rect = { 100, f.page, 1000, 3 };
+	for (int way = 0; way < 3; way++) {
+		const unsigned char value = (unsigned char)(200 + way);
+		for (size_t page = 0; page < N_PAGES; page++)
+			draw_page(&f, page, value);
+		assert_ok(uffd_guard_mark_rects(f.region, &rect, 1));
+		if (way == 0)
+			assert_ok(uffd_guard_refresh(f.region, f.page + 300, 200));
+		else if (way == 1)
+			assert_ok(uffd_guard_update(f.region, f.page + 300, 200));
+		else
+			assert_ok(uffd_guard_discard(f.region, f.page + 300, 200));
+		assert_ok(uffd_guard_ensure(f.region, 0, N_PAGES * f.page));
+		for (size_t page = 0; page < 3; page++) {
+			ck_assert_uint_eq(f.data[page * f.page + 100], value);
+			ck_assert_uint_eq(f.data[page * f.page + 1099], value);
+		}
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(more_marks_than_are_remembered_are_none_forgotten)
 {
 	struct fixture f;
@@ -269,6 +296,7 @@ static TCase *marks_case(void)
 	tcase_add_test(tcase, ensure_of_what_is_there_makes_no_system_call);
 	tcase_add_test(tcase, mark_after_begin_is_brought_over_again);
 	tcase_add_loop_test(tcase, marks_are_done_with_by_whatever_brings_their_bytes_over, 0, 4);
+	tcase_add_test(tcase, row_that_is_refreshed_in_part_stays_marked_where_it_is_not);
 	tcase_add_test(tcase, more_marks_than_are_remembered_are_none_forgotten);
 	tcase_add_test(tcase, marks_beyond_a_length_that_shrank_are_no_error);
 	tcase_add_test(tcase, no_thread_sees_bytes_older_than_their_mark_after_its_own_ensure);
