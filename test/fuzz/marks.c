@@ -120,6 +120,12 @@ void view_forget_marks(struct view *view, uint64_t offset, uint64_t length)
 	}
 }
 
+void view_note_store_over_marks(struct page *page, size_t from, size_t to)
+{
+	if (page->marks)
+		memset(page->marks->marked + from, NEVER, to - from);
+}
+
 bool view_may_be_newer(const struct view *view, size_t index, size_t place, uint8_t byte)
 {
 	const struct page *page = &view->pages[index];

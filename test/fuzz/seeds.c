@@ -357,6 +357,13 @@ static const struct seed {
 			READ_ALL } },
 
 	/* What was found, once. */
+	{ "found-row-refreshed-in-part-forgets-its-mark",
+		{ FILE_OF(8, 0, MEMFD, DATA), MAP_OF(0, 8, 0), READ_ALL, CLIENT_WRITES(0, 0, ALL),
+			MARK(0, AT_100, BYTES_1000, ROWS_5 | EVERY_4096, RECTS_1),
+			REFRESH(1, AT_511, BYTES_64), ENSURE_ALL, READ_ALL,
+			CLIENT_WRITES(0, 0, ALL),
+			MARK(0, AT_100, BYTES_1000, ROWS_5 | EVERY_4096, RECTS_1),
+			{ OP_DISCARD, 0, 0, AT_1000, BYTES_4000 }, ENSURE_ALL, READ_ALL } },
 	{ "found-rows-that-overlap-where-the-file-ends",
 		{ FILE_OF(1, AT_100, MEMFD, DATA), MAP_OF(WRITE, 8, 0),
 			WITH_RECTS(OP_COPY_RECT, 0, AT_7, PAGES_2, ROWS_8 | EVERY_300, 0), TAKE,

@@ -256,6 +256,7 @@ void view_note_store(
 		known->seen = block_patched(known->seen, stored, from, to);
 	}
 	known->is_stored = true;
+	view_note_store_over_marks(known, from, to);
 	view_look(view, page);
 }
 

@@ -114,6 +114,8 @@ bool view_note_made_direct(struct view *view);
 void view_note_marked(struct view *view, const struct uffd_guard_rect *rect);
 /* The library has forgotten what was marked there. */
 void view_forget_marks(struct view *view, uint64_t offset, uint64_t length);
+/* The bytes may have been brought over before they were stored to, or may still be. */
+void view_note_store_over_marks(struct page *page, size_t from, size_t to);
 /* Whether the byte may have come from a mark that is not ensured yet. */
 bool view_may_be_newer(const struct view *view, size_t page, size_t place, uint8_t byte);
 bool page_has_marks(const struct page *page, size_t from, size_t to);
