@@ -11,6 +11,7 @@
 #include "reader.h"
 
 #include "../support/time_ns.h"
+#include "renew.h"
 #include "slot.h"
 #include "stress_options.h"
 #include "stress_server.h"
@@ -19,20 +20,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
-
-#define MOST_SPANS 8
-
-/* A range of words of a region, and the counter that tells whether its length has changed since. */
-struct extent {
-	uint64_t first;
-	uint32_t n_words;
-	struct calm resizes;
-};
-
-static uint64_t bytes(uint64_t n_words)
-{
-	return n_words * sizeof(uint64_t);
-}
 
 /* Choose half of the ranges in the first pages, where clients rewrite most, and half of them short,
  * so that threads meet. */
@@ -78,6 +65,17 @@ static void reading_ask_for_the_latest(struct reading *reading, uint32_t end)
 		uint64_t published = atomic_load(&file->published[first + i]);
 		if (published > reading->floors[i])
 			reading->floors[i] = published;
+	}
+}
+
+/* Raise the floors to what was published before the latest mark that this thread can know of. */
+static void reading_ask_for_marked(struct reading *reading, const struct slot *slot)
+{
+	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t marked = atomic_load(&slot->marked[first + i]);
+		if (marked > reading->floors[i])
+			reading->floors[i] = marked;
 	}
 }
 
@@ -149,93 +147,6 @@ static void read_and_judge(struct reader *reader, struct slot *slot, const struc
 	judge_words(&reader->server->judge, &reader->reading);
 }
 
-/* ---- Calls ---- */
-
-static void call_begin(struct reader *reader, struct slot *slot, struct changes *changes)
-{
-	if (changes)
-		change_begin(changes);
-	watch_begin(reader->watch, WATCHED_CALL, slot->file);
-}
-
-/* Answers whether the call worked. -ERANGE is no violation if another thread has made the region
- * shorter. */
-static bool call_end(struct reader *reader, struct slot *slot, struct changes *changes,
-	const struct calm *resizes, const char *name, int64_t result)
-{
-	watch_end(reader->watch);
-	if (changes)
-		change_end(changes);
-	if (result == -ERANGE && !calm_held(&slot->resizes, resizes))
-		return false;
-	judge_call(&reader->server->judge, name, slot->file, result);
-	return result >= 0;
-}
-
-typedef int range_fn(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
-
-static bool call_on_extent(struct reader *reader, struct slot *slot, const struct extent *extent,
-	range_fn *call, const char *name, struct changes *changes)
-{
-	call_begin(reader, slot, changes);
-	int err = call(slot->region, bytes(extent->first), bytes(extent->n_words));
-	return call_end(reader, slot, changes, &extent->resizes, name, err);
-}
-
-/* ---- Bringing up to date: four ways ---- */
-
-static bool renew_by_refresh(struct reader *reader, struct slot *slot, const struct extent *extent)
-{
-	return call_on_extent(
-		reader, slot, extent, uffd_guard_refresh, "uffd_guard_refresh", &slot->mutations);
-}
-
-static bool renew_by_discard(struct reader *reader, struct slot *slot, const struct extent *extent)
-{
-	return call_on_extent(
-		reader, slot, extent, uffd_guard_discard, "uffd_guard_discard", &slot->mutations);
-}
-
-/* Make spans that cover the extent, overlap, and are in no order. */
-static unsigned choose_spans(
-	struct reader *reader, const struct extent *extent, struct uffd_guard_span *spans)
-{
-	unsigned n = 1 + (unsigned)rng_below(&reader->rng, MOST_SPANS);
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t first = extent->n_words * (uint64_t)i / n;
-		uint64_t end = extent->n_words * (uint64_t)(i + 1) / n;
-		first -= rng_below(&reader->rng, first + 1) / 4;
-		spans[i].offset = bytes(extent->first + first);
-		spans[i].length = bytes(end - first);
-	}
-	for (unsigned i = n - 1; i > 0; i--) {
-		unsigned other = (unsigned)rng_below(&reader->rng, i + 1);
-		struct uffd_guard_span span = spans[i];
-		spans[i] = spans[other];
-		spans[other] = span;
-	}
-	return n;
-}
-
-static bool renew_by_spans(struct reader *reader, struct slot *slot, const struct extent *extent)
-{
-	struct uffd_guard_span spans[MOST_SPANS];
-	unsigned n = choose_spans(reader, extent, spans);
-	call_begin(reader, slot, &slot->mutations);
-	int err = uffd_guard_refresh_spans(slot->region, spans, n);
-	return call_end(
-		reader, slot, &slot->mutations, &extent->resizes, "uffd_guard_refresh_spans", err);
-}
-
-/* Read by uffd_guard_read(), which does not touch the region. */
-static bool read_directly(struct reader *reader, struct slot *slot, const struct extent *extent)
-{
-	call_begin(reader, slot, NULL);
-	ssize_t n = uffd_guard_read(
-		slot->region, bytes(extent->first), reader->reading.words, bytes(extent->n_words));
-	return call_end(reader, slot, NULL, &extent->resizes, "uffd_guard_read", n);
-}
-
 /* ---- Floors ---- */
 
 static void raise_to(_Atomic uint64_t *floor, uint64_t to)
@@ -262,8 +173,8 @@ static void share_latest(
 		raise_to(&slot->floors[i], reader->latest[i]);
 }
 
-/* Raise the floors for all readers, of pages that were brought up to date as a whole. */
-static void share_floors(struct slot *slot, const struct reading *reading)
+/* Raise what all readers know, of pages that were wholly in the range. */
+static void share(_Atomic uint64_t *known, const struct reading *reading)
 {
 	uint32_t per_page = reading->control->words_per_page;
 	uint32_t first = reading_first_page(reading), n = reading_n_pages(reading);
@@ -271,8 +182,20 @@ static void share_floors(struct slot *slot, const struct reading *reading)
 		uint64_t start = (uint64_t)(first + i) * per_page;
 		if (start >= reading->first &&
 			start + per_page <= reading->first + reading->n_words)
-			raise_to(&slot->floors[first + i], reading->floors[i]);
+			raise_to(&known[first + i], reading->floors[i]);
 	}
+}
+
+/* The pages were brought up to date. */
+static void share_floors(struct slot *slot, const struct reading *reading)
+{
+	share(slot->floors, reading);
+}
+
+/* They were marked. */
+static void share_marked(struct slot *slot, const struct reading *reading)
+{
+	share(slot->marked, reading);
 }
 
 /* ---- Actions: each with the slot's lock held, shared ---- */
@@ -301,20 +224,20 @@ static void act_read_in_sequence(struct reader *reader, struct slot *slot)
 
 static void act_renew(struct reader *reader, struct slot *slot)
 {
-	static bool (*const ways[])(struct reader *, struct slot *, const struct extent *) = {
-		renew_by_refresh, renew_by_spans, renew_by_discard, read_directly
-	};
-	unsigned way = (unsigned)rng_below(&reader->rng, 4);
+	const struct renewal *renewal = renew_choose(reader, slot);
 	struct extent extent = choose_extent(reader, slot, READING_WORDS);
 	struct reading *reading = &reader->reading;
 	const _Atomic uint64_t *whole = &slot->control->files[slot->file].whole;
 
 	uint64_t whole_before = atomic_load(whole);
 	reading_prepare(reading, slot, &extent);
-	reading_ask_for_the_latest(reading, slot->control->max_pages);
-	if (!ways[way](reader, slot, &extent))
+	if (renewal->asks_for_marked)
+		reading_ask_for_marked(reading, slot);
+	else
+		reading_ask_for_the_latest(reading, slot->control->max_pages);
+	if (!renewal->renew(reader, slot, &extent))
 		return;
-	if (ways[way] != read_directly) {
+	if (!renewal->is_past_the_region) {
 		share_floors(slot, reading);
 		reading_load(reader, reading, slot, &extent);
 	}
@@ -322,9 +245,25 @@ static void act_renew(struct reader *reader, struct slot *slot)
 	uint64_t whole_after = atomic_load(whole);
 
 	judge_words(&reader->server->judge, reading);
-	if (whole_before % 2 == 0 && whole_before == whole_after && !slot->may_run_out &&
-		calm_held(&slot->resizes, &extent.resizes))
+	if (!renewal->asks_for_marked && whole_before % 2 == 0 && whole_before == whole_after &&
+		!slot->may_run_out && calm_held(&slot->resizes, &extent.resizes))
 		judge_whole(&reader->server->judge, reading);
+}
+
+/* Leave it to whoever ensures these pages next, and let that thread know. */
+static void act_mark(struct reader *reader, struct slot *slot)
+{
+	struct extent extent = choose_extent(reader, slot, READING_WORDS);
+	struct reading *reading = &reader->reading;
+	if (!slot->uses_marks)
+		return;
+	reading_prepare(reading, slot, &extent);
+	reading_ask_for_the_latest(reading, slot->control->max_pages);
+	if (!renew_mark(reader, slot, &extent))
+		return;
+	share_marked(slot, reading);
+	if (rng_one_in(&reader->rng, 4))
+		renew_begin(reader, slot, &extent);
 }
 
 static void do_other_work(struct reader *reader, struct slot *slot)
@@ -355,7 +294,7 @@ static void act_read_twice(struct reader *reader, struct slot *slot)
 	reading_load(reader, &reader->again, slot, &extent);
 	if (is_live || !calm_held(&slot->mutations, &mutations))
 		return;
-	if (slot->may_be_evicted)
+	if (slot->may_be_evicted || slot->uses_marks)
 		judge_not_older(&reader->server->judge, &reader->reading, &reader->again);
 	else
 		judge_unchanged(&reader->server->judge, &reader->reading, &reader->again);
@@ -455,7 +394,8 @@ static const struct {
 } actions[] = {
 	{ act_read, 30 },
 	{ act_read_in_sequence, 8 },
-	{ act_renew, 30 },
+	{ act_renew, 40 },
+	{ act_mark, 8 },
 	{ act_read_twice, 15 },
 	{ act_read_tail, 3 },
 	{ act_refresh_all, 3 },

@@ -28,6 +28,7 @@ int slot_map(struct slot *slot, struct rng *rng)
 
 	atomic_store(&slot->first_page, first);
 	slot->reserved_words = reserved;
+	slot->uses_marks = rng_one_in(rng, 2);
 	const struct uffd_guard_map_options options = {
 		.size = sizeof(options),
 		.flags = (rng_one_in(rng, 4) ? UFFD_GUARD_MAP_POPULATE : 0) |

@@ -59,11 +59,13 @@ struct slot {
 
 	struct uffd_guard_region *region; /* lock */
 	uint64_t reserved_words;	  /* lock */
+	bool uses_marks;		  /* lock; bytes may become newer between mark and ensure */
 	_Atomic uint64_t first_page;	  /* in the file; the dispatcher reads it without lock */
 
 	struct changes mutations; /* calls that may change what a page shows */
 	struct changes resizes;
 	_Atomic uint64_t *floors; /* [max_pages] the oldest rewrite of each page that may be seen */
+	_Atomic uint64_t *marked; /* [max_pages] the same after the next ensure */
 };
 
 /* Map the slot's region in a shape that @rng decides. 0 or a negative errno. */

@@ -153,7 +153,7 @@ int server_init(struct server *server, const struct options *options, struct con
 	};
 	uint32_t max_pages = control->max_pages;
 	server->slots = calloc(server->n_slots, sizeof(*server->slots));
-	_Atomic uint64_t *floors = calloc((size_t)server->n_slots * max_pages, sizeof(*floors));
+	_Atomic uint64_t *floors = calloc(2 * (size_t)server->n_slots * max_pages, sizeof(*floors));
 	if (!server->slots || !floors) {
 		free(server->slots);
 		free((void *)floors);
@@ -166,7 +166,8 @@ int server_init(struct server *server, const struct options *options, struct con
 		slot->file = i;
 		slot->fd = -1;
 		set_mode(server, slot);
-		slot->floors = floors + (size_t)i * max_pages;
+		slot->floors = floors + 2 * (size_t)i * max_pages;
+		slot->marked = slot->floors + max_pages;
 	}
 	return 0;
 }
