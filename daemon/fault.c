@@ -79,6 +79,8 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 	size_t page = (address - region->range.start) / page_size();
 	struct window window = window_for(region, page);
 	window.n_pages = evict_limit(region, window.n_pages);
+	if (region_is_bounded(region))
+		recent_note(&guard->recent, page_floor(address));
 	if (region->source.blocking) {
 		answer->is_later = true;
 		blocking_reads_answer_later(
@@ -110,8 +112,11 @@ void fault_note_store(struct serving *serving, uintptr_t address)
 	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
 	if (!region)
 		return;
-	presence_mark_stored(&region->presence, (address - region->range.start) / page_size(), 1);
-	if (uffd_protect(&guard->uffd, address, page_size(), false))
+	const size_t page = (address - region->range.start) / page_size();
+	presence_mark_stored(&region->presence, page, 1);
+	if (page_is_going(&region->presence, page))
+		presence_unmark_stored(&region->presence, page, 1); /* who evicts it wakes */
+	else if (uffd_protect(&guard->uffd, address, page_size(), false))
 		uffd_wake(&guard->uffd, address, page_size()); /* gone meanwhile: it comes again */
 	epoch_leave(&region->fills, ticket);
 }

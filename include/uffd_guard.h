@@ -82,12 +82,16 @@ struct uffd_guard_options {
 				      (UFFD_GUARD_MAP_ANY_FILE): of a fault, and of a
 				      whole call; 0: 100 */
 	uint64_t max_resident; /**< bytes of filled pages over all regions; 0: no bound; taken for
-				  64 pages if less. What was filled first is evicted first, and
-				  is a fresh snapshot when it comes back. Stores that were not
-				  written back are spared in regions with UFFD_GUARD_MAP_WRITE.
-				  Pages populated for a system call may go like the others.
-				  In EAGER nothing is evicted: bytes beyond the bound read as
-				  zeros, and are reported as UFFD_GUARD_LOST_NO_MEMORY */
+				    64 pages if less. Kept at each moment, but for what threads
+				    are just filling (2 MiB each). Pages that were not waited for
+				    lately are evicted, whoever fills, and are fresh snapshots when
+				    they come back; also pages populated for a system call. One
+				    exception: in regions with UFFD_GUARD_MAP_WRITE, pages stored
+				    to and not written back stay, also beyond the bound. Without
+				    UFFD_GUARD_FEATURE_KERNEL_FAULTS, where system calls store
+				    unseen, pages populated there count as stored to.
+				    In EAGER nothing is evicted: bytes beyond the bound read as
+				    zeros, and are reported as UFFD_GUARD_LOST_NO_MEMORY */
 	void (*log)(int level, const char *message,
 		void *data);  /**< level as in syslog(3). Called on the thread
    that called us, never from the handler thread. NULL: no log */
@@ -271,6 +275,7 @@ struct uffd_guard_span {
  * nothing; filled pages are overwritten in place, to the byte. Stores of yours in the range are
  * dropped. Other threads may be reading: they see old or new bytes. Filled bytes that the file no
  * longer has become zeros, and are reported as UFFD_GUARD_LOST_TRUNCATED.
+ * What was populated stays there throughout, for system calls of other threads.
  *
  * @param region from uffd_guard_map()
  * @param offset bytes of the region

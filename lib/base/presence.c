@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define BITS 64
+#define BITS	    64
+#define WORDS_A_BIT 512 /* of used */
 
 static size_t n_words(size_t n_pages)
 {
@@ -58,6 +59,13 @@ static size_t rest_size(const struct presence *presence)
 	return n > 1 ? (n - 1) * sizeof(uint64_t) : 0;
 }
 
+static size_t used_size(const struct presence *presence)
+{
+	const size_t n_bits = n_words(presence->n_pages) / WORDS_A_BIT + 1;
+	const size_t n = n_words(n_bits);
+	return n > 1 ? (n - 1) * sizeof(uint64_t) : 0;
+}
+
 int presence_init(struct presence *presence, size_t n_pages)
 {
 	*presence = (struct presence){ .n_pages = n_pages };
@@ -68,22 +76,32 @@ int presence_init(struct presence *presence, size_t n_pages)
 	if (!presence->filled.rest)
 		return -ENOMEM;
 	presence->held.rest = presence->filled.rest + size / sizeof(uint64_t);
-	return 0;
+	if (used_size(presence) > 0)
+		presence->used.rest = allocate_bits(used_size(presence));
+	if (used_size(presence) == 0 || presence->used.rest)
+		return 0;
+	presence_finish(presence);
+	return -ENOMEM;
 }
 
 void presence_finish(struct presence *presence)
 {
 	free_bits((void *)presence->filled.rest, 2 * rest_size(presence));
-	free_bits((void *)presence->stored.rest, rest_size(presence));
+	free_bits((void *)presence->stored.rest, 2 * rest_size(presence));
+	free_bits((void *)presence->used.rest, used_size(presence));
 }
 
 int presence_track_stores(struct presence *presence)
 {
 	const size_t size = rest_size(presence);
 	if (size > 0)
-		presence->stored.rest = allocate_bits(size);
-	presence->tracks_stores = size == 0 || presence->stored.rest;
-	return presence->tracks_stores ? 0 : -ENOMEM;
+		presence->stored.rest = allocate_bits(2 * size);
+	if (size > 0 && !presence->stored.rest)
+		return -ENOMEM;
+	if (size > 0)
+		presence->going.rest = presence->stored.rest + size / sizeof(uint64_t);
+	presence->tracks_stores = true;
+	return 0;
 }
 
 /* The bits of [first, end) that lie in the word of @first; *next is where the following word
@@ -96,6 +114,20 @@ static uint64_t mask_in_word(size_t first, size_t end, size_t *next)
 	return up_to & (UINT64_MAX << (first % BITS));
 }
 
+static size_t used_bit(size_t page)
+{
+	return page / BITS / WORDS_A_BIT;
+}
+
+static void note_used(struct presence *presence, size_t first, size_t n_pages)
+{
+	for (size_t bit = used_bit(first); bit <= used_bit(first + n_pages - 1); bit++) {
+		const uint64_t mask = UINT64_C(1) << (bit % BITS);
+		if (!(atomic_load(word_of(&presence->used, bit)) & mask))
+			atomic_fetch_or(word_of(&presence->used, bit), mask);
+	}
+}
+
 size_t presence_fill(
 	struct presence *presence, size_t first, size_t n_pages, enum presence_kind kind)
 {
@@ -104,6 +136,7 @@ size_t presence_fill(
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
 		if (kind == PRESENCE_HELD) {
+			note_used(presence, first, next - first);
 			uint64_t before = atomic_fetch_or(word_of(&presence->held, first), mask);
 			fresh += (size_t)__builtin_popcountll(mask & ~before);
 		}
@@ -166,12 +199,54 @@ bool page_is_held(const struct presence *presence, size_t page)
 	return atomic_load(word_of(&presence->held, page)) >> (page % BITS) & 1;
 }
 
-bool page_is_clean(const struct presence *presence, size_t page)
+/* ---- Sweeping ---- */
+
+size_t presence_next_held(const struct presence *presence, size_t page)
 {
-	return page_is_held(presence, page) &&
-	       !(presence->tracks_stores &&
-		       atomic_load(word_of(&presence->stored, page)) >> (page % BITS) & 1);
+	while (page < presence->n_pages) {
+		const size_t bit = used_bit(page);
+		const size_t end = min_u64((bit + 1) * WORDS_A_BIT * BITS, presence->n_pages);
+		if (!(atomic_load(word_of(&presence->used, bit)) >> (bit % BITS) & 1))
+			page = end;
+		for (; page < end; page = (page / BITS + 1) * BITS) {
+			if (atomic_load(word_of(&presence->held, page)))
+				return page;
+		}
+	}
+	return presence->n_pages;
 }
+
+uint64_t presence_clean_bits(const struct presence *presence, size_t page)
+{
+	size_t next;
+	uint64_t bits = atomic_load(word_of(&presence->held, page)) &
+			mask_in_word(page, presence->n_pages, &next);
+	if (presence->tracks_stores)
+		bits &= ~atomic_load(word_of(&presence->stored, page)) &
+			~atomic_load(word_of(&presence->going, page));
+	return bits;
+}
+
+uint64_t presence_claim(struct presence *presence, size_t page, uint64_t bits)
+{
+	check(presence->tracks_stores);
+	bits &= ~atomic_fetch_or(word_of(&presence->going, page), bits);
+	const uint64_t stored = bits & atomic_load(word_of(&presence->stored, page));
+	presence_unclaim(presence, page, stored);
+	return bits & ~stored;
+}
+
+void presence_unclaim(struct presence *presence, size_t page, uint64_t bits)
+{
+	atomic_fetch_and(word_of(&presence->going, page), ~bits);
+}
+
+bool page_is_going(const struct presence *presence, size_t page)
+{
+	return atomic_load(word_of(&presence->going, page)) >> (page % BITS) & 1;
+}
+
+/* ---- Runs ---- */
 
 static enum presence_kind kind_of(const struct presence *presence, size_t page)
 {

@@ -20,6 +20,8 @@ struct presence {
 				  */
 	struct page_bits stored; /* the program may have stored to it since it was filled or written
 				    back; only if tracks_stores */
+	struct page_bits going;	 /* a thread is about to evict it; only if tracks_stores */
+	struct page_bits used;	 /* a bit for each 512 words of held: one of them was ever set */
 	size_t n_pages;
 	bool tracks_stores;
 };
@@ -38,8 +40,20 @@ int presence_track_stores(struct presence *presence);
 void presence_mark_stored(struct presence *presence, size_t first, size_t n_pages);
 void presence_unmark_stored(struct presence *presence, size_t first, size_t n_pages);
 bool presence_has_stored(const struct presence *presence, size_t first, size_t n_pages);
-/* Whether it holds memory that the program has not stored to. */
-bool page_is_clean(const struct presence *presence, size_t page);
+
+/* Sweeping over what could be evicted, in words of 64 pages. */
+#define PRESENCE_WORD 64
+/* The first page from @page on in whose word some page holds memory, or n_pages. */
+size_t presence_next_held(const struct presence *presence, size_t page);
+/* Of the word of @page, from @page on, a bit for each page that holds memory, was not stored to and
+ * is not claimed. */
+uint64_t presence_clean_bits(const struct presence *presence, size_t page);
+/* Claim pages of the word, for one thread at a time, and answer which it got: not those that were
+ * stored to meanwhile. Whoever lets a store through marks first and looks at page_is_going() then,
+ * so that one of the two sees the other. */
+uint64_t presence_claim(struct presence *presence, size_t page, uint64_t bits);
+void presence_unclaim(struct presence *presence, size_t page, uint64_t bits);
+bool page_is_going(const struct presence *presence, size_t page);
 
 /* Answers how many pages hold memory that did not before. */
 size_t presence_fill(

@@ -76,7 +76,8 @@ void range_table_remove(struct range_table *table, struct range *range)
 	}
 }
 
-struct range *range_table_find(struct range_table *table, uintptr_t address)
+/* The last that starts at @address or below: the head, where there is none. */
+static struct range *find_last(struct range_table *table, uintptr_t address)
 {
 	struct range *at = &table->head;
 	for (int level = RANGE_TABLE_LEVELS - 1; level >= 0; level--) {
@@ -84,5 +85,17 @@ struct range *range_table_find(struct range_table *table, uintptr_t address)
 			next = next_of(at, level))
 			at = next;
 	}
-	return address < at->end ? at : NULL;
+	return at;
+}
+
+struct range *range_table_find(struct range_table *table, uintptr_t address)
+{
+	struct range *last = find_last(table, address);
+	return address < last->end ? last : NULL;
+}
+
+struct range *range_table_find_from(struct range_table *table, uintptr_t address)
+{
+	struct range *last = find_last(table, address);
+	return address < last->end ? last : next_of(last, 0);
 }

@@ -27,6 +27,8 @@ void range_table_remove(struct range_table *table, struct range *range);
 /* Readers: at any time, without a lock. What was removed must not be freed while a reader may be on
  * it. */
 struct range *range_table_find(struct range_table *table, uintptr_t address);
+/* The one that @address is in, or the first behind it; or NULL. */
+struct range *range_table_find_from(struct range_table *table, uintptr_t address);
 
 #define range_table_for_each(range, table)                                                         \
 	for (struct range *range = atomic_load(&(table)->head.next[0]); range;                     \

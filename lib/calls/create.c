@@ -186,7 +186,6 @@ static void guard_finish(struct uffd_guard *guard)
 	uffd_close(&guard->uffd);
 	loss_drop_all(&guard->events);
 	events_finish(&guard->events);
-	budget_finish(&guard->budget);
 	descriptor_close(guard->zeros.fd, guard->mark);
 	fork_witness_destroy(guard);
 	staging_pool_finish(&guard->staging);
@@ -201,6 +200,7 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 	guard->zeros.fd = guard->uffd.fd = -1;
 	guard->uffd.mark = guard->mark;
 	guard->is_strict = is_memory_strict(guard->mark);
+	guard->budget = budget_of(known->max_resident);
 
 	int err = events_init(&guard->events, guard->mark);
 	guard->events.is_off = known->flags & UFFD_GUARD_NO_EVENTS;
@@ -208,8 +208,6 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 		err = fork_witness_create(guard);
 	if (!err)
 		err = zeros_create(&guard->zeros, guard->mark);
-	if (!err)
-		err = budget_init(&guard->budget, known->max_resident, UINT64_MAX);
 	if (!err)
 		err = open_uffd(guard, known->flags);
 	if (!err)

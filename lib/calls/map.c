@@ -146,6 +146,7 @@ static void end_fills(struct uffd_guard_region *region)
 	if (may_block)
 		blocking_file_release(source->blocking);
 	epoch_synchronize(&region->fills);
+	epoch_synchronize(&region->eviction.under_way);
 	if (may_block && source->caller_closes)
 		blocking_file_destroy(source->blocking);
 	else if (may_block)
@@ -209,11 +210,10 @@ static int fill_eagerly(struct uffd_guard_region *region)
 static int init_eviction(
 	struct uffd_guard_region *region, const struct uffd_guard_map_options *options)
 {
-	int err = budget_init(
-		&region->eviction.budget, options->max_resident, region_reserve(region));
-	if (err || !(region->flags & UFFD_GUARD_MAP_WRITE) || !region_is_bounded(region) ||
+	region->eviction.budget = budget_of(options->max_resident);
+	if (!(region->flags & UFFD_GUARD_MAP_WRITE) || !region_is_bounded(region) ||
 		guard_is_eager(region->guard))
-		return err;
+		return 0;
 	region->eviction.policy = EVICT_UNSTORED;
 	return presence_track_stores(&region->presence);
 }
@@ -266,7 +266,6 @@ err_enlisted:
 	resident_end(region);
 	publish_withdraw(region);
 err_presence:
-	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 err_range:
 	mapping_release(region->guard, &region->range);
@@ -358,7 +357,6 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	take_away(region);
 	resident_end(region);
 	publish_withdraw(region);
-	budget_finish(&region->eviction.budget);
 	presence_finish(&region->presence);
 	source_close(&region->source);
 	uncount_region(region->guard);

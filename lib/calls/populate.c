@@ -14,17 +14,31 @@
 #include <errno.h>
 
 /* They would get EFAULT from pages that are protected. */
-static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t n_pages)
+static void let_system_calls_store(struct uffd_guard_region *region, size_t first, size_t end)
 {
 	lock_take(&region->lock);
 	eviction_pause(region);
-	evict_allow_stores(region, first, n_pages);
+	for (size_t n; first < end; first += n) {
+		/* Not what was evicted again meanwhile. */
+		if (presence_run(&region->presence, first, end - first, &n) == PRESENCE_HELD)
+			evict_allow_stores(region, first, n);
+	}
 	eviction_resume(region);
 	lock_give(&region->lock);
 }
 
+static bool system_calls_cannot_wait(const struct uffd_guard_region *region)
+{
+	return !guard_is_eager(region->guard) && !region->guard->uffd.kernel_faults;
+}
+
 int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
+	const bool is_for_system_calls = system_calls_cannot_wait(region);
+	if (is_for_system_calls && !atomic_exchange(&region->is_populated, true)) {
+		lock_take(&region->lock); /* who has not seen that yet may be taking pages away */
+		lock_give(&region->lock);
+	}
 	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;
@@ -36,8 +50,8 @@ int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t l
 	int err = fill_in_pieces(region, staging, begin, end - begin, false);
 	source_end_call(&region->source);
 	staging_return(&region->guard->staging, staging);
-	if (!err && region_tracks_stores(region) && !region->guard->uffd.kernel_faults)
-		let_system_calls_store(region, begin, end - begin);
+	if (!err && region_tracks_stores(region) && is_for_system_calls)
+		let_system_calls_store(region, begin, end);
 	return err;
 }
 
@@ -65,7 +79,9 @@ static int fill_pages_of(
 int populate_rows(struct uffd_guard_region *region, struct rows *rows)
 {
 	if (guard_is_eager(region->guard))
-		return 0; /* refresh has read all there is */
+		return 0;		      /* refresh has read all there is */
+	if (system_calls_cannot_wait(region)) /* nobody takes pages away: we hold region->lock */
+		atomic_store(&region->is_populated, true);
 	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;

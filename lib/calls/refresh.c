@@ -11,6 +11,10 @@
  * bytes have come, it is replaced. Pages that the file has lost or punched give their memory back.
  * And where the program has withdrawn write access or the page (mprotect, madvise), the kernel
  * answers -EFAULT, and the page is replaced too.
+ *
+ * A page that is replaced is gone for a moment. Who touches it waits for it to come back; but where
+ * system calls cannot wait (no kernel-mode faults), and the region was populated for them, the
+ * first two are done in place as well (overwrite.c), and memory is given back by discard only.
  */
 #include "calls/refresh.h"
 #include "base/lock.h"
@@ -18,9 +22,8 @@
 #include "base/rows.h"
 #include "calls/gather.h"
 #include "pages/change.h"
-#include "pages/evict.h"
+#include "pages/overwrite.h"
 #include "pages/refill.h"
-#include "pages/resident.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
@@ -44,6 +47,13 @@ static int read_in_place(const struct source *source, uint64_t from,
 	return source_read(source, from, (void *)region_address(region, to), length, got);
 }
 
+/* Whether a page that is there must not go, not even for a moment: it may have been populated for a
+ * system call, which would not wait for it to come back. */
+static bool pages_must_stay(const struct uffd_guard_region *region)
+{
+	return atomic_load(&region->is_populated);
+}
+
 /* Bytes within one page, written by the kernel: a store of ours would be a signal if the page is
  * write-protected. */
 static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint64_t end)
@@ -57,7 +67,9 @@ static int zero_in_place(struct uffd_guard_region *region, uint64_t start, uint6
 /* The file has nothing for these bytes: whole pages give their memory back. */
 static int refresh_with_zeros(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	return for_parts(region, start, end, zero_in_place, replace_bytes);
+	return pages_must_stay(region)
+		       ? overwrite_with_zeros(region, start, end)
+		       : for_parts(region, start, end, zero_in_place, replace_bytes);
 }
 
 /* Pages of a file with holes, when they have just become zeros: their memory is given back. */
@@ -86,45 +98,20 @@ static int refresh_with_data(
 	if (err == -EFAULT)
 		return replace_bytes(region, start + got, end);
 	if (start + got == end)
-		return is_sparse ? drop_zeros(region, start, end) : 0;
+		return is_sparse && !pages_must_stay(region) ? drop_zeros(region, start, end) : 0;
 
 	uint64_t lost = start + got;
 	region_report_failure(region, lost, end, err);
 	return refresh_with_zeros(region, lost, end);
 }
 
-/* What is written in place gets memory of its own, and counts as stored to: the kernel would be
- * refused a page that is protected. */
-static int make_writable(struct uffd_guard_region *region, size_t page)
-{
-	if (!page_is_held(&region->presence, page)) {
-		int err = evict_make_room(region, 1, false);
-		if (err)
-			return err;
-		resident_add(region, presence_fill(&region->presence, page, 1, PRESENCE_HELD));
-		evict_note(region, page, 1, false);
-	}
-	if (region_tracks_stores(region))
-		evict_allow_stores(region, page, 1);
-	return 0;
-}
-
-/* Of one page. */
-static int refresh_part(struct uffd_guard_region *region, uint64_t start, uint64_t end)
-{
-	int err = make_writable(region, start / page_size());
-	if (err == -ENOMEM) { /* EAGER, beyond the budget */
-		region_report_failure(region, start, end, err);
-		return 0;
-	}
-	return err ? err : refresh_with_data(region, start, end, false);
-}
-
-/* Whole pages are replaced; bytes of a page that is only partly in the range are written in place,
- * for the rest of it is to stay. */
+/* Pages of zeros, and such as are write-protected: whole pages are replaced; bytes of a page that
+ * is only partly in the range are written in place, for the rest of it is to stay. */
 static int refresh_by_replacing(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	return for_parts(region, start, end, refresh_part, replace_bytes);
+	return pages_must_stay(region)
+		       ? overwrite_with_file(region, start, end)
+		       : for_parts(region, start, end, overwrite_with_file, replace_bytes);
 }
 
 /* model: protocol refresh_filled */
@@ -165,9 +152,7 @@ int refresh_zeros(struct uffd_guard_region *region, uint64_t offset, uint64_t le
 	check(offset % page_size() + length <= page_size());
 	if (length == 0 || !page_is_present(&region->presence, offset / page_size()))
 		return 0;
-	if (region_tracks_stores(region))
-		evict_allow_stores(region, offset / page_size(), 1);
-	return zero_in_place(region, offset, offset + length);
+	return overwrite_with_zeros(region, offset, offset + length);
 }
 
 /* ---- Rows ---- */
@@ -183,7 +168,7 @@ static int refresh_some(struct uffd_guard_region *region, const struct uffd_guar
 		const uint64_t start = spans[i].offset, length = spans[i].length;
 		if (!is_read)
 			err = refresh_filled(region, start, length, is_sparse);
-		else if (is_sparse)
+		else if (is_sparse && !pages_must_stay(region))
 			err = drop_zeros(region, start, start + length);
 	}
 	return err;

@@ -2,7 +2,9 @@
 /* write_back: what the program has stored to the region, to the file. */
 #include "base/cancel.h"
 #include "kernel/copy.h"
+#include "kernel/staging.h"
 #include "pages/change.h"
+#include "pages/evict.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
@@ -50,6 +52,18 @@ static void mark_saved(struct uffd_guard_region *region, uint64_t start, uint64_
 			&region->presence, first / page_size(), (last - first) / page_size());
 }
 
+/* How many pages of one kind begin at @first, and go in one step: eviction stands still for it. */
+static enum presence_kind count_in_step(
+	const struct uffd_guard_region *region, size_t first, size_t limit, size_t *n_pages)
+{
+	if (region_tracks_stores(region))
+		limit = min_u64(limit, STAGING_SIZE / page_size());
+	const enum presence_kind kind = region_run(region, first, limit, n_pages);
+	if (kind == PRESENCE_ZERO)
+		*n_pages = 1; /* each may have been stored to, or not */
+	return kind;
+}
+
 static int write_back_pages(struct uffd_guard_region *region, enum presence_kind kind,
 	uint64_t offset, uint64_t length, size_t *stored)
 {
@@ -81,12 +95,12 @@ static int write_back_locked(
 		*end); /* the DIRECT part is the file itself */
 	for (size_t stored; offset < *end && !err; offset += stored) {
 		size_t n_pages, first = offset / page_size();
-		enum presence_kind kind =
-			region_run(region, first, page_ceil(*end) / page_size() - first, &n_pages);
-		if (kind == PRESENCE_ZERO)
-			n_pages = 1; /* each may have been stored to, or not */
+		eviction_pause(region);
+		enum presence_kind kind = count_in_step(
+			region, first, page_ceil(*end) / page_size() - first, &n_pages);
 		uint64_t next = min_u64((first + n_pages) * page_size(), *end);
 		err = write_back_pages(region, kind, offset, next - offset, &stored);
+		eviction_resume(region);
 		if (stored < next - offset)
 			*end = offset + stored; /* ended meanwhile */
 	}
@@ -112,6 +126,7 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	change_begin(region);
 	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);
+	evict_excess(region);
 	change_end(region);
 	return err && end == offset ? err : (ssize_t)(end - offset);
 }

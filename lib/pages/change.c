@@ -2,7 +2,6 @@
 #include "pages/change.h"
 #include "base/lock.h"
 
-#include "pages/evict.h"
 #include "state/region.h"
 
 /* model: protocol change_begin */
@@ -10,13 +9,14 @@ void change_begin(struct uffd_guard_region *region)
 {
 	lock_take(&region->lock);
 	source_begin_call(&region->source);
-	eviction_pause(region);
 }
 
 /* model: protocol change_end */
 void change_end(struct uffd_guard_region *region)
 {
-	eviction_resume(region);
+	/* What they have noted as gone, and we have passed over, is gone then. */
+	if (region_is_bounded(region))
+		epoch_synchronize(&region->eviction.under_way);
 	source_end_call(&region->source);
 	lock_give(&region->lock);
 }

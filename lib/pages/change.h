@@ -5,7 +5,7 @@
 struct uffd_guard_region;
 
 /* Begin and end a change to a region (refresh, discard, resize, write_back): one at a time, one
- * deadline for all that is read of a file that may block, and no other thread evicts from the
- * region. Between them the thread holds region->lock. Not nested. */
+ * deadline for all that is read of a file that may block. Between them the thread holds
+ * region->lock. Not nested. */
 void change_begin(struct uffd_guard_region *region);
 void change_end(struct uffd_guard_region *region);

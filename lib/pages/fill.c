@@ -100,14 +100,14 @@ static int put_copies(struct piece *piece, size_t first, const char *bytes, size
 	struct uffd_guard_region *region = fill->region;
 	struct stats *stats = region->guard->stats;
 	size_t page = page_size(), done = 0;
-	int err = evict_make_room(region, n_pages, fill->is_handler);
+	int err = evict_reserve(region, n_pages);
+	const size_t n_charged = err ? 0 : n_pages;
 	if (!err)
 		err = install_copy(region->guard, region_address(region, first * page), bytes,
 			n_pages * page, region_tracks_stores(region), &done);
 
 	size_t end = first + done / page;
-	resident_add(region, presence_fill(&region->presence, first, done / page, PRESENCE_HELD));
-	evict_note(region, first, done / page, fill->is_handler);
+	resident_note_held(region, first, done / page, n_charged);
 	stats_add(&stats->pages_copied, done / page);
 	note_filled(fill, first, end);
 	return err && err != -ENOENT ? put_zeros_for_lost(piece, end, first + n_pages, err) : 0;
@@ -160,13 +160,12 @@ static int put_huge(struct piece *piece, size_t first, size_t n_pages)
 	struct fill *fill = piece->fill;
 	struct uffd_guard_region *region = fill->region;
 	const uintptr_t address = region_address(region, first * page_size());
-	evict_make_room(
-		region, n_pages, fill->is_handler); /* and if there is none, as for copies */
+	if (evict_reserve(region, n_pages))
+		return put_bytes(piece, first, fill->staging->memory, n_pages);
 	const size_t done = install_huge(region->guard, address, fill->staging->memory),
 		     n = done / page_size();
 
-	resident_add(region, presence_fill(&region->presence, first, n, PRESENCE_HELD));
-	evict_note(region, first, n, fill->is_handler);
+	resident_note_held(region, first, n, n_pages);
 	stats_add(&region->guard->stats->pages_moved, n);
 	note_filled(fill, first, first + n);
 	int err = n < n_pages

@@ -4,8 +4,8 @@
  *
  * Pages are noted as absent before they are taken away, and as filled after they are installed. One
  * that is noted and gone is harmless: the fault comes, and is answered. One that is there and not
- * noted would be passed over by refresh, which therefore waits for fills, and holds off eviction,
- * before it looks.
+ * noted would be passed over by refresh, which therefore waits for fills before it looks, and for
+ * those who evict after it has.
  */
 #include "pages/resident.h"
 #include "base/lock.h"
@@ -14,30 +14,41 @@
 #include "state/guard.h"
 #include "state/region.h"
 
-void resident_add(struct uffd_guard_region *region, size_t n_pages)
+void resident_note_held(
+	struct uffd_guard_region *region, size_t first, size_t n_pages, size_t n_charged)
 {
-	atomic_fetch_add(&region->publication.stats->bytes_resident, n_pages * page_size());
-	stats_add(&region->guard->stats->bytes_resident, n_pages * page_size());
+	const size_t n_fresh = presence_fill(&region->presence, first, n_pages, PRESENCE_HELD);
+	atomic_fetch_add(&region->publication.stats->bytes_resident, n_fresh * page_size());
+	stats_add(&region->guard->stats->bytes_resident, n_fresh * page_size());
+	if (n_fresh < n_charged)
+		region_refund(region, n_charged - n_fresh);
+	else
+		region_charge(region, n_fresh - n_charged);
+}
+
+static void note_gone(struct uffd_guard_region *region, size_t n_held)
+{
+	atomic_fetch_sub(&region->publication.stats->bytes_resident, n_held * page_size());
+	stats_sub(&region->guard->stats->bytes_resident, n_held * page_size());
+	region_refund(region, n_held);
 }
 
 void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
-	size_t held = presence_clear(&region->presence, first, n_pages) * page_size();
-	atomic_fetch_sub(&region->publication.stats->bytes_resident, held);
-	stats_sub(&region->guard->stats->bytes_resident, held);
+	note_gone(region, presence_clear(&region->presence, first, n_pages));
 }
 
 /* model: protocol drop */
 int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
-	 * mistake. */
-	resident_note_absent(region, first, n_pages);
+	 * mistake. The counters last: until then the memory is in use. */
+	const size_t n_held = presence_clear(&region->presence, first, n_pages);
 	int err = mapping_drop(region_address(region, first * page_size()), n_pages * page_size());
+	note_gone(region, n_held);
 	/* Or else refresh would leave them as they are. */
 	if (err)
-		resident_add(
-			region, presence_fill(&region->presence, first, n_pages, PRESENCE_HELD));
+		resident_note_held(region, first, n_pages, 0);
 	return err;
 }
 
@@ -61,6 +72,7 @@ int resident_drop_synced(struct uffd_guard_region *region, size_t first, size_t 
 
 void resident_end(struct uffd_guard_region *region)
 {
-	stats_sub(&region->guard->stats->bytes_resident,
-		atomic_load(&region->publication.stats->bytes_resident));
+	const uint64_t held = atomic_load(&region->publication.stats->bytes_resident);
+	stats_sub(&region->guard->stats->bytes_resident, held);
+	budget_refund(&region->guard->budget, held);
 }

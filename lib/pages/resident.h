@@ -7,8 +7,10 @@
 
 struct uffd_guard_region;
 
-/* So many more pages hold memory. */
-void resident_add(struct uffd_guard_region *region, size_t n_pages);
+/* Pages hold memory. @n_charged were charged for them (evict_reserve()); what is too much of that
+ * is refunded. */
+void resident_note_held(
+	struct uffd_guard_region *region, size_t first, size_t n_pages, size_t n_charged);
 /* Note pages as absent: they are being taken away, or are no longer ours. */
 void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t n_pages);
 

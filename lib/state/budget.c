@@ -1,61 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring of what was filled: a piece a word, the oldest first. Putting and taking are one atomic
- * operation each, so the handler never waits for a caller. What stands in the ring may have been
- * discarded, refilled or unmapped since; evict.c looks.
+ * What memory is charged to a bound. It is charged before pages are installed, so that threads that
+ * fill at the same time do not exceed it together, and refunded after pages have gone. Which pages
+ * go is evict.c's.
  */
 #include "state/budget.h"
 
-#include "base/page.h"
+#include "base/check.h"
 
-#include <errno.h>
-#include <sys/mman.h>
+#define LEAST_PAGES 64 /* more than are spared because threads have just waited for them */
 
-#define LEAST_PAGES  64 /* one instruction may need several at once */
-#define LEAST_PIECES 256
-#define MOST_PIECES  ((size_t)1 << 20)
-
-int budget_init(struct budget *budget, uint64_t most, uint64_t length)
+struct budget budget_of(uint64_t most)
 {
-	*budget = (struct budget){ .most = most ? max_u64(most, LEAST_PAGES * page_size()) : 0 };
-	if (!most)
-		return 0;
-	const uint64_t n_pages = min_u64(most, length) / page_size();
-	budget->n_pieces = max_u64(LEAST_PIECES, min_u64(2 * n_pages, MOST_PIECES));
-	void *pieces = mmap(NULL, budget->n_pieces * sizeof(*budget->pieces),
-		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	budget->pieces = pieces == MAP_FAILED ? NULL : pieces;
-	return budget->pieces ? 0 : -ENOMEM;
+	return (struct budget){ .most = most ? max_u64(most, LEAST_PAGES * page_size()) : 0 };
 }
 
-void budget_finish(struct budget *budget)
+bool budget_try_charge(struct budget *budget, uint64_t bytes)
 {
-	if (budget->pieces)
-		munmap((void *)budget->pieces, budget->n_pieces * sizeof(*budget->pieces));
-}
-
-uint64_t budget_put(struct budget *budget, uint64_t piece)
-{
-	const uint64_t at = atomic_fetch_add(&budget->tail, 1);
-	return atomic_exchange(&budget->pieces[at % budget->n_pieces], piece);
-}
-
-bool budget_take(struct budget *budget, uint64_t *piece)
-{
-	uint64_t at = atomic_load(&budget->head);
+	uint64_t charged = atomic_load(&budget->charged);
+	if (!budget->most)
+		return true;
 	do {
-		const uint64_t tail = atomic_load(&budget->tail);
-		if (at >= tail)
+		if (charged + bytes > budget->most)
 			return false;
-		if (tail - at > budget->n_pieces) { /* what is older has given way */
-			uint64_t oldest = tail - budget->n_pieces;
-			atomic_compare_exchange_strong(&budget->head, &at, oldest);
-			at = atomic_load(&budget->head);
-			continue;
-		}
-		if (atomic_compare_exchange_weak(&budget->head, &at, at + 1))
-			break;
-	} while (true);
-	*piece = atomic_exchange(&budget->pieces[at % budget->n_pieces], 0);
+	} while (!atomic_compare_exchange_weak(&budget->charged, &charged, charged + bytes));
 	return true;
+}
+
+void budget_charge(struct budget *budget, uint64_t bytes)
+{
+	if (budget->most)
+		atomic_fetch_add(&budget->charged, bytes);
+}
+
+void budget_refund(struct budget *budget, uint64_t bytes)
+{
+	if (!budget->most)
+		return;
+	const uint64_t before = atomic_fetch_sub(&budget->charged, bytes);
+	check(before >= bytes);
+	(void)before;
+}
+
+uint64_t budget_excess(const struct budget *budget, uint64_t bytes)
+{
+	const uint64_t wanted = atomic_load(&budget->charged) + bytes;
+	return wanted > budget->most ? wanted - budget->most : 0;
+}
+
+void recent_note(struct recent_pages *recent, uintptr_t page)
+{
+	atomic_store_explicit(
+		&recent->pages[recent->next++ % N_RECENT], page, memory_order_relaxed);
+}
+
+uint64_t recent_spare(const struct recent_pages *recent, uintptr_t start, uint64_t bits)
+{
+	for (int i = 0; i < N_RECENT && bits; i++) {
+		const uintptr_t page =
+			atomic_load_explicit(&recent->pages[i], memory_order_relaxed);
+		if (page >= start && (page - start) / page_size() < 64)
+			bits &= ~(UINT64_C(1) << ((page - start) / page_size()));
+	}
+	return bits;
 }

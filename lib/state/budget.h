@@ -1,46 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* How much memory filled pages may hold, of a guard or of a region, and what was filled. Any
- * thread, without a lock. */
+/* How much memory filled pages may hold, of a guard or of a region. Any thread, without a lock. */
 #pragma once
 
-#include "base/check.h"
 #include "base/page.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct budget {
-	uint64_t most;		  /* bytes; 0: no bound, and nothing is noted */
-	_Atomic uint64_t *pieces; /* a ring */
-	size_t n_pieces;
-	_Atomic uint64_t head, tail; /* how many were ever taken, and put */
+	uint64_t most;		  /* bytes; 0: no bound, and nothing is charged */
+	_Atomic uint64_t charged; /* of pages that hold memory, and of those that are being filled
+				   */
+	_Atomic uintptr_t hand;	  /* where looking for pages to evict goes on */
 };
 
-/* A piece: the address of its first page, and how many pages. Never 0. */
-#define PIECE_COUNT_BITS 10 /* STAGING_SIZE in pages, and less */
+/* A bound of @most bytes, or a little more where that is too few to work with. */
+struct budget budget_of(uint64_t most);
 
-static inline uint64_t piece_of(uintptr_t address, size_t n_pages)
-{
-	check(n_pages > 0 && n_pages < (size_t)1 << PIECE_COUNT_BITS);
-	return (uint64_t)(address / page_size()) << PIECE_COUNT_BITS | n_pages;
-}
+/* False: beyond the bound, and nothing is charged. */
+bool budget_try_charge(struct budget *budget, uint64_t bytes);
+/* Beyond the bound if need be. */
+void budget_charge(struct budget *budget, uint64_t bytes);
+void budget_refund(struct budget *budget, uint64_t bytes);
+/* How many bytes have to go before so many can be charged. */
+uint64_t budget_excess(const struct budget *budget, uint64_t bytes);
 
-static inline uintptr_t piece_address(uint64_t piece)
-{
-	return (piece >> PIECE_COUNT_BITS) * page_size();
-}
+/* The pages that threads have waited for last. Written by the handler. */
+#define N_RECENT 16 /* one instruction may need several at once */
+struct recent_pages {
+	_Atomic uintptr_t pages[N_RECENT];
+	unsigned next;
+};
 
-static inline size_t piece_count(uint64_t piece)
-{
-	return piece & (((size_t)1 << PIECE_COUNT_BITS) - 1);
-}
-
-int budget_init(struct budget *budget, uint64_t most, uint64_t length);
-void budget_finish(struct budget *budget);
-
-/* The piece that had to give way for this one, or 0. */
-uint64_t budget_put(struct budget *budget, uint64_t piece);
-/* The oldest piece; 0: its place is taken, but it is not there yet. False: the ring is empty. */
-bool budget_take(struct budget *budget, uint64_t *piece);
+void recent_note(struct recent_pages *recent, uintptr_t page);
+/* @bits without those of recent pages: one for each of 64 pages from @start on. */
+uint64_t recent_spare(const struct recent_pages *recent, uintptr_t start, uint64_t bits);

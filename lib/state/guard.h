@@ -54,7 +54,8 @@ struct uffd_guard {
 	bool is_strict; /* the kernel keeps strict account of memory: a hole may get no page */
 	bool missed_publishing; /* asked for, but it could not be done */
 	struct budget budget;	/* of all regions together */
-	struct source zeros;	/* a file of one page that is all hole: zeros for refresh.c */
+	struct recent_pages recent;
+	struct source zeros; /* a file of one page that is all hole: zeros for refresh.c */
 
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
 	void *log_data;

@@ -55,6 +55,18 @@ bool region_is_bounded(const struct uffd_guard_region *region)
 	return region->eviction.budget.most || region->guard->budget.most;
 }
 
+void region_charge(struct uffd_guard_region *region, size_t n_pages)
+{
+	budget_charge(&region->eviction.budget, n_pages * page_size());
+	budget_charge(&region->guard->budget, n_pages * page_size());
+}
+
+void region_refund(struct uffd_guard_region *region, size_t n_pages)
+{
+	budget_refund(&region->eviction.budget, n_pages * page_size());
+	budget_refund(&region->guard->budget, n_pages * page_size());
+}
+
 enum uffd_guard_mode region_mode(const struct uffd_guard_region *region)
 {
 	if (region_direct_end(region) > 0)

@@ -36,6 +36,8 @@ struct uffd_guard_region {
 	 * file and its like say of fills, presence and refresh is about the rest. */
 	_Atomic uint64_t direct_end;
 	uint32_t direct_flags; /* UFFD_GUARD_MAP_DIRECT, _SEAL; lock: make_direct() adds to them */
+	/* It was populated, and system calls cannot wait for pages. */
+	atomic_bool is_populated;
 
 	/* One refresh, discard or resize at a time. Held while the region's own memory is written
 	 * to, which may fault: the handler takes no lock. Order: before the guard's. */
@@ -52,7 +54,8 @@ struct uffd_guard_region {
 	struct eviction {
 		struct budget budget; /* the region's own */
 		enum eviction_policy policy;
-		_Atomic uintptr_t evictor; /* the only thread that may evict now; 0: any */
+		atomic_bool is_paused;	/* nobody may evict from it now; written with lock */
+		struct epoch under_way; /* who evicts from it is inside */
 	} eviction;
 
 	/* What is counted of it. Any thread. */
@@ -109,6 +112,10 @@ int region_check_source(const struct uffd_guard_region *region);
 
 /* Whether a bound on resident memory holds for its pages: its own or the guard's. */
 bool region_is_bounded(const struct uffd_guard_region *region);
+
+/* So many pages more or less count, against its own bound and the guard's. */
+void region_charge(struct uffd_guard_region *region, size_t n_pages);
+void region_refund(struct uffd_guard_region *region, size_t n_pages);
 
 enum uffd_guard_mode region_mode(const struct uffd_guard_region *region);
 

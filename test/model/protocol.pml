@@ -8,19 +8,20 @@
  * nobody.
  *
  * Checked: no invalid end (a deadlock, a fault that nobody answers, a wake-up that is lost), and the assertions.
- * Who takes part: -DREADERS=n -DREFRESH -DPOPULATE -DDISCARD -DEVICT -DOTHER -DUNMAP -DGIVE_UP, -DCHILD (of fork, holds
+ * Who takes part: -DREADERS=n -DREFRESH -DPOPULATE -DDISCARD -DEVICT -DUNMAP -DGIVE_UP, -DCHILD (of fork, holds
  *   the userfaultfd), -DRESIZE=1 (grows) or 0 (shrinks), -DPART (the page is partly within both lengths), -DEVENT=1
  *   (on_event refreshes), 2 (unmaps), 3 (does nothing), -DUNTOUCHED (nobody touches region 2, which would wake others)
  * Cures taken out: -DX_..., where each stands.
- * Not needed, says the model: -DX_MAP_LOOKUPS (who finds no region is woken, and faults again), -DX_PAUSE_LOCK
+ * Not needed, says the model: -DX_MAP_LOOKUPS (who finds no region is woken, and faults again)
  *   (epoch.pml: any number may synchronize)
  */
 #ifndef READERS
 #define READERS 1
 #endif
 #define NONE	0
-#define N_EPOCHS 3 /* 0: the guard's lookups; 1, 2: the fills of the regions */
+#define N_EPOCHS 5 /* 0: the guard's lookups; 1, 2: the fills of the regions; 3, 4: who evicts from them */
 #define LOOKUPS 0
+#define UNDER_WAY(g) (2 + (g))
 #include "epoch.pml"
 
 /* Places to sleep in an epoch. */
@@ -68,7 +69,6 @@ bool is_present[3], is_freed[3];
 bool is_within[3] = true;     /* the last bytes of the page are within the length */
 bool is_unmapped[3], is_gone[3]; /* is_gone: the struct */
 byte references[3] = 1;
-byte evictor[3];	      /* 0: any; else a thread */
 byte n_losses[3];	      /* queued */
 byte n_leaving;
 bool guard_lock, region_lock[3], gave_up;
@@ -113,36 +113,34 @@ inline drop_synced(g, who) { /* lib/pages/resident.c:resident_drop_synced */
 	tries = 0
 }
 
-inline evict(me) { /* lib/pages/evict.c:evict */
+inline evict() { /* lib/pages/evict.c:sweep */
 	enter(LOOKUPS, lookup);
+	evicted = table;
 	if
-	:: atomic { table != NONE && is_present[table] && page_version != 0 &&
-			(evictor[table] == 0 || evictor[table] == me) -> evicted = table }
-		drop(evicted)
+	:: evicted != NONE -> enter(UNDER_WAY(evicted), eviction)
 	:: else
 	fi;
-	evicted = 0;
-	leave(LOOKUPS, lookup)
+	leave(LOOKUPS, lookup);
+	if
+	:: evicted != NONE ->
+		if
+		:: is_present[evicted] -> drop(evicted)
+		:: else
+		fi;
+		leave(UNDER_WAY(evicted), eviction)
+	:: else
+	fi;
+	evicted = 0; eviction = 0
 }
 
-inline pause(g, me, who) { /* lib/pages/evict.c:eviction_pause */
-#if defined(EVICT) && !defined(X_PAUSE)
-	evictor[g] = me;
-	lock(guard_lock);
-	synchronize(LOOKUPS, who);
-	unlock(guard_lock)
-#else
-	skip /* no bound */
+inline change_begin(g) { /* lib/pages/change.c:change_begin */
+	lock(region_lock[g])
+}
+
+inline change_end(g, who) { /* lib/pages/change.c:change_end */
+#if defined(EVICT) && !defined(X_EVICTIONS)
+	synchronize(UNDER_WAY(g), who);
 #endif
-}
-
-inline change_begin(g, me, who) { /* lib/pages/change.c:change_begin */
-	lock(region_lock[g]);
-	pause(g, me, who)
-}
-
-inline change_end(g) { /* lib/pages/change.c:change_end */
-	evictor[g] = 0;
 	unlock(region_lock[g])
 }
 
@@ -202,7 +200,7 @@ inline answer() { /* daemon/fault.c:fault_answer */
 	:: g != NONE ->
 		read_file(g, version, tail);
 #ifdef EVICT
-		if :: evict(1) :: skip fi;
+		if :: evict() :: skip fi;
 #endif
 #ifdef EVENT
 		report_loss(g);
@@ -236,7 +234,7 @@ inline give_up() { /* daemon/serve.c:serve_give_up */
 }
 
 active proctype handler() {
-	byte g, lookup, ticket, version, evicted; bool need, tail;
+	byte g, lookup, eviction, ticket, version, evicted; bool need, tail;
 	do
 	:: atomic { (is_queued[0] || is_queued[1] || is_queued[2] || is_queued[3]) && !gave_up ->
 			is_queued[0] = 0; is_queued[1] = 0; is_queued[2] = 0; is_queued[3] = 0 }
@@ -273,20 +271,20 @@ inline refresh_filled(g, id) { /* lib/calls/refresh.c:refresh_filled */
 
 inline refresh(g, me, id, who) { /* lib/calls/update.c:bring_over_locked */
 	asked = file_version[g];
-	change_begin(g, me, who);
+	change_begin(g);
 #ifndef X_REFRESH_FILLS
 	synchronize(g, who);
 #endif
 	refresh_filled(g, id);
-	change_end(g);
+	change_end(g, who);
 	atomic { assert(mapping != g || page_version == 0 || page_version >= asked); asked = 0 } /* P5 */
 }
 
 inline discard(g, me, who) { /* lib/calls/discard.c:uffd_guard_discard */
-	change_begin(g, me, who);
+	change_begin(g);
 	synchronize(g, who);
 	drop_synced(g, who);
-	change_end(g)
+	change_end(g, who)
 }
 
 inline populate(g) { /* lib/pages/pieces.c:fill_piece */
@@ -331,10 +329,12 @@ inline forget(g, me) { /* lib/calls/dispatch.c:dispatch_forget_region */
 
 inline end_fills(g, who) { /* lib/calls/map.c:end_fills */
 #ifndef X_UNMAP_FILLS
-	synchronize(g, who)
-#else
-	skip
+	synchronize(g, who);
 #endif
+#if defined(EVICT) && !defined(X_UNMAP_EVICTIONS)
+	synchronize(UNDER_WAY(g), who);
+#endif
+	skip
 }
 
 inline delist(g, who) { /* lib/calls/map.c:delist */
@@ -445,28 +445,16 @@ proctype discarder() {
 #ifdef RESIZE
 proctype resizer() {
 	byte old, tries; short seen; bool need, ok;
-	change_begin(1, 5, ANOTHER);
+	change_begin(1);
 	resize(1, RESIZE, ANOTHER);
-	change_end(1);
+	change_end(1, ANOTHER);
 	finished()
 }
 #endif
-
-proctype other() { /* refreshes some other region: pauses eviction there */
-	byte old; short seen; bool need;
-#ifndef X_PAUSE_LOCK
-	lock(guard_lock);
-#endif
-	synchronize(LOOKUPS, ANOTHER);
-#ifndef X_PAUSE_LOCK
-	unlock(guard_lock);
-#endif
-	finished()
-}
 
 proctype evicter() { /* populates some other region */
-	byte lookup, evicted; bool need;
-	evict(3);
+	byte lookup, eviction, evicted; bool need;
+	evict();
 	finished()
 }
 
@@ -528,9 +516,6 @@ init {
 #endif
 #ifdef EVICT
 		n_running++; run evicter();
-#endif
-#ifdef OTHER
-		n_running++; run other();
 #endif
 #ifdef UNMAP
 		n_running++; run unmapper();
