@@ -355,7 +355,8 @@ int uffd_guard_begin(struct uffd_guard_region *region);
 int uffd_guard_ensure(struct uffd_guard_region *region, uint64_t offset, uint64_t length);
 
 /**
- * Fill the pages of the range that are not filled yet, on the calling thread. Needed before a
+ * Fill the pages of the range that are not filled yet, on the calling thread, also such as the
+ * program has given back with madvise(2). Needed before a
  * pointer into the region is handed to a system call or a driver where
  * UFFD_GUARD_FEATURE_KERNEL_FAULTS is missing (they would see EFAULT). Bytes that the file does not
  * have are zeros, and are reported as UFFD_GUARD_LOST_TRUNCATED.

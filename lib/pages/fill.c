@@ -282,7 +282,9 @@ int fill_pages(struct fill *fill, size_t first, size_t n_pages)
 	bool has_failed;
 	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
 		n = 1;
-		if (!is_the_asked(fill, first, first + 1)) {
+		if (fill->is_gone) {
+			n = end - first;
+		} else if (!is_the_asked(fill, first, first + 1)) {
 			if (presence_run(&region->presence, first, end - first, &n) !=
 				PRESENCE_ABSENT)
 				continue;

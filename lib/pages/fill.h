@@ -21,6 +21,7 @@ struct fill {
 	enum fill_asked asked;
 	size_t page;	  /* with ASKED_PAGE */
 	bool is_handler;  /* on its thread */
+	bool is_gone;	  /* whatever presence says, the pages are not there */
 	size_t asked_end; /* out, with ASKED_PAGE: pages [page, asked_end) are in place, and their
 			     waiters are awake */
 };

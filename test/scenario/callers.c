@@ -291,6 +291,130 @@ START_TEST(who_waits_in_a_region_on_its_way_out_is_woken_though_the_handler_give
 }
 END_TEST
 
+/* ---- System calls beside a refresh, with user-mode faults only ---- */
+
+#define SHARED_PAGES 64
+
+struct refresher {
+	struct fixture f;
+	pthread_t thread;
+	atomic_bool is_over;
+	int change; /* what the client does to its file in between */
+};
+
+static void change_file(struct refresher *r, unsigned round)
+{
+	struct fixture *f = &r->f;
+	switch (r->change) {
+	case 1: /* data comes, and goes again */
+		if (round % 2)
+			file_punch(f->fd, 0, SHARED_PAGES);
+		else
+			for (size_t i = 0; i < SHARED_PAGES; i += 2)
+				file_write_page(f->fd, i, 7);
+		break;
+	case 2: /* it is cut, and grows again */
+		fixture_truncate(f, round % 2 ? SHARED_PAGES : 3);
+		break;
+	}
+}
+
+static void *refresh_for_ever(void *data)
+{
+	struct refresher *r = data;
+	for (unsigned round = 0; !atomic_load(&r->is_over); round++) {
+		change_file(r, round);
+		assert_ok(uffd_guard_refresh(r->f.region, 0, SHARED_PAGES * r->f.page));
+		assert_ok(uffd_guard_refresh(r->f.region, 10, SHARED_PAGES * r->f.page - 20));
+	}
+	return NULL;
+}
+
+START_TEST(system_call_reads_populated_pages_while_they_are_refreshed)
+{
+	struct refresher r = { .change = _i };
+	struct fixture *f = &r.f;
+	ck_assert(fixture_start(f, &(struct fixture_options){ .n_pages = SHARED_PAGES,
+					   .is_sparse = true,
+					   .guard_flags = UFFD_GUARD_USER_FAULTS_ONLY }));
+	const size_t length = SHARED_PAGES * f->page;
+	const int sink = memfd_create("sink", MFD_CLOEXEC);
+	assert_ok(uffd_guard_populate(f->region, 0, length));
+	assert_ok(pthread_create(&r.thread, NULL, refresh_for_ever, &r));
+	for (uint64_t end = now_ms() + RUN_MS; now_ms() < end;)
+		ck_assert_int_eq(pwrite(sink, (const void *)f->data, length, 0), (ssize_t)length);
+	atomic_store(&r.is_over, true);
+	assert_ok(pthread_join(r.thread, NULL));
+	close(sink);
+	fixture_stop(f);
+}
+END_TEST
+
+/* The pages that stay are still those of the file. */
+START_TEST(refresh_that_takes_no_page_away_is_exact)
+{
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8,
+					    .is_sparse = true,
+					    .guard_flags = UFFD_GUARD_USER_FAULTS_ONLY }));
+	const size_t all = 8 * f.page;
+	assert_ok(uffd_guard_populate(f.region, 0, all));
+	f.data[5] = 9; /* a store of ours, in a page of zeros */
+	f.data[f.page + 5] = 9;
+	file_write_page(f.fd, 2, 22);
+	assert_ok(uffd_guard_refresh(f.region, 0, f.page));
+	ck_assert_uint_eq(f.data[5], 0);
+	ck_assert_uint_eq(f.data[f.page + 5], 9);
+	assert_page_is(&f, 2, 0);
+	assert_ok(uffd_guard_refresh(f.region, 2 * f.page + 10, 16));
+	assert_bytes_are(&f, 2 * f.page, 2 * f.page + 10, 0);
+	assert_bytes_are(&f, 2 * f.page + 10, 2 * f.page + 26, 22);
+	assert_bytes_are(&f, 2 * f.page + 26, 3 * f.page, 0);
+	assert_ok(uffd_guard_refresh(f.region, 0, all));
+	assert_page_is(&f, 2, 22);
+	assert_page_is(&f, 1, 0);
+	file_punch(f.fd, 2, 1);
+	assert_ok(uffd_guard_refresh(f.region, 0, all));
+	assert_page_is(&f, 2, 0);
+	file_write_page(f.fd, 3, 33);
+	assert_ok(uffd_guard_refresh(f.region, 0, all));
+	assert_ok(ftruncate(f.fd, (off_t)(3 * f.page + 7)));
+	assert_losses_eq(&f, 0);
+	assert_ok(uffd_guard_refresh(f.region, 0, all));
+	assert_bytes_are(&f, 3 * f.page, 3 * f.page + 7, 33);
+	assert_bytes_are(&f, 3 * f.page + 7, all, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* ---- Populate and what the program has given back ---- */
+
+START_TEST(populate_brings_back_what_the_program_gave_away)
+{
+	struct fixture f;
+	if (runner_skip_eager())
+		return;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 8,
+					    .guard_flags = UFFD_GUARD_USER_FAULTS_ONLY }));
+	const int sink = memfd_create("sink", MFD_CLOEXEC);
+	file_punch(f.fd, 4, 1);
+	assert_ok(uffd_guard_populate(f.region, 0, 8 * f.page));
+	for (size_t first = 0; first < 8; first++) {
+		file_write_page(f.fd, 3, (unsigned char)(60 + first));
+		assert_ok(madvise(
+			(void *)&f.data[first * f.page], (8 - first) * f.page, MADV_DONTNEED));
+		assert_ok(uffd_guard_populate(f.region, first * f.page, (8 - first) * f.page));
+		ck_assert_int_eq(
+			pwrite(sink, (const void *)f.data, 8 * f.page, 0), (ssize_t)(8 * f.page));
+		assert_page_is(&f, 3, (unsigned char)(60 + (first < 4 ? first : 3)));
+		assert_page_is(&f, 4, 0);
+	}
+	close(sink);
+	fixture_stop(&f);
+}
+END_TEST
+
 /* ---- Two at once ---- */
 
 struct neighbour {
@@ -437,6 +561,16 @@ static TCase *events_case(void)
 	return tcase;
 }
 
+static TCase *system_calls_case(void)
+{
+	TCase *tcase = tcase_create("system calls");
+	tcase_add_loop_test(
+		tcase, system_call_reads_populated_pages_while_they_are_refreshed, 0, 3);
+	tcase_add_test(tcase, refresh_that_takes_no_page_away_is_exact);
+	tcase_add_test(tcase, populate_brings_back_what_the_program_gave_away);
+	return tcase;
+}
+
 static TCase *at_once_case(void)
 {
 	TCase *tcase = tcase_create("at once");
@@ -446,4 +580,4 @@ static TCase *at_once_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("callers", events_case, at_once_case)
+RUNNER_MAIN("callers", events_case, system_calls_case, at_once_case)
