@@ -9,66 +9,118 @@
  */
 #include "mmap/arrivals.h"
 
+#include "mmap/real.h"
+
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-
-#define MOST_FDS 65536
+#include <sys/sysmacros.h>
 
 struct identity {
 	uint64_t device, inode;
+	bool is_regular;
 };
 
 struct arrival {
 	atomic_bool is_noted;
-	_Atomic uint64_t device, inode; /* written before is_noted */
+	_Atomic uint64_t device, inode; /* written before is_noted; 0, 0: it could not be told */
 };
 
-static struct arrival arrivals[MOST_FDS]; /* the kernel gives memory only to pages that are used */
+/* A descriptor is any int. So they are in chunks, which are mapped with their first arrival. */
+#define CHUNK 65536
+static _Atomic(struct arrival *) chunks[INT_MAX / CHUNK + 1];
+static atomic_bool is_incomplete; /* a chunk could not be mapped */
 
-static bool is_in_range(int fd)
+static struct arrival *chunk_create(int fd)
 {
-	return fd >= 0 && fd < MOST_FDS;
+	struct arrival *expected = NULL,
+		       *chunk = real_mmap(NULL, CHUNK * sizeof(*chunk), PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (chunk == MAP_FAILED) {
+		atomic_store(&is_incomplete, true);
+		return NULL;
+	}
+	if (atomic_compare_exchange_strong(&chunks[fd / CHUNK], &expected, chunk))
+		return chunk;
+	real_munmap(chunk, CHUNK * sizeof(*chunk));
+	return expected;
 }
 
-/* AT_STATX_DONT_SYNC: do not wait for the server of a network file. Device and inode do not change.
- */
+/* NULL if nothing was noted near @fd. */
+static struct arrival *arrival_of(int fd)
+{
+	struct arrival *chunk = fd >= 0 ? atomic_load(&chunks[fd / CHUNK]) : NULL;
+	return chunk ? &chunk[fd % CHUNK] : NULL;
+}
+
+/* AT_STATX_DONT_SYNC: do not wait for the server of a network file. Device, inode and kind do not
+ * change. Where statx(2) is denied, as by older containers, fstat(2) is not; that may wait. */
 static bool identify(int fd, struct identity *identity)
 {
 	struct statx stx;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx) < 0)
+	struct stat st;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &stx) == 0) {
+		*identity = (struct identity){
+			.device = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+			.inode = stx.stx_ino,
+			.is_regular = S_ISREG(stx.stx_mode),
+		};
+		return true;
+	}
+	if (fstat(fd, &st) < 0)
 		return false;
 	*identity = (struct identity){
-		.device = (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor,
-		.inode = stx.stx_ino,
+		.device = st.st_dev, .inode = st.st_ino, .is_regular = S_ISREG(st.st_mode)
 	};
 	return true;
 }
 
+/* If it cannot be told whether the file is another one, it counts as the one that arrived. */
+static bool is_same(const struct arrival *arrival, int fd)
+{
+	const uint64_t device = atomic_load(&arrival->device), inode = atomic_load(&arrival->inode);
+	struct identity now;
+	return (device == 0 && inode == 0) || !identify(fd, &now) ||
+	       (device == now.device && inode == now.inode);
+}
+
 bool arrivals_has(int fd)
 {
-	struct identity now;
-	return is_in_range(fd) && atomic_load(&arrivals[fd].is_noted) && identify(fd, &now) &&
-	       atomic_load(&arrivals[fd].device) == now.device &&
-	       atomic_load(&arrivals[fd].inode) == now.inode;
+	const struct arrival *arrival = arrival_of(fd);
+	if (!arrival)
+		return fd >= 0 && atomic_load(&is_incomplete);
+	return atomic_load(&arrival->is_noted) && is_same(arrival, fd);
+}
+
+bool arrivals_is_regular(int fd)
+{
+	struct identity identity;
+	return !identify(fd, &identity) || identity.is_regular;
 }
 
 void arrivals_forget(int fd)
 {
-	if (is_in_range(fd) && atomic_load(&arrivals[fd].is_noted))
-		atomic_store(&arrivals[fd].is_noted, false);
+	struct arrival *arrival = arrival_of(fd);
+	if (arrival && atomic_load(&arrival->is_noted))
+		atomic_store(&arrival->is_noted, false);
 }
 
 static void note_fd(int fd)
 {
-	struct identity identity;
-	if (!is_in_range(fd) || !identify(fd, &identity))
+	struct arrival *arrival = arrival_of(fd);
+	if (fd >= 0 && !arrival && chunk_create(fd))
+		arrival = arrival_of(fd);
+	if (!arrival)
 		return;
-	atomic_store(&arrivals[fd].device, identity.device);
-	atomic_store(&arrivals[fd].inode, identity.inode);
-	atomic_store(&arrivals[fd].is_noted, true);
+	struct identity identity = { 0 };
+	identify(fd, &identity);
+	atomic_store(&arrival->device, identity.device);
+	atomic_store(&arrival->inode, identity.inode);
+	atomic_store(&arrival->is_noted, true);
 }
 
 static void note_fds(const unsigned char *data, size_t length)

@@ -12,3 +12,6 @@
 void arrivals_note(const struct msghdr *message);
 void arrivals_forget(int fd);
 bool arrivals_has(int fd);
+
+/* True unless @fd is known to be of another kind than a regular file. */
+bool arrivals_is_regular(int fd);
