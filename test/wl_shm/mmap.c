@@ -2,14 +2,19 @@
 /* libuffd_guard_mmap.so, put in front of this program by CMakeLists.txt: mapping what came over a
  * socket. A signal fails the test. */
 #include "../support/fixture.h"
+#include "../support/inject.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -363,6 +368,140 @@ START_TEST(file_that_no_guard_takes_is_mapped_as_ever)
 }
 END_TEST
 
+/* ---- What cannot be guarded now is not mapped at all ---- */
+
+static void expect_refused(int fd, int error)
+{
+	void *map = mmap(NULL, PAGES * page, PROT_READ, MAP_PRIVATE, fd, 0);
+	ck_assert_ptr_eq(map, MAP_FAILED);
+	ck_assert_int_eq(errno, error);
+}
+
+/* To @n, or to those that are open: the kernel gives the lowest number that is free. */
+static void limit_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+	const int next = dup(STDOUT_FILENO);
+	close(next);
+	if (n == 0)
+		n = (rlim_t)next;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* Before there is a guard, and when there is one. */
+START_TEST(file_is_refused_while_there_is_no_descriptor_and_guarded_afterwards)
+{
+	int received = sent_over_socket(file_of_pages(1));
+	if (_i)
+		unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page);
+	limit_descriptors(0);
+	expect_refused(received, EMFILE);
+	limit_descriptors(256);
+	const volatile char *map = map_read_only(received, PAGES, MAP_PRIVATE);
+	ck_assert_int_eq(map[PAGES * page - 1], 0);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+static int deny_it(const struct injected_call *call, void *data)
+{
+	(void)call, (void)data;
+	return -EPERM;
+}
+
+START_TEST(file_is_guarded_where_statx_is_denied)
+{
+	int fd = file_of_pages(1);
+	inject_syscall(SYS_statx, 2, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, deny_it, NULL);
+	const volatile char *map = map_read_only(sent_over_socket(fd), PAGES, MAP_PRIVATE);
+	ck_assert_int_eq(map[PAGES * page - 1], 0);
+	unmap(map, PAGES * page);
+}
+END_TEST
+
+static int file_on_disk(void)
+{
+	struct statfs fs;
+	char name[] = "/var/tmp/wl_shm_mmap.XXXXXX";
+	int fd = mkstemp(name);
+	ck_assert_int_ge(fd, 0);
+	unlink(name);
+	ck_assert_int_eq(ftruncate(fd, (off_t)page), 0);
+	ck_assert_int_eq(fstatfs(fd, &fs), 0);
+	return fs.f_type == TMPFS_MAGIC ? -1 : fd;
+}
+
+#define RING_ENTRIES 64 /* of the handler's ring */
+
+START_TEST(file_on_a_disk_is_refused_where_io_uring_is_denied)
+{
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = file_on_disk();
+	if (fd < 0) {
+		runner_skip("/var/tmp is memory");
+		return;
+	}
+	inject_syscall(SYS_io_uring_setup, 0, RING_ENTRIES, deny_it, NULL);
+	expect_refused(sent_over_socket(fd), EOPNOTSUPP);
+}
+END_TEST
+
+static void close_userfaultfd(void)
+{
+	char path[64], target[64];
+	for (int fd = 3; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t length = readlink(path, target, sizeof(target) - 1);
+		target[length > 0 ? length : 0] = '\0';
+		if (strcmp(target, "anon_inode:[userfaultfd]") == 0)
+			ck_assert_int_eq((int)syscall(SYS_close, fd), 0);
+	}
+}
+
+/* As if the program had closed what is not its own: the guard cannot go on. */
+START_TEST(file_is_refused_when_the_guard_has_given_up)
+{
+	int received = sent_over_socket(file_of_pages(1));
+	if (runner_skip_eager())
+		return;
+	unmap(map_read_only(received, PAGES, MAP_PRIVATE), PAGES * page);
+	close_userfaultfd();
+	void *map = mmap(NULL, PAGES * page, PROT_READ, MAP_PRIVATE, received, 0);
+	if (map != MAP_FAILED) /* not noticed yet; then it is no mapping of the file */
+		ck_assert_int_eq(((volatile char *)map)[PAGES * page - 1], 0);
+}
+END_TEST
+
+START_TEST(secret_memory_is_refused_or_read_without_a_signal)
+{
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = (int)syscall(SYS_memfd_secret, 0);
+	if (fd < 0) {
+		runner_skip("no memfd_secret here");
+		return;
+	}
+	ck_assert_int_eq(ftruncate(fd, (off_t)page), 0);
+	volatile char *map =
+		mmap(NULL, PAGES * page, PROT_READ, MAP_SHARED, sent_over_socket(fd), 0);
+	if (map != MAP_FAILED)
+		ck_assert_int_eq(map[PAGES * page - 1], 0);
+}
+END_TEST
+
+static TCase *refusals(void)
+{
+	TCase *tcase = tcase_create("refusals");
+	tcase_add_loop_test(
+		tcase, file_is_refused_while_there_is_no_descriptor_and_guarded_afterwards, 0, 2);
+	tcase_add_test(tcase, file_is_guarded_where_statx_is_denied);
+	tcase_add_test(tcase, file_on_a_disk_is_refused_where_io_uring_is_denied);
+	tcase_add_test(tcase, file_is_refused_when_the_guard_has_given_up);
+	tcase_add_test(tcase, secret_memory_is_refused_or_read_without_a_signal);
+	return tcase;
+}
+
 static TCase *maps(void)
 {
 	TCase *tcase = tcase_create("mmap");
@@ -386,4 +525,4 @@ static TCase *maps(void)
 	return tcase;
 }
 
-RUNNER_MAIN("mmap", maps)
+RUNNER_MAIN("mmap", maps, refusals)

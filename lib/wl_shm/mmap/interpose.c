@@ -3,10 +3,14 @@
  * libuffd_guard_mmap.so: guards a program's mappings of other processes' files, without a change to
  * the program. It is for compositors that parse keymaps; `uffd-guard-run --mmap` preloads it.
  *
- * A read-only mmap(2) of a descriptor that came over a socket becomes a region of a guard, if
- * uffd_guard_map() accepts the file. Such a mapping is a snapshot, unless the file is sealed. Every
- * other call is passed on. Mappings that the guard itself makes come here too, and are passed on.
+ * A read-only mmap(2) of a descriptor that came over a socket becomes a region of a guard. Such a
+ * mapping is a snapshot, unless the file is sealed. If there can be no region now, mmap(2) fails:
+ * a program that was told to be guarded must not map a client's file unguarded when descriptors or
+ * memory are short, which a client can bring about. What is no regular file is passed on, since no
+ * guard takes it, and so is every other call. Mappings that the guard itself makes come here too,
+ * and are passed on.
  */
+#include "base/log.h"
 #include "base/preload.h"
 #include "base/settings.h"
 #include "base/shm_stats.h"
@@ -32,10 +36,25 @@ typedef int recvmmsg_fn(
 	int fd, struct mmsghdr *messages, unsigned n_messages, int flags, struct timespec *timeout);
 typedef int close_fn(int fd);
 
-/* These are cancellation points, so libc's functions are called and not the system calls. */
+/* These are cancellation points, so libc's functions are called and not the system calls.
+ *
+ * Another preloaded library may have a dlsym() of its own in front of libc's. For that, RTLD_NEXT
+ * is what comes behind the other library, which may be ours. */
+static bool is_own(void *function)
+{
+	static const char here;
+	Dl_info of_function, of_us;
+	return dladdr(function, &of_function) && dladdr(&here, &of_us) &&
+	       of_function.dli_fbase == of_us.dli_fbase;
+}
+
 static void find_behind(const char *name, void *function)
 {
 	void *found = dlsym(RTLD_NEXT, name);
+	if (!found || is_own(found)) {
+		void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+		found = libc ? dlsym(libc, name) : NULL;
+	}
 	memcpy(function, &found, sizeof(found));
 }
 
@@ -72,12 +91,21 @@ static close_fn *real_close(void)
 	return function;
 }
 
+/* Before main(): without these functions nothing would work, and a loop would hide why. */
+static _Noreturn void give_up_without_libc(void)
+{
+	shm_log("libuffd_guard_mmap.so does not find libc's functions behind another preloaded "
+		"library; leave out --mmap, or that library");
+	_exit(127);
+}
+
 /* Look all up now: dlsym() in a forked child may wait for ever for a lock of another thread. */
 static void find_all(void)
 {
 	real_recvmsg();
 	real_recvmmsg();
-	real_close();
+	if (!real_recvmsg() || !real_recvmmsg() || !real_close())
+		give_up_without_libc();
 }
 
 /* ---- The functions in front of them ---- */
@@ -89,19 +117,27 @@ static bool should_guard(int prot, int flags, int fd)
 	       (sharing == MAP_PRIVATE || sharing == MAP_SHARED) && arrivals_has(fd);
 }
 
+static void *fail_with(int error)
+{
+	errno = error;
+	return MAP_FAILED;
+}
+
 static void *fail_without_memory(void)
 {
-	errno = ENOMEM;
-	return MAP_FAILED;
+	return fail_with(ENOMEM);
 }
 
 static void *map_guarded_or_plain(
 	void *address, size_t length, int prot, int flags, int fd, off64_t offset)
 {
 	if (should_guard(prot, flags, fd)) {
-		void *guarded = maps_create(fd, length, offset);
-		if (guarded)
+		void *guarded;
+		const int err = maps_create(fd, length, offset, &guarded);
+		if (!err)
 			return guarded;
+		if (err != -ENODEV || arrivals_is_regular(fd))
+			return fail_with(-err);
 	}
 	if (flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE) &&
 		!maps_make_plain(address, length))

@@ -36,19 +36,22 @@ struct map {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map *maps; /* lock; of struct map.next */
 
-static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
-static struct uffd_guard *guard; /* NULL after guard_once: it cannot be created */
+/* order: guard_lock, then lock: the library maps memory while it creates the guard */
+static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct uffd_guard *guard; /* guard_lock; NULL before it is needed, or if it cannot be had */
 
 /* ---- fork(2) ---- */
 
 static void before_fork(void)
 {
+	pthread_mutex_lock(&guard_lock);
 	pthread_mutex_lock(&lock);
 }
 
 static void after_fork(void)
 {
 	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&guard_lock);
 }
 
 /* The guard serves the parent only. Its regions are plain memory here, and the next maps_create()
@@ -57,8 +60,7 @@ static void after_fork_in_child(void)
 {
 	maps = NULL;
 	guard = NULL;
-	guard_once = (pthread_once_t)PTHREAD_ONCE_INIT;
-	pthread_mutex_unlock(&lock);
+	after_fork();
 }
 
 void maps_watch_forks(void)
@@ -68,11 +70,16 @@ void maps_watch_forks(void)
 
 /* ---- Making ---- */
 
-static void make_own_guard(void)
+/* If it fails, for want of descriptors perhaps, the next map tries again. */
+static int make_own_guard(void)
 {
-	int err = make_guard(NULL, &guard);
+	pthread_mutex_lock(&guard_lock);
+	int err = guard ? 0 : make_guard(NULL, &guard);
+	pthread_mutex_unlock(&guard_lock);
 	if (err)
-		shm_log("files that clients pass are mapped unguarded: %s", strerror(-err));
+		shm_log("a file that a client passed is not mapped, since it cannot be guarded: %s",
+			strerror(-err));
+	return err;
 }
 
 static void enlist(struct map *map)
@@ -93,10 +100,6 @@ static int map_region(struct map *map, int fd, size_t length, off64_t offset)
 		.reserve = page_ceil(length) + page_size(),
 	};
 	int err = uffd_guard_map(guard, fd, length, &options, &map->region);
-	if (err == -EOPNOTSUPP) { /* on a disk, and nothing to read that with */
-		options.flags = UFFD_GUARD_MAP_DIRECT;
-		err = uffd_guard_map(guard, fd, length, &options, &map->region);
-	}
 	if (err)
 		return err;
 	map->start = (uintptr_t)uffd_guard_region_data(map->region);
@@ -112,21 +115,27 @@ static void populate_map(struct map *map, size_t length)
 		madvise((void *)map->start, map->end - map->start, MADV_KEEPONFORK);
 }
 
-void *maps_create(int fd, size_t length, off64_t offset)
+int maps_create(int fd, size_t length, off64_t offset, void **address)
 {
-	pthread_once(&guard_once, make_own_guard);
-	struct map *map = guard && length <= PTRDIFF_MAX ? calloc(1, sizeof(*map)) : NULL;
+	if (length > PTRDIFF_MAX)
+		return -ENOMEM;
+	int err = make_own_guard();
+	if (err)
+		return err;
+	struct map *map = calloc(1, sizeof(*map));
 	if (!map)
-		return NULL;
-	if (map_region(map, fd, length, offset)) {
+		return -ENOMEM;
+	err = map_region(map, fd, length, offset);
+	if (err) {
 		free(map);
-		return NULL;
+		return err;
 	}
 	if (length <= MOST_POPULATED)
 		populate_map(map, length);
 	enlist(map);
 	shm_stats_add(&shm_stats()->files_mapped, 1);
-	return (void *)map->start;
+	*address = (void *)map->start;
+	return 0;
 }
 
 /* ---- Finding ---- */

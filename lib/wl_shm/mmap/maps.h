@@ -9,8 +9,9 @@
  * and the child gets a guard of its own. */
 void maps_watch_forks(void);
 
-/* Create a region instead of a mapping of @fd. NULL if it cannot be guarded: map it plainly. */
-void *maps_create(int fd, size_t length, off64_t offset);
+/* Create a region instead of a mapping of @fd. 0 or a negative errno: -ENODEV if no guard takes
+ * such files, and others if it just cannot be had now. */
+int maps_create(int fd, size_t length, off64_t offset, void **address);
 
 /* Unmap the region with exactly these pages. False if there is none. */
 bool maps_unmap(void *address, size_t length);
