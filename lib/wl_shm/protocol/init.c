@@ -12,7 +12,6 @@
 #include "content/losses.h"
 #include "protocol/global.h"
 #include "protocol/requests.h"
-#include "record/descriptors.h"
 #include "record/display.h"
 
 #include <errno.h>
@@ -59,7 +58,6 @@ static int display_start(struct shm_display *display)
 {
 	if (display->guard)
 		return 0;
-	descriptors_raise_limit();
 	int err = start_guard(display);
 	if (err)
 		return err;

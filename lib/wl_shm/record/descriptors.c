@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each pool keeps a descriptor, unlike libwayland's pools, and Xwayland, which is one client, has a
- * pool for each pixmap. So the soft limit is raised to the hard one. Programs that the compositor
- * starts get the old limit back, because some of them use select(2) and cannot have more than 1024.
+ * pool for each pixmap. So the soft limit is raised to the hard one when half of it is used, and
+ * not before: programs that the compositor starts by posix_spawn(3) inherit it, and some of them
+ * use select(2) and cannot have more than 1024. Children of fork(2) get the old limit back.
  *
  * A program may have as many pools as it leaves free for all others, on all its connections: a
  * single one gets half of the descriptors, two get a third each, and something is always left for
@@ -29,7 +30,7 @@ static void on_fork_in_child(void)
 
 static void raise_limit(void)
 {
-	if (getrlimit(RLIMIT_NOFILE, &before) < 0 || before.rlim_cur == before.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &before) < 0 || before.rlim_cur >= before.rlim_max)
 		return;
 	raised = before;
 	raised.rlim_cur = before.rlim_max;
@@ -37,10 +38,12 @@ static void raise_limit(void)
 		setrlimit(RLIMIT_NOFILE, &raised);
 }
 
-void descriptors_raise_limit(void)
+static void raise_limit_if_half_is_used(unsigned n_used)
 {
 	static pthread_once_t raised_once = PTHREAD_ONCE_INIT;
-	pthread_once(&raised_once, raise_limit);
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && n_used >= limit.rlim_cur / 2)
+		pthread_once(&raised_once, raise_limit);
 }
 
 static unsigned most_pools(void)
@@ -48,20 +51,22 @@ static unsigned most_pools(void)
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
-	return limit.rlim_cur < MOST_POOLS ? (unsigned)limit.rlim_cur : MOST_POOLS;
+	return limit.rlim_max < MOST_POOLS ? (unsigned)limit.rlim_max : MOST_POOLS;
 }
 
-/* The kernel gives the lowest number that is free: there are at least @fd others. */
-static unsigned count_left(const struct shm_display *display, int fd, unsigned most)
+static unsigned count_left(unsigned n_used, unsigned most)
 {
-	const unsigned taken = display->n_pools, others = (unsigned)fd,
-		       used = (taken > others ? taken : others) + most / FOR_CONNECTIONS;
-	return used < most ? most - used : 0;
+	n_used += most / FOR_CONNECTIONS;
+	return n_used < most ? most - n_used : 0;
 }
 
 bool descriptors_allow_pool(struct shm_client *client, int fd)
 {
-	const unsigned left = count_left(client->display, fd, most_pools());
+	/* The kernel gives the lowest number that is free: there are at least @fd others. */
+	const unsigned n_pools = client->display->n_pools, n_others = (unsigned)fd,
+		       n_used = n_pools > n_others ? n_pools : n_others;
+	raise_limit_if_half_is_used(n_used);
+	const unsigned left = count_left(n_used, most_pools());
 	const struct shm_program *program = client->program;
 	if (program->n_pools < left)
 		return true;
