@@ -234,12 +234,144 @@ START_TEST(surfaces_cost_what_each_costs)
 }
 END_TEST
 
+/* Pools of one file, one after the other, as of a client that draws each picture into a new one. */
+static double run_pools(unsigned n)
+{
+	struct crowd c;
+	double seconds = processor_seconds();
+	crowd_start(&c, 1);
+	for (unsigned i = 0; i < n; i++) {
+		struct wl_shm_pool *pool = wl_shm_create_pool(c.guest.shm, c.memory.fd, SPREAD);
+		const struct picture picture = { .buffer = wl_shm_pool_create_buffer(pool, 0, SIDE,
+							 SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888) };
+		show(&c.guest, c.surfaces[0], &picture, 0, 0, SIDE, SIDE);
+		look(served_buffer(&c.guest, picture.buffer));
+		wl_shm_pool_destroy(pool);
+		if (i % 2)
+			wl_buffer_destroy(picture.buffer);
+	}
+	assert_no_error(&c.guest);
+	crowd_stop(&c);
+	return processor_seconds() - seconds;
+}
+
+START_TEST(pools_cost_what_each_costs)
+{
+	assert_growth("pools", run_pools, 200);
+}
+END_TEST
+
+/* Many rectangles in each commit, that lie apart from each other. */
+static double run_rectangles(unsigned n)
+{
+	struct crowd c;
+	crowd_start(&c, 1);
+	look(c.served[0]);
+	const double seconds = processor_seconds();
+	for (unsigned i = 0; i < n; i++) {
+		const int x = (int)(i * 7 % SIDE), y = (int)(i * 11 % SIDE);
+		wl_surface_damage_buffer(c.surfaces[0], x, y, 1, 1);
+		ask(&c);
+	}
+	wl_surface_attach(c.surfaces[0], c.buffers[0], 0, 0);
+	wl_surface_commit(c.surfaces[0]);
+	exchange(&c.guest);
+	look(c.served[0]);
+	const double taken = processor_seconds() - seconds;
+	crowd_stop(&c);
+	return taken;
+}
+
+START_TEST(rectangles_cost_what_each_costs)
+{
+	assert_growth("rectangles", run_rectangles, 2000);
+}
+END_TEST
+
+/* Of as many programs, each of which is gone again. */
+static double run_connections(unsigned n)
+{
+	struct world world;
+	struct guest guest;
+	struct memory memory;
+	struct picture picture;
+	world_start(&world);
+	const double seconds = processor_seconds();
+	for (unsigned i = 0; i < n; i++) {
+		guest_join(&guest, &world);
+		picture_create_alone(&picture, &memory, &guest, i);
+		look(picture.served);
+		wl_buffer_destroy(picture.buffer);
+		memory_destroy(&memory);
+		guest_leave(&guest);
+	}
+	const double taken = processor_seconds() - seconds;
+	world_stop(&world);
+	return taken;
+}
+
+START_TEST(connections_cost_what_each_costs)
+{
+	assert_growth("connections", run_connections, 100);
+}
+END_TEST
+
+/* ---- What is never dearer than something else ---- */
+
+enum { N_COLUMNS = 16, COLUMN_ROWS = 16000, COLUMN_STRIDE = 4112 };
+
+static double seconds_of_commit(struct crowd *c, const struct picture *picture, bool in_columns)
+{
+	const double seconds = processor_seconds();
+	wl_surface_attach(c->surfaces[0], picture->buffer, 0, 0);
+	for (int i = 0; in_columns && i < N_COLUMNS; i++)
+		wl_surface_damage_buffer(
+			c->surfaces[0], i * (COLUMN_STRIDE / 4 / N_COLUMNS), 0, 1, COLUMN_ROWS);
+	if (!in_columns)
+		wl_surface_damage_buffer(c->surfaces[0], 0, 0, COLUMN_STRIDE / 4, COLUMN_ROWS);
+	wl_surface_commit(c->surfaces[0]);
+	exchange(&c->guest);
+	look(picture->served);
+	return processor_seconds() - seconds;
+}
+
+/* Rows of which each is a page, of a hole: one request for each row and column is much dearer. */
+START_TEST(columns_of_damage_cost_no_more_than_the_whole_buffer)
+{
+	struct crowd c;
+	struct memory memory;
+	double best[2] = { 0 };
+	crowd_start(&c, 1);
+	memory_create(&memory, &c.guest, (size_t)COLUMN_ROWS * COLUMN_STRIDE, 0);
+	struct picture picture = { .buffer = wl_shm_pool_create_buffer(memory.pool, 0,
+					   COLUMN_STRIDE / 4, COLUMN_ROWS, COLUMN_STRIDE,
+					   WL_SHM_FORMAT_XRGB8888) };
+	exchange(&c.guest);
+	picture.served = served_buffer(&c.guest, picture.buffer);
+	look(picture.served);
+	for (unsigned i = 0; i < 2 * 8; i++) {
+		const double seconds = seconds_of_commit(&c, &picture, i % 2);
+		if (best[i % 2] <= 0 || seconds < best[i % 2])
+			best[i % 2] = seconds;
+	}
+	printf("columns      %.3f ms, all %.3f ms\n", best[1] * 1e3, best[0] * 1e3);
+	ck_assert_double_le(best[1], 2 * best[0]);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	crowd_stop(&c);
+}
+END_TEST
+
 static TCase *growth(void)
 {
 	TCase *tcase = tcase_create("growth");
 	tcase_add_test(tcase, losses_cost_what_each_costs);
 	tcase_add_test(tcase, sweeps_cost_what_has_changed);
 	tcase_add_test(tcase, surfaces_cost_what_each_costs);
+	tcase_add_test(tcase, pools_cost_what_each_costs);
+	tcase_add_test(tcase, rectangles_cost_what_each_costs);
+	tcase_add_test(tcase, connections_cost_what_each_costs);
+	tcase_add_test(tcase, columns_of_damage_cost_no_more_than_the_whole_buffer);
 	return tcase;
 }
 

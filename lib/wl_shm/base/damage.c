@@ -64,14 +64,6 @@ static double waste_of_joining(struct rect a, struct rect b)
 	return area(cover(a, b)) - area(a) - area(b);
 }
 
-uint64_t damage_area(const struct damage *damage)
-{
-	double sum = 0;
-	for (unsigned i = 0; i < damage->n_rects; i++)
-		sum += area(damage->rects[i]);
-	return sum < (double)INT64_MAX ? (uint64_t)sum : INT64_MAX;
-}
-
 void damage_clear(struct damage *damage)
 {
 	damage->is_whole = false;

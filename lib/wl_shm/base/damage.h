@@ -23,9 +23,6 @@ struct rect rect_of_size(int32_t x, int32_t y, int32_t width, int32_t height);
 struct rect rect_clip(struct rect rect, int32_t width, int32_t height);
 bool rect_is_empty(struct rect rect);
 
-/* The pixels of all rectangles, twice where two overlap. Not for a set with is_whole. */
-uint64_t damage_area(const struct damage *damage);
-
 void damage_clear(struct damage *damage);
 bool damage_is_empty(const struct damage *damage);
 void damage_add(struct damage *damage, struct rect rect);

@@ -27,65 +27,56 @@
 #include "content/losses.h"
 #include "content/memory.h"
 
-#define SPANS 128 /* for one call of the library */
-
-/* A gap between two rows that is cheaper to copy than to skip with another system call. */
-#define WORTHLESS_GAP 4096
-
 /* ---- Bringing up to date; pool->lock is held ---- */
 
-struct spans {
-	struct uffd_guard_region *region;
-	unsigned n;
-	struct uffd_guard_span spans[SPANS];
-	int err;
-};
-
-static void spans_flush(struct spans *spans)
-{
-	if (spans->n > 0 && !spans->err)
-		spans->err = uffd_guard_refresh_spans(spans->region, spans->spans, spans->n);
-	spans->n = 0;
-}
-
-static void spans_add(struct spans *spans, uint64_t offset, uint64_t length)
-{
-	if (spans->n == SPANS)
-		spans_flush(spans);
-	spans->spans[spans->n++] = (struct uffd_guard_span){ .offset = offset, .length = length };
-}
-
-static void add_rows(struct spans *spans, const struct wl_shm_buffer *buffer, struct rect rect)
+/* The bytes of @rect. Columns are rounded to pairs: some formats have colours for two pixels. */
+static struct uffd_guard_rect bytes_of_rect(const struct wl_shm_buffer *buffer, struct rect rect)
 {
 	const struct buffer_layout *layout = &buffer->layout;
 	const uint64_t stride = (uint64_t)layout->stride, width = buffer->format->pixel_bytes,
-		       n_rows = (uint64_t)(rect.y2 - rect.y1),
 		       all = format_bytes_of_row(buffer->format, layout->width);
-	/* Round to pairs: some formats have colours for two pixels. */
 	const uint64_t x1 = (uint64_t)(rect.x1 & ~1), x2 = ((uint64_t)rect.x2 + 1) & ~UINT64_C(1);
-	const uint64_t row = all < stride ? all : stride, end = x2 * width < row ? x2 * width : row,
-		       bytes = end - x1 * width;
-	uint64_t at = (uint64_t)layout->offset + (uint64_t)rect.y1 * stride + x1 * width;
+	const uint64_t row = all < stride ? all : stride, end = x2 * width < row ? x2 * width : row;
+	return (struct uffd_guard_rect){
+		.offset = (uint64_t)layout->offset + (uint64_t)rect.y1 * stride + x1 * width,
+		.stride = stride,
+		.width = end - x1 * width,
+		.height = (uint64_t)(rect.y2 - rect.y1),
+	};
+}
 
-	if (stride - bytes <= WORTHLESS_GAP) {
-		spans_add(spans, at, (n_rows - 1) * stride + bytes);
-		return;
-	}
-	for (uint64_t i = 0; i < n_rows; i++, at += stride)
-		spans_add(spans, at, bytes);
+/* A row that is read by itself costs about as much as copying so many bytes. */
+#define BYTES_OF_A_READ 4096
+
+/* Bytes that cost as much as to refresh @rect. Rows that lie close together are read as one. */
+static uint64_t cost_of_rect(const struct wl_shm_buffer *buffer, struct rect rect)
+{
+	const uint64_t stride = (uint64_t)buffer->layout.stride,
+		       width = (uint64_t)(rect.x2 - rect.x1) * buffer->format->pixel_bytes,
+		       least = stride < BYTES_OF_A_READ ? stride : BYTES_OF_A_READ;
+	return (uint64_t)(rect.y2 - rect.y1) * (width > least ? width : least);
+}
+
+/* The same of all that is stale; never more than for all of the buffer. */
+static uint64_t cost_of_stale(const struct wl_shm_buffer *buffer)
+{
+	uint64_t cost = 0;
+	if (buffer->stale.is_whole || !format_has_rows_of_pixels(buffer->format))
+		return buffer->length;
+	for (unsigned i = 0; i < buffer->stale.n_rects; i++)
+		cost += cost_of_rect(buffer, buffer->stale.rects[i]);
+	return cost < buffer->length ? cost : buffer->length;
 }
 
 static int buffer_refresh(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
-	if (buffer->stale.is_whole || !format_has_rows_of_pixels(buffer->format))
+	struct uffd_guard_rect rects[DAMAGE_RECTS];
+	if (cost_of_stale(buffer) == buffer->length)
 		return uffd_guard_refresh(region, (uint64_t)buffer->layout.offset, buffer->length);
-
-	struct spans spans = { .region = region };
 	for (unsigned i = 0; i < buffer->stale.n_rects; i++)
-		add_rows(&spans, buffer, buffer->stale.rects[i]);
-	spans_flush(&spans);
-	return spans.err;
+		rects[i] = bytes_of_rect(buffer, buffer->stale.rects[i]);
+	return uffd_guard_refresh_rects(region, rects, buffer->stale.n_rects);
 }
 
 /* Read one byte of the buffer's last page. If the file ends before it, the library reports a loss,
@@ -145,9 +136,7 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 
 static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
 {
-	if (!buffer->is_filled || buffer->stale.is_whole || !buffer->format)
-		return buffer->length;
-	return damage_area(&buffer->stale) * buffer->format->pixel_bytes;
+	return buffer->is_filled ? cost_of_stale(buffer) : buffer->length;
 }
 
 /* During an access the content must stay: end_last_access() calls this again. */
