@@ -74,8 +74,10 @@ static int open_blocking(struct source *source, int fd)
 	char byte;
 	struct iovec one = { .iov_base = &byte, .iov_len = 1 };
 	const bool is_unknown = preadv2(fd, &one, 1, 0, RWF_NOWAIT) < 0;
-	if (is_unknown && errno == EINVAL)
-		return -ENODEV; /* memfd_secret, dma-buf: nothing can be read from it */
+	/* memfd_secret, dma-buf: nothing can be read from it, and newer kernels (6.18) say that it
+	 * has no positions either. */
+	if (is_unknown && (errno == EINVAL || errno == ESPIPE))
+		return -ENODEV;
 	source->kind = is_unknown && errno == EOPNOTSUPP ? SOURCE_REMOTE : SOURCE_DISK;
 	source->block_size = page_size();
 	return 0;

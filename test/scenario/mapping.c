@@ -89,6 +89,26 @@ START_TEST(file_of_another_kind_is_refused)
 }
 END_TEST
 
+/* With any file too: what cannot be read is none. */
+START_TEST(secret_memory_is_refused_as_any_file)
+{
+	if (runner_guard_flags() & UFFD_GUARD_NO_IO_URING) {
+		runner_skip("files that may block need io_uring");
+		return;
+	}
+	int fd = open_secret();
+	if (fd < 0)
+		return;
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_ANY_FILE };
+	struct uffd_guard *guard = guard_start(0);
+	assert_ok(ftruncate(fd, (off_t)PAGE));
+	ck_assert_int_eq(map_with(guard, fd, PAGE, &options), -ENODEV);
+	close(fd);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
 static const struct {
 	size_t length;
 	struct uffd_guard_map_options options;
@@ -358,6 +378,7 @@ static TCase *refusal_case(void)
 {
 	TCase *tcase = tcase_create("refusal");
 	tcase_add_loop_test(tcase, file_of_another_kind_is_refused, 0, N_REFUSED_FILES);
+	tcase_add_test(tcase, secret_memory_is_refused_as_any_file);
 	tcase_add_loop_test(tcase, options_out_of_range_are_refused, 0, N_REFUSED_OPTIONS);
 	tcase_add_test(tcase, options_of_a_newer_header_are_refused_only_if_set);
 	tcase_add_test(tcase, guard_options_out_of_range_are_refused);
