@@ -23,6 +23,9 @@
 /* What one thread fills at a time, beyond the budget. */
 #define FILLED_AT_ONCE (UINT64_C(2) << 20)
 
+/* Stacks, buffers of the library and of the tester, and what the kernel counts late. */
+#define OTHER_MEMORY (UINT64_C(24) << 20)
+
 /* ---- Names ---- */
 
 static const struct {
@@ -41,6 +44,7 @@ static const struct {
 	[VIOLATION_BUDGET] = { CHECK_BUDGET, "over the budget" },
 	[VIOLATION_GREW] = { CHECK_GROWTH, "grew" },
 	[VIOLATION_ERROR] = { CHECK_CALLS, "unexpected answer" },
+	[VIOLATION_HOST] = { CHECK_HOST, "host hindered" },
 };
 
 const char *violation_name(enum violation violation)
@@ -66,6 +70,7 @@ const char *check_name(enum check check)
 		[CHECK_BUDGET] = "looks at the memory held",
 		[CHECK_GROWTH] = "seconds of a quarter",
 		[CHECK_CALLS] = "calls",
+		[CHECK_HOST] = "attacks of the host",
 	};
 	return names[check];
 }
@@ -306,6 +311,21 @@ void judge_resident(struct judge *judge, uint64_t resident, uint64_t budget, uns
 			"a guard holds %" PRIu64 " bytes; expected %" PRIu64
 			" at most: its budget of %" PRIu64 ", and what %u threads fill at once",
 			resident, allowed, budget, n_fillers);
+}
+
+void judge_own_memory(
+	struct judge *judge, uint64_t own, uint64_t at_start, uint64_t budgets, unsigned n_fillers)
+{
+	const uint64_t more = own > at_start ? own - at_start : 0;
+	const uint64_t allowed = budgets + n_fillers * FILLED_AT_ONCE + OTHER_MEMORY;
+	judge_count(judge, CHECK_BUDGET, 1);
+	raise_to(&judge->most_own, more);
+	if (more > allowed)
+		judge_report(judge, VIOLATION_BUDGET,
+			"the process holds %" PRIu64
+			" bytes of its own more than before there were guards; expected %" PRIu64
+			" at most: budgets of %" PRIu64 ", and what %u threads fill at once",
+			more, allowed, budgets, n_fillers);
 }
 
 void judge_signals(struct judge *judge)

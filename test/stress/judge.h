@@ -22,6 +22,7 @@ enum violation {
 	VIOLATION_BUDGET,     /* P10 */
 	VIOLATION_GREW,
 	VIOLATION_ERROR,
+	VIOLATION_HOST, /* P12 */
 	N_VIOLATIONS
 };
 
@@ -37,6 +38,7 @@ enum check {
 	CHECK_BUDGET,	 /* samples of the memory that a guard holds */
 	CHECK_GROWTH,	 /* samples of memory and open files of the last quarter, one a second */
 	CHECK_CALLS,
+	CHECK_HOST, /* attacks of the host */
 	N_CHECKS
 };
 
@@ -46,6 +48,7 @@ struct judge {
 	_Atomic uint64_t n_zeros, n_cuts;
 	_Atomic uint64_t n_splits;
 	_Atomic uint64_t most_resident; /* bytes, the most that a guard with a budget held */
+	_Atomic uint64_t most_own;	/* bytes of its own that the process had, likewise */
 	bool may_split; /* clients cut files at odd bytes, which can split words: see word.c */
 	bool is_quiet;	/* counts without printing; for the self-test */
 };
@@ -93,5 +96,8 @@ void judge_call(struct judge *judge, const char *name, uint32_t file, int64_t re
 bool judge_reasons(struct judge *judge, uint32_t file, uint32_t reasons, bool may_run_out);
 /* Check what a guard says that it holds, while @n_fillers threads may be filling pages. */
 void judge_resident(struct judge *judge, uint64_t resident, uint64_t budget, unsigned n_fillers);
+/* Check what the process holds beyond what it had @at_start; @budgets: of all guards. */
+void judge_own_memory(
+	struct judge *judge, uint64_t own, uint64_t at_start, uint64_t budgets, unsigned n_fillers);
 /* Count the signals that signals.c has caught so far. */
 void judge_signals(struct judge *judge);

@@ -72,11 +72,26 @@ static void print_attacks(const struct outcome *outcome)
 	puts("(*) read or refreshed past the end of the file: SIGBUS, had it been a plain mapping");
 }
 
+static void print_host(const struct outcome *outcome)
+{
+	const struct server *server = outcome->server;
+	if (!server->options->host)
+		return;
+	printf("\n%-34s %12s\n", "attack of the host", "done");
+	for (unsigned i = 0; i < N_HOST_ATTACKS; i++) {
+		if (server->options->host & 1u << i)
+			printf("%-34s %12" PRIu64 "\n", host_attack_name((enum host_attack)i),
+				host_attacks_done(&server->host, (enum host_attack)i));
+	}
+}
+
 static const char *why_never(const struct outcome *outcome, enum check check)
 {
 	const struct options *options = outcome->server->options;
 	if (check == CHECK_BUDGET && !options->budget)
 		return "  (no --budget)";
+	if (check == CHECK_HOST && !options->host)
+		return "  (no --host)";
 	if (check == CHECK_GROWTH && options->seconds < GROWTH_LEAST_SECONDS)
 		return "  (in runs of 60 s)";
 	if (check == CHECK_GROWTH && outcome->is_interrupted)
@@ -142,9 +157,12 @@ static void print_work(const struct outcome *outcome)
 	print_count("fills repeated", stats->retries);
 	print_count("regions unmapped and mapped again", atomic_load(&server->n_maps));
 	print_bytes("resident in regions", stats->bytes_resident);
-	if (server->options->budget)
+	if (server->options->budget) {
 		print_bytes("resident in a guard's, at most",
 			atomic_load(&server->judge.most_resident));
+		print_bytes("own memory beyond the start, at most",
+			atomic_load(&server->judge.most_own));
+	}
 	print_count("pages evicted", stats->pages_evicted);
 	print_bytes("resident in the process, at most", outcome->max_rss);
 }
@@ -210,6 +228,7 @@ void report_print(const struct outcome *outcome)
 {
 	print_head(outcome);
 	print_attacks(outcome);
+	print_host(outcome);
 	print_checks(outcome);
 	print_work(outcome);
 	print_growth(outcome);

@@ -88,6 +88,15 @@ static void write_attacks(struct json *json, const struct outcome *outcome)
 	json_end_object(json);
 }
 
+static void write_host(struct json *json, const struct server *server)
+{
+	json_begin_object(json, "host");
+	for (unsigned i = 0; i < N_HOST_ATTACKS; i++)
+		json_put_unsigned(json, host_attack_name((enum host_attack)i),
+			host_attacks_done(&server->host, (enum host_attack)i));
+	json_end_object(json);
+}
+
 static void write_judge(struct json *json, const struct judge *judge)
 {
 	json_begin_object(json, "found");
@@ -119,6 +128,7 @@ static void write_stats(struct json *json, const struct outcome *outcome)
 	json_put_unsigned(json, "bytes_refreshed", stats->bytes_refreshed);
 	json_put_unsigned(json, "bytes_resident", stats->bytes_resident);
 	json_put_unsigned(json, "most_resident", atomic_load(&server->judge.most_resident));
+	json_put_unsigned(json, "most_own", atomic_load(&server->judge.most_own));
 	json_put_unsigned(json, "pages_evicted", stats->pages_evicted);
 	json_put_unsigned(json, "losses", stats->losses);
 	json_put_unsigned(json, "events", stats->events);
@@ -154,6 +164,7 @@ void report_print_json(const struct outcome *outcome)
 	json_begin_object(&json, NULL);
 	write_options(&json, outcome);
 	write_attacks(&json, outcome);
+	write_host(&json, outcome->server);
 	write_judge(&json, &outcome->server->judge);
 	write_latency(&json, "first_touch_ns", &outcome->server->first_touch);
 	write_latency(&json, "fault_ns", &handler);

@@ -175,6 +175,17 @@ static void plant_over_budget(struct plant *plant)
 	judge_resident(&plant->judge, BUDGET + IN_FILLS + 1, BUDGET, N_FILLERS);
 }
 
+static void plant_hidden_memory(struct plant *plant)
+{
+	const uint64_t other = UINT64_C(24) << 20;
+	judge_own_memory(&plant->judge, BUDGET + IN_FILLS + other + 2, 1, BUDGET, N_FILLERS);
+}
+
+static void plant_hindrance(struct plant *plant)
+{
+	judge_report(&plant->judge, VIOLATION_HOST, "setuid: planted");
+}
+
 /* Add one sample for each of these quarters. */
 static void sample(struct growth *growth, unsigned first, unsigned end)
 {
@@ -279,6 +290,8 @@ static const struct {
 	{ "no memory where pages can be evicted", plant_no_memory, VIOLATION_LOSS },
 	{ "an I/O error of a file in memory", plant_io_error, VIOLATION_LOSS },
 	{ "a guard over its budget", plant_over_budget, VIOLATION_BUDGET },
+	{ "memory that no guard counts", plant_hidden_memory, VIOLATION_BUDGET },
+	{ "a host that is hindered", plant_hindrance, VIOLATION_HOST },
 	{ "memory that grows", plant_memory, VIOLATION_GREW },
 	{ "open files that grow", plant_descriptors, VIOLATION_GREW },
 	{ "an unexpected error", plant_error, VIOLATION_ERROR },

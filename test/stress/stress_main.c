@@ -158,6 +158,7 @@ static void tick(struct run *run, uint64_t start)
 		.faults_per_second =
 			(double)(faults - faults_before) * 1e9 / (double)(now - since) };
 	judge_signals(&run->server.judge);
+	host_judge(&run->server.host);
 	look_after_clients(run);
 	sample_holdings(run, progress.ns);
 	if (isatty(STDERR_FILENO))
@@ -257,6 +258,8 @@ static int run_all(const struct options *options)
 	err = start_clients(&run);
 	if (!err)
 		err = take_files(&run);
+	if (!err && host_init(&run.server.host, &run.server))
+		err = cli_cannot(-errno, "start the helper of the host");
 	if (!err && !options->no_control)
 		experiment_make_all(
 			run.control, run.server.slots[0].fd, options->attacks, run.experiments);

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "control.h"
+#include "host.h"
 #include "word.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define PROGRAM	    "uffd-guard-stress"
 #define ALL_ATTACKS ((1u << N_ATTACKS) - 1)
+#define ALL_OF_HOST ((1u << N_HOST_ATTACKS) - 1)
 
 static const char help[] =
 	"Usage: " PROGRAM " [OPTION]...\n"
@@ -31,6 +33,8 @@ static const char help[] =
 	"  --seed N          repeat the decisions of an earlier run (a new one)\n"
 	"  --attack LIST     of truncate,grow,punch,rewrite,odd (all); odd shrinks the file\n"
 	"                    to an odd byte\n"
+	"  --host LIST       what the program does to itself: setuid,cancel,close,fork,limits,\n"
+	"                    all or none (none)\n"
 	"  --loop LOOP       uring or poll: how the library waits for faults (the best)\n"
 	"  --unprivileged    give up root first (uid and gid 65534)\n"
 	"  --no-control      do not show first what becomes of a plain mapping\n"
@@ -72,6 +76,42 @@ static int take_attacks(void *member, const char *value)
 	return 0;
 }
 
+static bool is_called(const char *name, const char *text, size_t length)
+{
+	return strncmp(name, text, length) == 0 && !name[length];
+}
+
+/* The attack of the host, or N_HOST_ATTACKS. */
+static enum host_attack find_host_attack(const char *text, size_t length)
+{
+	unsigned i = 0;
+	while (i < N_HOST_ATTACKS &&
+		!is_called(host_attack_name((enum host_attack)i), text, length))
+		i++;
+	return (enum host_attack)i;
+}
+
+static int take_host(void *member, const char *value)
+{
+	uint32_t attacks = 0;
+	size_t length;
+	for (const char *name; (name = cli_next_name(&value, &length));) {
+		const enum host_attack attack = find_host_attack(name, length);
+		if (is_called("all", name, length))
+			attacks = ALL_OF_HOST;
+		else if (attack < N_HOST_ATTACKS)
+			attacks |= 1u << attack;
+		else if (!is_called("none", name, length))
+			return cli_complain(
+				"--host: no attack is called \"%.*s\"; there are setuid, "
+				"cancel, close, fork and limits, with commas between "
+				"them, all and none",
+				(int)length, name);
+	}
+	*(uint32_t *)member = attacks;
+	return 0;
+}
+
 const char *const mode_names[] = { "lazy", "direct", "eager", "mixed", NULL };
 
 #define SETS(member) .offset = offsetof(struct options, member)
@@ -86,6 +126,8 @@ static const struct cli_option rows[] = {
 	{ "budget", CLI_BYTES, SETS(budget), .least = 1, .most = UINT64_C(1) << 40 },
 	{ "seed", CLI_UINT64, SETS(seed), .least = 0, .most = UINT64_MAX },
 	{ "attack", CLI_OTHER, SETS(attacks), .parse = take_attacks,
+		.takes = "attacks, with commas between them" },
+	{ "host", CLI_OTHER, SETS(host), .parse = take_host,
 		.takes = "attacks, with commas between them" },
 	{ "loop", CLI_CHOICE, SETS(loop), .choices = loop_wishes },
 	{ "unprivileged", CLI_FLAG, SETS(unprivileged) },

@@ -16,6 +16,7 @@ struct options {
 	uint64_t seed;
 	uint64_t size;	  /* bytes of a file */
 	uint32_t attacks; /* a bit for each enum attack */
+	uint32_t host;	  /* a bit for each enum host_attack */
 	enum mode mode;
 	uint64_t budget; /* max_resident of each guard, bytes; 0: none */
 	enum loop_wish loop;

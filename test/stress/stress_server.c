@@ -346,7 +346,8 @@ uint32_t server_features(const struct server *server)
 
 unsigned server_n_fillers(const struct server *server)
 {
-	return server->options->n_readers + 1; /* the handler */
+	const unsigned n_victims = server->options->host & 1u << HOST_CANCEL ? 1 : 0;
+	return server->options->n_readers + n_victims + 1; /* the handler */
 }
 
 /* ---- Threads ---- */
@@ -366,17 +367,18 @@ static int start_reader(struct server *server, unsigned number)
 static int start_threads(struct server *server)
 {
 	unsigned n = server->options->n_readers;
-	struct watch *watches = calloc(n, sizeof(*watches));
+	struct watch *watches = calloc(n + 1, sizeof(*watches));
 	server->readers = calloc(n, sizeof(*server->readers));
 	server->watchdog = (struct watchdog){
 		.judge = &server->judge,
 		.watches = watches,
-		.n_watches = n,
+		.n_watches = n + 1, /* and the host's */
 		.load_limit_ns = LOAD_LIMIT,
 		.call_limit_ns = CALL_LIMIT,
 	};
 	if (!watches || !server->readers)
 		return -ENOMEM;
+	server->host.watch = &watches[n];
 	int err = watchdog_start(&server->watchdog);
 	if (!err)
 		err = -pthread_create(&server->dispatcher, NULL, run_dispatcher, server);
@@ -385,11 +387,16 @@ static int start_threads(struct server *server)
 		if (!err)
 			server->n_readers++;
 	}
+	if (!err)
+		err = host_start(&server->host);
+	if (!err)
+		err = bounds_start(&server->bounds);
 	return err;
 }
 
 int server_start(struct server *server)
 {
+	bounds_init(&server->bounds, server);
 	int err = create_guards(server);
 	if (!err)
 		err = map_slots(server);
@@ -406,6 +413,7 @@ bool server_stop_readers(struct server *server)
 {
 	struct timespec until = clock_timespec(clock_read(CLOCK_REALTIME) + JOIN_LIMIT);
 	atomic_store(&server->shall_stop, true);
+	host_stop(&server->host);
 	for (unsigned i = 0; i < server->n_readers; i++) {
 		if (pthread_timedjoin_np(server->readers[i].thread, NULL, &until)) {
 			judge_report(&server->judge, VIOLATION_UNANSWERED,
@@ -414,6 +422,7 @@ bool server_stop_readers(struct server *server)
 		}
 	}
 	pthread_join(server->dispatcher, NULL);
+	bounds_stop(&server->bounds);
 	watchdog_stop(&server->watchdog);
 	return true;
 }

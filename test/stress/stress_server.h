@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "control.h"
 #include "histogram.h"
 #include "holdings.h"
+#include "host.h"
 #include "judge.h"
 #include "watchdog.h"
 
@@ -33,6 +35,8 @@ struct server {
 	struct judge judge;
 	struct watchdog watchdog;
 	struct growth growth;
+	struct host host;
+	struct bounds bounds;
 	struct histogram first_touch;
 	_Atomic uint64_t n_maps; /* how often a region was unmapped and mapped again */
 	_Atomic uint64_t bytes_lost[N_LOSS_REASONS];

@@ -79,7 +79,7 @@ static void report(struct watchdog *watchdog, unsigned number, uint64_t age)
 	struct watch *watch = &watchdog->watches[number];
 	bool is_load = atomic_load(&watch->what) == WATCHED_LOAD;
 	judge_report(watchdog->judge, VIOLATION_UNANSWERED,
-		"reader %u, region %u: a %s has not returned for %.1f s; expected %s", number,
+		"thread %u, region %u: a %s has not returned for %.1f s; expected %s", number,
 		atomic_load(&watch->file), is_load ? "load" : "call", (double)age / 1e9,
 		is_load ? "an answer to its fault" : "it to return");
 	if (!watchdog->judge->is_quiet)

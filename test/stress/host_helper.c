@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "host_helper.h"
+
+#include "../support/time_ns.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHILD_LIMIT   20 /* seconds; a hang is what it is there for */
+#define FILE_OF_CHILD 3
+#define EXIT_FOUND    1
+
+typedef int child_fn(struct rng *rng, const struct helper_file *file, char *text);
+
+static child_fn *const children[N_HOST_ATTACKS] = {
+	[HOST_CLOSE] = child_closes,
+	[HOST_LIMITS] = child_lowers_limits,
+};
+
+/* Leave the child nothing of the tester's but the file, as descriptor 3. */
+static void keep_only(int fd)
+{
+	if (fd != FILE_OF_CHILD && dup2(fd, FILE_OF_CHILD) < 0)
+		_exit(EXIT_FOUND);
+	syscall(SYS_close_range, FILE_OF_CHILD + 1, ~0u, 0);
+}
+
+static void be_child(child_fn *child, struct rng rng, const struct helper_file *file, char *text)
+{
+	const struct rlimit no_core = { 0, 0 };
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGALRM, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(CHILD_LIMIT);
+	keep_only(file->fd);
+	const struct helper_file ours = { .fd = FILE_OF_CHILD, .length = file->length };
+	_exit(child(&rng, &ours, text) ? EXIT_FOUND : 0);
+}
+
+static void try_child(struct helper_found *found, enum host_attack attack, struct rng *rng,
+	const struct helper_file *file)
+{
+	const struct rng its_rng = { .state = rng_next(rng) };
+	char *text = found->text[attack];
+	int status = 0;
+	pid_t pid = fork();
+	if (pid < 0)
+		return;
+	if (pid == 0)
+		be_child(children[attack], its_rng, file, text);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		snprintf(text, HELPER_TEXT,
+			WTERMSIG(status) == SIGALRM ? "a process hangs (%s)"
+						    : "a process was killed by a signal: %s",
+			strsignal(WTERMSIG(status)));
+	if (status != 0)
+		atomic_fetch_add(&found->n_failed[attack], 1);
+	atomic_fetch_add(&found->n_done[attack], 1);
+}
+
+static void be_helper(struct helper_found *found, uint32_t attacks, const struct helper_file *files,
+	unsigned n_files, struct rng rng)
+{
+	for (;;) {
+		const enum host_attack attack = (enum host_attack)rng_below(&rng, N_HOST_ATTACKS);
+		if (!children[attack] || !(attacks & 1u << attack))
+			continue;
+		try_child(found, attack, &rng, &files[rng_below(&rng, n_files)]);
+		clock_sleep(rng_below(&rng, 20) * NS_PER_MS);
+	}
+}
+
+int helper_start(struct helper *helper, uint32_t attacks, const struct helper_file *files,
+	unsigned n_files, struct rng rng)
+{
+	*helper = (struct helper){ .pid = 0 };
+	if (!(attacks & (1u << HOST_CLOSE | 1u << HOST_LIMITS)))
+		return 0;
+	struct helper_found *found = mmap(
+		NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (found == MAP_FAILED)
+		return -errno;
+	const pid_t server = getpid(), pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != server)
+			_exit(1);
+		be_helper(found, attacks, files, n_files, rng);
+	}
+	helper->found = found;
+	helper->pid = pid;
+	return 0;
+}
+
+void helper_stop(struct helper *helper)
+{
+	int status;
+	if (!helper->pid)
+		return;
+	kill(helper->pid, SIGKILL);
+	while (waitpid(helper->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	helper->pid = 0;
+}
