@@ -37,6 +37,15 @@ expect_text() { # what, pattern
   }
 }
 
+# Of the process that looks on: it is nobody's child, so nobody waits for it.
+await_text() { # what, pattern
+  for _ in {1..100}; do
+    grep -q -- "$2" "$work/err" && break
+    sleep 0.1
+  done
+  expect_text "$1" "$2"
+}
+
 # ---- Who serves, and what is handed on ----
 
 expect 'our library is in front' libuffd_guard_wl_shm.so "$("$run" "$compositor" who)"
@@ -136,6 +145,58 @@ if [[ $(id -u) -eq 0 ]]; then
   chmod u+s "$work/privileged"
   expect_status 'setuid' 126 "$run" "$work/privileged" who
   expect_text 'setuid is said' 'setuid'
+fi
+
+# ---- What lies between, and drops LD_PRELOAD ----
+
+script() { # name, line
+  printf '#!/bin/sh\n%s\n' "$2" >"$work/$1"
+  chmod a+rx "$work/$1"
+}
+script keeps "exec $compositor serve"
+script waits "$compositor serve & wait"
+script empties "exec env -i $compositor serve"
+script unsets "unset LD_PRELOAD; exec $compositor serve"
+script sets "LD_PRELOAD=libm.so.6 exec $compositor serve"
+script adds "LD_PRELOAD=libm.so.6:\$LD_PRELOAD exec $compositor serve"
+script stays "unset LD_PRELOAD; exec $compositor wait"
+chmod a+rx "$work"
+for option in '' --stats --require; do
+  for name in keeps waits adds; do
+    # shellcheck disable=SC2086
+    expect_status "a script that $name ($option)" 0 "$run" $option "$work/$name"
+    expect "which is guarded ($option)" 0 "$(grep -ciE 'not guarded|nothing was' "$work/err")"
+  done
+  for name in empties unsets sets; do
+    status=0
+    [[ $option != --require ]] || status=125
+    # shellcheck disable=SC2086
+    expect_status "a script that $name it ($option)" $status "$run" $option "$work/$name"
+    await_text "which is said ($option)" 'nothing was guarded\|NOT GUARDED'
+  done
+done
+"$run" "$work/stays" >/dev/null 2>"$work/err" &
+await_text 'one that stays' 'NOT GUARDED'
+expect 'it is said while it runs' 1 "$(grep -c "wl_shm_composit (pid $!) IS NOT GUARDED" "$work/err")"
+kill $!
+expect_status 'one that is required to be guarded is ended' 125 timeout -s KILL 20 "$run" --require "$work/stays"
+expect_text 'which is said as well' 'NOT GUARDED'
+cp "$compositor" "$work/capable"
+if [[ $(id -u) -eq 0 ]] && setcap cap_sys_nice+ep "$work/capable" 2>/dev/null; then
+  script indirect "exec $work/capable wait"
+  as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  if "${as_nobody[@]}" test -x "$run" -a -r "$installed/libuffd_guard_wl_shm.so"; then
+    expect_status 'file capabilities behind a script' 125 \
+      timeout -s KILL 20 "${as_nobody[@]}" "$run" --require "$work/indirect"
+    expect_text 'which are said' 'capable (pid [0-9]*) IS NOT GUARDED'
+  fi
+fi
+sanitized=$(dirname "$compositor")/wl_shm_sanitized
+if [[ -x $sanitized ]]; then
+  expect_status 'a sanitizer that has to be first' 126 env -u ASAN_OPTIONS "$run" "$sanitized" who
+  expect_text 'which is said, and what to do' 'verify_asan_link_order=0'
+  expect 'and that helps' libuffd_guard_wl_shm.so \
+    "$(ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$run" "$sanitized" who)"
 fi
 
 # ---- What it tells ----

@@ -21,6 +21,8 @@ struct shm_stats_client {
 
 struct shm_stats {
 	uint64_t magic;
+	bool has_reporter;	/* uffd-guard-run tells at the end what happened */
+	_Atomic uint64_t loads; /* processes that the library is for, and in */
 	_Atomic uint64_t displays;
 	_Atomic uint64_t pools[3]; /* by enum uffd_guard_mode at creation */
 	_Atomic uint64_t buffers, commits, postponed;

@@ -19,10 +19,11 @@ __attribute__((constructor)) static void on_load(void)
 {
 	if (!preload_is_for_this_process())
 		return; /* a shell that starts it, for example: leave the environment as it is */
-	const bool has_reporter = getenv(SETTING_STATS);
 	shm_stats_share(SETTING_STATS);
 	unsetenv(SETTING_STATS);
-	if (preload_remove_from_environment("libuffd_guard_wl_shm.so") && !has_reporter)
+	shm_stats_add(&shm_stats()->loads, 1);
+	if (preload_remove_from_environment("libuffd_guard_wl_shm.so") &&
+		!shm_stats()->has_reporter)
 		to_be_told = getpid();
 }
 

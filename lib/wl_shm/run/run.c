@@ -7,6 +7,7 @@
 
 #include "base/settings.h"
 #include "run/run_check.h"
+#include "run/run_watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -47,12 +48,12 @@ int run_prepare(const struct run_options *options, const char *directory)
 	return prepare_preload(options, directory);
 }
 
-static int prepare_stats(const struct run_options *options, int stats_fd)
+int run_prepare_stats(const struct run_options *options, int stats_fd)
 {
 	char number[16];
 	snprintf(number, sizeof(number), "%d", stats_fd);
 	if (setenv(SETTING_STATS, number, 1) < 0 ||
-		(options->mmap && setenv(SETTING_MMAP_STATS, number, 1) < 0))
+		(options->mmap && options->stats && setenv(SETTING_MMAP_STATS, number, 1) < 0))
 		return cannot("set the environment");
 	return 0;
 }
@@ -114,19 +115,63 @@ static bool has_ended(pid_t child, int *status)
 	return ended != 0;
 }
 
-static int wait_for_child(pid_t child, const sigset_t *signals)
+/* ---- Watching the child ---- */
+
+struct child {
+	pid_t pid;
+	bool is_required;  /* to be guarded */
+	bool is_undecided; /* whether it is */
+	bool was_ended_by_us;
+	struct watch watch;
+};
+
+static void end_child(struct child *child)
 {
+	child->was_ended_by_us = true;
+	kill(child->watch.unguarded, SIGTERM);
+	kill(child->pid, SIGTERM);
+}
+
+static void look_at_child(struct child *child)
+{
+	const enum watched result = watch_look(&child->watch);
+	child->is_undecided = result == WATCHED_SO_FAR;
+	if (result != WATCHED_UNGUARDED)
+		return;
+	watch_tell_unguarded(&child->watch);
+	if (child->is_required)
+		end_child(child);
+}
+
+static int status_of(struct child *child, int status)
+{
+	if (child->is_undecided && atomic_load(&child->watch.stats->loads) == 0) {
+		watch_tell_nothing();
+		child->was_ended_by_us = child->is_required;
+	}
+	return child->was_ended_by_us ? W_EXITCODE(EXIT_CANNOT, 0) : status;
+}
+
+static int wait_for_child(struct child *child, const sigset_t *signals)
+{
+	const struct timespec a_moment = { .tv_nsec = 100 * 1000 * 1000 };
 	for (;;) {
 		siginfo_t signal;
 		int status;
-		if (sigwaitinfo(signals, &signal) < 0)
+		const int number =
+			sigtimedwait(signals, &signal, child->is_undecided ? &a_moment : NULL);
+		if (number < 0 && errno == EAGAIN)
+			look_at_child(child);
+		else if (number < 0)
 			continue; /* EINTR: this process was stopped and continued */
-		if (signal.si_signo != SIGCHLD)
-			pass_on(child, &signal);
-		else if (has_ended(child, &status))
-			return status;
+		else if (signal.si_signo != SIGCHLD)
+			pass_on(child->pid, &signal);
+		else if (has_ended(child->pid, &status))
+			return status_of(child, status);
 	}
 }
+
+/* ---- Signals ---- */
 
 /* Signal state that block_signals() changes; the command gets it back. */
 struct inherited {
@@ -160,18 +205,22 @@ static void run_child(const struct run_options *options, const char *path, pid_t
 	_exit(run_become(options, path));
 }
 
-int run_and_wait(const struct run_options *options, const char *path, int stats_fd)
+int run_and_wait(const struct run_options *options, const char *path, const struct shm_stats *stats)
 {
 	struct inherited before;
 	sigset_t signals;
-	if (prepare_stats(options, stats_fd) < 0)
-		return -1;
 	list_signals(&signals);
 	block_signals(&signals, &before);
-	const pid_t parent = getpid(), child = fork();
-	if (child < 0)
+	const pid_t parent = getpid(), pid = fork();
+	if (pid < 0)
 		return cannot("start a process");
-	if (child == 0)
+	if (pid == 0)
 		run_child(options, path, parent, &before);
-	return wait_for_child(child, &signals);
+	struct child child = {
+		.pid = pid,
+		.is_required = options->require,
+		.is_undecided = true,
+		.watch = { .root = pid, .stats = stats },
+	};
+	return wait_for_child(&child, &signals);
 }

@@ -13,6 +13,10 @@ int run_prepare(const struct run_options *options, const char *directory);
 /* Become the command. Answers an exit code if that fails. */
 int run_become(const struct run_options *options, const char *path);
 
-/* Run the command as a child, which inherits @stats_fd, and pass signals on to it. Answers its wait
- * status, or -1 after a message. */
-int run_and_wait(const struct run_options *options, const char *path, int stats_fd);
+/* Hand the descriptor of the counters on to the library. 0, or -1 after a message. */
+int run_prepare_stats(const struct run_options *options, int stats_fd);
+
+/* Run the command as a child, and pass signals on to it. Tell if it turns out not to be guarded;
+ * with options->require, end it. Answers its wait status, or -1 after a message. */
+int run_and_wait(
+	const struct run_options *options, const char *path, const struct shm_stats *stats);

@@ -7,12 +7,11 @@
 #include "run/run_check.h"
 
 #include "base/make_guard.h"
+#include "run/elf_file.h"
 
 #include <dlfcn.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,39 +184,25 @@ static const char *reason_for_secure_mode(const char *path)
 	return NULL;
 }
 
-static bool has_interpreter(int fd, const ElfW(Ehdr) * header)
+/* A sanitizer that is a library insists on being the first one, and ends the program otherwise. */
+static bool has_strict_sanitizer(const char *path)
 {
-	for (unsigned i = 0; i < header->e_phnum; i++) {
-		ElfW(Phdr) segment;
-		const off_t at = (off_t)(header->e_phoff + i * sizeof(segment));
-		if (pread(fd, &segment, sizeof(segment), at) != sizeof(segment))
-			return true; /* broken: execve(2) will tell what is wrong */
-		if (segment.p_type == PT_INTERP)
-			return true;
-	}
-	return false;
+	const char *options = getenv("ASAN_OPTIONS");
+	return elf_needs(path, "libasan.so") &&
+	       !(options && strstr(options, "verify_asan_link_order=0"));
 }
 
-static bool is_static_program(const char *path)
+bool run_find_command(const char *name, char path[PATH_MAX])
 {
-	ElfW(Ehdr) header;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bool is_program = pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
-			  memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
-			  header.e_phentsize == sizeof(ElfW(Phdr));
-	bool is_static = is_program && !has_interpreter(fd, &header);
-	close(fd);
-	return is_static;
+	if (!strchr(name, '/'))
+		return find_in_path(name, path);
+	snprintf(path, PATH_MAX, "%s", name);
+	return may_access(name, F_OK);
 }
 
 int run_check_command(const char *name, char path[PATH_MAX])
 {
-	bool is_found = strchr(name, '/') ? may_access(name, F_OK) : find_in_path(name, path);
-	if (strchr(name, '/'))
-		snprintf(path, PATH_MAX, "%s", name);
-	if (!is_found) {
+	if (!run_find_command(name, path)) {
 		fprintf(stderr, PROGRAM ": %s: not found\n", name);
 		return EXIT_NOT_FOUND;
 	}
@@ -226,8 +211,16 @@ int run_check_command(const char *name, char path[PATH_MAX])
 		return EXIT_NOT_RUN;
 	}
 	const char *reason = reason_for_secure_mode(path);
-	if (!reason && is_static_program(path))
+	if (!reason && elf_is_static(path))
 		reason = "is linked statically";
+	if (!reason && has_strict_sanitizer(path)) {
+		fprintf(stderr,
+			PROGRAM ": %s is built with AddressSanitizer, which ends programs that "
+				"have another library in front of it. Allow that: "
+				"ASAN_OPTIONS=verify_asan_link_order=0\n",
+			path);
+		return EXIT_NOT_RUN;
+	}
 	if (!reason)
 		return 0;
 	fprintf(stderr,

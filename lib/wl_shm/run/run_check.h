@@ -17,5 +17,8 @@ int run_check_libraries(bool with_mmap, char directory[PATH_MAX]);
  * what to do. */
 int run_check_machine(uint32_t *features);
 
+/* Find a program as execvp(3) does. */
+bool run_find_command(const char *name, char path[PATH_MAX]);
+
 /* Find the command. 0, or an exit code after a message: it cannot be run, or not be guarded. */
 int run_check_command(const char *name, char path[PATH_MAX]);

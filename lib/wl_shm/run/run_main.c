@@ -2,14 +2,15 @@
 /*
  * uffd-guard-run: run a Wayland compositor with libuffd_guard_wl_shm.so in LD_PRELOAD.
  *
- * It checks that the compositor will be guarded, and becomes it by execve(2). Only for --stats it
- * stays as the parent, and ends as the compositor ends.
+ * It checks that the compositor will be guarded, and becomes it by execve(2). Only for --stats and
+ * --require it stays as the parent, and ends as the compositor ends.
  */
 #include "cli/cli.h"
 
 #include "run/run.h"
 #include "run/run_check.h"
 #include "run/run_report.h"
+#include "run/run_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +55,29 @@ static int end_as(int status)
 	return 128 + number;
 }
 
-static int run_with_stats(const struct run_options *options, const char *path)
+static int report(const struct run_options *options, const struct shm_stats *stats)
+{
+	if (options->json)
+		report_json(stats);
+	else if (options->stats)
+		report_text(stats, options->command[0]);
+	return cli_finish_output();
+}
+
+static int run_as_parent(
+	const struct run_options *options, const char *path, const struct shm_stats *stats)
+{
+	int status = run_and_wait(options, path, stats);
+	if (status < 0)
+		return EXIT_CANNOT;
+	const bool is_written = report(options, stats) == 0;
+	if (WIFSIGNALED(status))
+		fprintf(stderr, PROGRAM ": %s was killed by signal %d (%s)\n", path,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return status == 0 && !is_written ? CLI_EXIT_NOT_WRITTEN : end_as(status);
+}
+
+static int run_it(const struct run_options *options, const char *path)
 {
 	int fd;
 	struct shm_stats *stats = share_stats(&fd);
@@ -62,18 +85,13 @@ static int run_with_stats(const struct run_options *options, const char *path)
 		fprintf(stderr, PROGRAM ": cannot share statistics: %s\n", strerror(errno));
 		return EXIT_CANNOT;
 	}
-	int status = run_and_wait(options, path, fd);
-	if (status < 0)
+	stats->has_reporter = options->stats;
+	if (run_prepare_stats(options, fd) < 0)
 		return EXIT_CANNOT;
-	if (options->json)
-		report_json(stats);
-	else
-		report_text(stats, options->command[0]);
-	const bool is_written = cli_finish_output() == 0;
-	if (WIFSIGNALED(status))
-		fprintf(stderr, PROGRAM ": %s was killed by signal %d (%s)\n", path,
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return status == 0 && !is_written ? CLI_EXIT_NOT_WRITTEN : end_as(status);
+	if (options->stats || options->require)
+		return run_as_parent(options, path, stats);
+	watch_from_aside(stats);
+	return run_become(options, path);
 }
 
 static int tell_check(
@@ -108,5 +126,5 @@ int main(int argc, char **argv)
 		return exit_code;
 	if (run_prepare(&options, directory))
 		return EXIT_CANNOT;
-	return options.stats ? run_with_stats(&options, path) : run_become(&options, path);
+	return run_it(&options, path);
 }

@@ -11,6 +11,7 @@ static const char help[] =
 	"                memory is copied; lazy: all is copied; direct: seal what can be\n"
 	"                sealed (auto, or what UFFD_GUARD_WL_SHM_MODE says)\n"
 	"  --mmap        also guard what the compositor maps of files from clients: keymaps\n"
+	"  --require     end what was started if it turns out not to be guarded\n"
 	"  --stats       say at the end what happened\n"
 	"  --json        the same as one JSON object, on standard output\n"
 	"  --check       say what this machine allows, and run nothing\n"
@@ -27,6 +28,7 @@ static const char *const modes[] = { "auto", "lazy", "direct", NULL };
 static const struct cli_option rows[] = {
 	{ "mode", CLI_WORD, SETS(mode), .choices = modes },
 	{ "mmap", CLI_FLAG, SETS(mmap) },
+	{ "require", CLI_FLAG, SETS(require) },
 	{ "stats", CLI_FLAG, SETS(stats) },
 	{ "json", CLI_FLAG, SETS(json) },
 	{ "check", CLI_FLAG, SETS(only_check) },

@@ -17,6 +17,7 @@ struct run_options {
 	bool only_check;
 	bool stats, json;
 	bool mmap;
+	bool require;
 	char **command; /* with its arguments; NULL with only_check */
 };
 
