@@ -9,10 +9,10 @@
  * uffd_guard_refresh().
  *
  * All functions may be called from any thread at any time, except that a region (guard) must not be
- * in use by another thread while it is unmapped (destroyed). None is a cancellation point: a thread
- * that is cancelled in one ends after the call. All return 0 or a negative errno unless said
- * otherwise. Bad input changes nothing. Where memory runs out in the middle (-ENOMEM) a part may be
- * done, and the call may be repeated. Common to all that return an error:
+ * in use by another thread while it is unmapped (destroyed). A thread that is
+ * cancelled in one goes on to its end, and ends before the next. All return 0 or a negative errno
+ * unless said otherwise. Bad input changes nothing. Where memory runs out in the middle (-ENOMEM) a
+ * part may be done, and the call may be repeated. Common to all that return an error:
  *
  * - -EINVAL: a NULL argument that must not be NULL, an unknown flag
  * - -E2BIG: an options struct from a newer header sets something that this library does not know

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Public calls are no cancellation points. A thread that is cancelled (pthread_cancel) in the midst
- * of one would leave a lock taken, a fill begun or a descriptor open; so it ends after the call.
+ * A thread that is cancelled (pthread_cancel) in the midst of a public call would leave a lock
+ * taken, a fill begun or a descriptor open. So it ends before a call that it has not begun, but not
+ * within one: a thread that does nothing but call us can be cancelled too.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 static inline int cancel_disable(void)
 {
 	int before;
+	pthread_testcancel();
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	return before;
 }
