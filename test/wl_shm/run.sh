@@ -199,6 +199,21 @@ if [[ -x $sanitized ]]; then
     "$(ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$run" "$sanitized" who)"
 fi
 
+# ---- A libwayland with a function that the library was written without ----
+
+theirs=$(ldd "$compositor" | sed -n 's/.*=> \(.*libwayland-server[^ ]*\) .*/\1/p')
+mkdir "$work/future"
+sed 's/wl_shm_buffer_create/wl_shm_buffer_future/' "$theirs" >"$work/future/libwayland-server.so.0"
+chmod a+rx "$work/future" "$work/future/libwayland-server.so.0"
+for option in '' --stats; do
+  # shellcheck disable=SC2086
+  expect_status "a newer libwayland ($option)" 0 env LD_LIBRARY_PATH="$work/future" "$run" $option "$compositor" who
+  expect_text "is left to itself ($option)" '^libwayland-server.so.0$'
+  expect_text "which is said ($option)" 'NOTHING IS GUARDED: libwayland-server is newer'
+done
+expect_status 'a newer libwayland where that is required' 125 \
+  env LD_LIBRARY_PATH="$work/future" "$run" --require "$compositor" serve
+
 # ---- What it tells ----
 
 expect_status 'statistics' 0 "$run" --stats "$compositor" serve

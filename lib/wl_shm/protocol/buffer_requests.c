@@ -144,22 +144,29 @@ WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_get(struct wl_resource *resource)
 	return NULL;
 }
 
-WL_EXPORT int32_t wl_shm_buffer_get_stride(struct wl_shm_buffer *buffer)
+/* Later headers than those of libwayland 1.21 have it; CMakeLists.txt looks. */
+#ifdef WL_SHM_GETTERS_ARE_CONST
+typedef const struct wl_shm_buffer looked_at;
+#else
+typedef struct wl_shm_buffer looked_at;
+#endif
+
+WL_EXPORT int32_t wl_shm_buffer_get_stride(looked_at *buffer)
 {
 	return buffer->layout.stride;
 }
 
-WL_EXPORT uint32_t wl_shm_buffer_get_format(struct wl_shm_buffer *buffer)
+WL_EXPORT uint32_t wl_shm_buffer_get_format(looked_at *buffer)
 {
 	return buffer->layout.format;
 }
 
-WL_EXPORT int32_t wl_shm_buffer_get_width(struct wl_shm_buffer *buffer)
+WL_EXPORT int32_t wl_shm_buffer_get_width(looked_at *buffer)
 {
 	return buffer->layout.width;
 }
 
-WL_EXPORT int32_t wl_shm_buffer_get_height(struct wl_shm_buffer *buffer)
+WL_EXPORT int32_t wl_shm_buffer_get_height(looked_at *buffer)
 {
 	return buffer->layout.height;
 }
@@ -172,7 +179,11 @@ WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_create(struct wl_client *wl_client
 	return NULL;
 }
 
-#ifdef HAVE_WL_SHM_BUFFER_REF /* later than libwayland 1.21 */
+/* Declared in later headers than those of libwayland 1.21. It has to be there whatever the headers
+ * were: the one of a later libwayland would be given our struct. */
+struct wl_shm_buffer *wl_shm_buffer_ref(struct wl_shm_buffer *buffer);
+void wl_shm_buffer_unref(struct wl_shm_buffer *buffer);
+
 WL_EXPORT struct wl_shm_buffer *wl_shm_buffer_ref(struct wl_shm_buffer *buffer)
 {
 	buffer_ref(buffer);
@@ -189,4 +200,3 @@ WL_EXPORT void wl_shm_buffer_unref(struct wl_shm_buffer *buffer)
 	pthread_mutex_unlock(&buffer->pool->lock);
 	buffer_unref(buffer);
 }
-#endif

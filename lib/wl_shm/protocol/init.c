@@ -11,6 +11,7 @@
 #include "base/shm_stats.h"
 #include "content/losses.h"
 #include "protocol/global.h"
+#include "protocol/load.h"
 #include "protocol/requests.h"
 #include "record/display.h"
 
@@ -82,7 +83,7 @@ err_guard:
 WL_EXPORT int wl_display_init_shm(struct wl_display *wl_display)
 {
 	struct shm_display *display = display_of(wl_display);
-	if (!display || display_start(display))
+	if (load_is_outdated() || !display || display_start(display))
 		return -1;
 	return global_create(display);
 }
