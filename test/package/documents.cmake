@@ -46,7 +46,7 @@ foreach(file ${files})
   string(APPEND others "${text}")
 endforeach()
 
-file(GLOB documents ${source}/*.md ${source}/docs/*.md ${source}/docs/man/*)
+file(GLOB documents ${source}/*.md ${source}/docs/*.md ${source}/docs/adopting/*.md ${source}/docs/man/*)
 foreach(document ${documents})
   read_text(${document} text)
   string(REGEX REPLACE "\n\\.Dt [^\n]*" "" text "${text}") # a page's title is in capitals

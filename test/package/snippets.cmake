@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# Code that docs/adopting.md and docs/adopting/ show stands in an example that is compiled, as it is shown: each block is
+# there with all its lines, or each part of it between empty lines is.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/text.cmake)
+
+set(code "\n")
+file(GLOB files ${source}/docs/examples/*/*.[ch])
+foreach(file ${files})
+  read_text(${file} text)
+  string(APPEND code "${text}")
+endforeach()
+
+set(n_blocks 0)
+file(GLOB documents ${source}/docs/adopting.md ${source}/docs/adopting/*.md)
+foreach(document ${documents})
+  read_text(${document} text)
+  string(REGEX MATCHALL "\n```c\n[^`]*\n```\n" blocks "${text}")
+  foreach(block ${blocks})
+    string(REGEX REPLACE "^\n```c\n(.*)\n```\n$" "\\1" block "${block}")
+    string(REPLACE "\n\n" ";" parts "${block}")
+    foreach(part ${parts})
+      is_in("${code}" "\n${part}\n" there)
+      if(NOT there)
+        fail("${document}: in no example:\n${part}\n")
+      endif()
+    endforeach()
+    math(EXPR n_blocks "${n_blocks} + 1")
+  endforeach()
+endforeach()
+if(n_blocks LESS 15)
+  fail("only ${n_blocks} blocks were found: this script no longer sees them")
+endif()
+
+report_failures()
