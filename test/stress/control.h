@@ -51,6 +51,7 @@ struct control {
 	uint32_t max_pages; /* pages of a file that has grown, at most */
 	_Atomic uint32_t phase;
 	_Atomic uint32_t experiment_attack;
+	_Atomic uint64_t n_grown;	   /* captures that somebody else made longer */
 	_Atomic uint32_t is_experimenting; /* the first client is making the experiment's attack */
 	struct control_file files[];
 };

@@ -45,6 +45,7 @@ static const struct {
 	[VIOLATION_GREW] = { CHECK_GROWTH, "grew" },
 	[VIOLATION_ERROR] = { CHECK_CALLS, "unexpected answer" },
 	[VIOLATION_HOST] = { CHECK_HOST, "host hindered" },
+	[VIOLATION_CAPTURE] = { CHECK_CAPTURES, "wrong capture" },
 };
 
 const char *violation_name(enum violation violation)
@@ -71,6 +72,7 @@ const char *check_name(enum check check)
 		[CHECK_GROWTH] = "seconds of a quarter",
 		[CHECK_CALLS] = "calls",
 		[CHECK_HOST] = "attacks of the host",
+		[CHECK_CAPTURES] = "words captured",
 	};
 	return names[check];
 }

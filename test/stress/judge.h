@@ -23,6 +23,7 @@ enum violation {
 	VIOLATION_GREW,
 	VIOLATION_ERROR,
 	VIOLATION_HOST, /* P12 */
+	VIOLATION_CAPTURE,
 	N_VIOLATIONS
 };
 
@@ -38,7 +39,8 @@ enum check {
 	CHECK_BUDGET,	 /* samples of the memory that a guard holds */
 	CHECK_GROWTH,	 /* samples of memory and open files of the last quarter, one a second */
 	CHECK_CALLS,
-	CHECK_HOST, /* attacks of the host */
+	CHECK_HOST,	/* attacks of the host */
+	CHECK_CAPTURES, /* words that the server has written to clients */
 	N_CHECKS
 };
 

@@ -388,6 +388,12 @@ static void act_take_losses(struct reader *reader, struct slot *slot)
 	judge_reasons(&reader->server->judge, slot->file, losses, slot->may_run_out);
 }
 
+static void act_capture(struct reader *reader, struct slot *slot)
+{
+	(void)slot;
+	capture_something(reader);
+}
+
 static const struct {
 	void (*act)(struct reader *reader, struct slot *slot);
 	unsigned weight;
@@ -403,6 +409,7 @@ static const struct {
 	{ act_resize, 4 },
 	{ act_time_first_touch, 10 },
 	{ act_take_losses, 2 },
+	{ act_capture, 5 },
 };
 
 #define WEIGHT_OF_MAP 3

@@ -186,6 +186,11 @@ static void plant_hindrance(struct plant *plant)
 	judge_report(&plant->judge, VIOLATION_HOST, "setuid: planted");
 }
 
+static void plant_wrong_capture(struct plant *plant)
+{
+	judge_report(&plant->judge, VIOLATION_CAPTURE, "planted");
+}
+
 /* Add one sample for each of these quarters. */
 static void sample(struct growth *growth, unsigned first, unsigned end)
 {
@@ -291,6 +296,7 @@ static const struct {
 	{ "an I/O error of a file in memory", plant_io_error, VIOLATION_LOSS },
 	{ "a guard over its budget", plant_over_budget, VIOLATION_BUDGET },
 	{ "memory that no guard counts", plant_hidden_memory, VIOLATION_BUDGET },
+	{ "a capture where it should not be", plant_wrong_capture, VIOLATION_CAPTURE },
 	{ "a host that is hindered", plant_hindrance, VIOLATION_HOST },
 	{ "memory that grows", plant_memory, VIOLATION_GREW },
 	{ "open files that grow", plant_descriptors, VIOLATION_GREW },

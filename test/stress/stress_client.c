@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -203,6 +204,34 @@ static void attack(struct file *file, enum attack attack)
 	attacks[attack](file);
 }
 
+/* ---- The file that the server writes to ---- */
+
+/* Only the client changes its length. */
+static void attack_capture(struct file *file, uint64_t *length)
+{
+	struct stat st;
+	const uint64_t own = own_length(file);
+	if (fstat(file->fd, &st) == 0 && (uint64_t)st.st_size != *length)
+		atomic_fetch_add(&file->control->n_grown, 1);
+	if (rng_one_in(file->rng, 4)) {
+		fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			(off_t)(1 + rng_below(file->rng, own)));
+		return;
+	}
+	*length = rng_one_in(file->rng, 2) ? own : rng_below(file->rng, own);
+	set_length(file, *length);
+}
+
+static bool make_capture(struct file *file, struct control *control, struct rng *rng)
+{
+	*file = (struct file){
+		.control = control,
+		.rng = rng,
+		.fd = memfd_create("uffd-guard-stress-capture", MFD_CLOEXEC),
+	};
+	return file->fd >= 0 && set_length(file, own_length(file));
+}
+
 /* ---- Life ---- */
 
 static bool seal(struct file *file)
@@ -288,12 +317,16 @@ static void experiment(struct control *control, struct file *file)
 static void live(struct control *control, struct file *files, uint32_t n_files, struct rng *rng,
 	const struct options *options, bool is_first)
 {
+	struct file *capture = &files[n_files];
+	uint64_t capture_length = own_length(capture);
 	for (enum phase phase; (phase = atomic_load(&control->phase)) != PHASE_STOP;) {
 		if (phase == PHASE_RUN) {
 			struct file *file = &files[rng_choose(rng, n_files)];
 			enum attack chosen = choose_attack(rng, options->attacks);
 			attack(file, chosen);
 			atomic_fetch_add(&file->shared->n_done[chosen], 1);
+			if (rng_one_in(rng, 8))
+				attack_capture(capture, &capture_length);
 			linger(rng);
 		} else if (phase == PHASE_EXPERIMENT && is_first) {
 			experiment(control, &files[0]);
@@ -307,8 +340,8 @@ static void be_client(const struct client *client, unsigned number, const struct
 	struct control *control)
 {
 	struct rng rng = rng_of(options->seed, number);
-	struct file *files = calloc(client->n_files, sizeof(*files));
-	if (!files)
+	struct file *files = calloc(client->n_sent, sizeof(*files));
+	if (!files || !make_capture(&files[client->n_files], control, &rng))
 		_exit(1);
 	for (uint32_t i = 0; i < client->n_files; i++) {
 		const uint32_t its_number = client->first + i;
@@ -322,6 +355,8 @@ static void be_client(const struct client *client, unsigned number, const struct
 			    left < FDS_PER_MESSAGE ? left : FDS_PER_MESSAGE))
 			_exit(1);
 	}
+	if (!send_files(client->socket, &files[client->n_files], options->n_regions + number, 1))
+		_exit(1);
 	live(control, files, client->n_files, &rng, options, client->first == 0);
 	_exit(0);
 }
@@ -336,6 +371,7 @@ int client_start(struct client *client, unsigned number, const struct options *o
 {
 	client->first = first_file(options, number);
 	client->n_files = first_file(options, number + 1) - client->first;
+	client->n_sent = client->n_files + 1;
 	int sockets[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return -errno;

@@ -12,6 +12,7 @@ struct client {
 	pid_t pid;
 	int socket;
 	uint32_t first, n_files;
+	uint32_t n_sent;     /* these, and the one that the server writes to */
 	uint32_t n_received; /* descriptors of them */
 	int status;	     /* from waitpid(), if has_died */
 	int has_died;

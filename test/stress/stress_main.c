@@ -46,7 +46,7 @@ static int raise_descriptor_limit(const struct options *options)
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return cli_cannot(-errno, "learn the limit of open files");
-	rlim_t wanted = 2 * (rlim_t)options->n_regions + options->n_clients + 256;
+	rlim_t wanted = 2 * (rlim_t)options->n_regions + 3 * (rlim_t)options->n_clients + 256;
 	struct rlimit more = { .rlim_cur = wanted, .rlim_max = wanted };
 	if (wanted > limit.rlim_max && setrlimit(RLIMIT_NOFILE, &more) == 0)
 		return 0;
@@ -89,7 +89,7 @@ static void on_file(uint32_t file, int fd, void *data)
 
 static int take_files_of(struct run *run, struct client *client, const struct pollfd *fd)
 {
-	if (client->n_received == client->n_files || !fd->revents)
+	if (client->n_received == client->n_sent || !fd->revents)
 		return 0;
 	int err = client_receive_files(client, on_file, run);
 	return err ? cli_cannot(err,
@@ -108,7 +108,7 @@ static int take_files(struct run *run)
 	for (unsigned n_complete = 0; !err && n_complete < n_clients;) {
 		for (unsigned i = 0; i < n_clients; i++) {
 			const struct client *client = &run->clients[i];
-			bool is_complete = client->n_received == client->n_files;
+			bool is_complete = client->n_received == client->n_sent;
 			fds[i].fd = is_complete ? -1 : client->socket;
 			fds[i].events = POLLIN;
 		}
@@ -117,7 +117,7 @@ static int take_files(struct run *run)
 		for (unsigned i = 0; i < n_clients && !err; i++) {
 			struct client *client = &run->clients[i];
 			err = take_files_of(run, client, &fds[i]);
-			n_complete += client->n_received == client->n_files;
+			n_complete += client->n_received == client->n_sent;
 		}
 	}
 	free(fds);
@@ -159,6 +159,7 @@ static void tick(struct run *run, uint64_t start)
 			(double)(faults - faults_before) * 1e9 / (double)(now - since) };
 	judge_signals(&run->server.judge);
 	host_judge(&run->server.host);
+	captures_judge(&run->server);
 	look_after_clients(run);
 	sample_holdings(run, progress.ns);
 	if (isatty(STDERR_FILENO))

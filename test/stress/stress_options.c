@@ -119,7 +119,7 @@ const char *const mode_names[] = { "lazy", "direct", "eager", "mixed", NULL };
 static const struct cli_option rows[] = {
 	{ "clients", CLI_UNSIGNED, SETS(n_clients), .least = 1, .most = 1000 },
 	{ "readers", CLI_UNSIGNED, SETS(n_readers), .least = 1, .most = 1000 },
-	{ "regions", CLI_UNSIGNED, SETS(n_regions), .least = 1, .most = WORD_MOST_WRITER },
+	{ "regions", CLI_UNSIGNED, SETS(n_regions), .least = 1, .most = WORD_MOST_WRITER - 1000 },
 	{ "size", CLI_BYTES, SETS(size), .least = 1, .most = UINT64_C(512) << 20 },
 	{ "seconds", CLI_UNSIGNED, SETS(seconds), .least = 1, .most = 100000000 },
 	{ "mode", CLI_CHOICE, SETS(mode), .choices = mode_names },

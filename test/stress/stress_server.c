@@ -84,6 +84,8 @@ static void on_event(const struct uffd_guard_event *event, void *data)
 {
 	struct server *server = data;
 	const struct slot *slot = event->user_data;
+	if (!slot)
+		return; /* a capture's file ends where its client likes */
 	uint64_t start =
 		atomic_load(&slot->first_page) * server->control->page_size + event->offset;
 
@@ -154,7 +156,9 @@ int server_init(struct server *server, const struct options *options, struct con
 	uint32_t max_pages = control->max_pages;
 	server->slots = calloc(server->n_slots, sizeof(*server->slots));
 	_Atomic uint64_t *floors = calloc(2 * (size_t)server->n_slots * max_pages, sizeof(*floors));
-	if (!server->slots || !floors) {
+	server->captures = calloc(options->n_clients, sizeof(*server->captures));
+	if (!server->slots || !floors || !server->captures) {
+		free(server->captures);
 		free(server->slots);
 		free((void *)floors);
 		return -ENOMEM;
@@ -174,7 +178,10 @@ int server_init(struct server *server, const struct options *options, struct con
 
 void server_take_file(struct server *server, uint32_t file, int fd)
 {
-	server->slots[file].fd = fd;
+	if (file < server->n_slots)
+		server->slots[file].fd = fd;
+	else
+		server->captures[file - server->n_slots].fd = fd;
 }
 
 static void close_descriptor(struct slot *slot)
@@ -186,7 +193,8 @@ static void close_descriptor(struct slot *slot)
 
 uint64_t server_least_descriptors(const struct options *options)
 {
-	return (uint64_t)options->n_regions + options->n_clients + DESCRIPTORS_OF_OUR_OWN;
+	return (uint64_t)options->n_regions + 3 * (uint64_t)options->n_clients +
+	       DESCRIPTORS_OF_OUR_OWN;
 }
 
 /* Each region has a descriptor of its own. Count the files for which there is room for a second
@@ -399,6 +407,8 @@ int server_start(struct server *server)
 	bounds_init(&server->bounds, server);
 	int err = create_guards(server);
 	if (!err)
+		err = captures_map(server);
+	if (!err)
 		err = map_slots(server);
 	if (err)
 		return err;
@@ -435,6 +445,7 @@ void server_finish(struct server *server)
 		close_descriptor(slot);
 		pthread_rwlock_destroy(&slot->lock);
 	}
+	captures_finish(server);
 	for (unsigned i = 0; i < N_GUARDS; i++)
 		uffd_guard_destroy(server->guards[i]);
 	for (unsigned i = 0; i < server->n_readers; i++)

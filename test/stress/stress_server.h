@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bounds.h"
+#include "capture.h"
 #include "control.h"
 #include "histogram.h"
 #include "holdings.h"
@@ -27,6 +28,8 @@ struct server {
 
 	struct slot *slots;
 	unsigned n_slots;
+	struct capture *captures; /* [n_clients] */
+	uint64_t n_grown;	  /* captures, as far as they were reported */
 	struct reader *readers;
 	unsigned n_readers; /* number of readers that were started */
 	pthread_t dispatcher;
