@@ -178,6 +178,27 @@ START_TEST(buffer_that_was_only_shown_is_never_written)
 }
 END_TEST
 
+/* Shown again after a screenshot, it is only shown. */
+START_TEST(buffer_that_is_shown_after_its_screenshot_is_never_written_again)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	camera_shoot(&s.guest, s.picture.buffer);
+	draw(s.picture.served, 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+	picture_fill(&s.picture, CLIENT);
+	show_all(&s.guest, surface, &s.picture);
+	draw(s.picture.served, 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, CLIENT);
+	camera_shoot(&s.guest, s.picture.buffer);
+	draw(s.picture.served, 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+	wl_surface_destroy(surface);
+	stage_stop(&s);
+}
+END_TEST
+
 START_TEST(screenshot_of_what_was_shown_reaches_a_client_that_has_cleared_it)
 {
 	struct stage s;
@@ -236,6 +257,7 @@ static TCase *stores(void)
 	tcase_add_test(tcase, stores_of_nested_accesses_arrive_with_the_last_end);
 	tcase_add_test(tcase, second_screenshot_replaces_the_first);
 	tcase_add_test(tcase, buffer_that_was_only_shown_is_never_written);
+	tcase_add_test(tcase, buffer_that_is_shown_after_its_screenshot_is_never_written_again);
 	tcase_add_test(tcase, screenshot_of_what_was_shown_reaches_a_client_that_has_cleared_it);
 	tcase_add_test(tcase, screenshot_is_shown_afterwards);
 	tcase_add_test(tcase, screenshot_into_a_file_that_was_cut_is_an_error);

@@ -71,6 +71,9 @@ void commit_surface(struct surface *surface)
 	shm_stats_add(&shm_stats()->commits, 1);
 	if (pending->is_attached)
 		buffer_use_set(&surface->shown, pending->buffer.buffer);
+	/* Whoever shows a buffer has what it wanted in there. To look for stores costs much. */
+	if (pending->is_attached && pending->buffer.buffer)
+		buffer_expect_stores(pending->buffer.buffer, false);
 	if (surface->shown.buffer)
 		apply_commit(surface, surface->shown.buffer);
 	else

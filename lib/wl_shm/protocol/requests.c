@@ -134,7 +134,7 @@ static void on_other_request(const struct wl_protocol_logger_message *message)
 		struct wl_shm_buffer *buffer =
 			*type == 'o' ? wl_shm_buffer_get(resource_in(message, i)) : NULL;
 		if (buffer)
-			buffer_expect_stores(buffer);
+			buffer_expect_stores(buffer, true);
 		i++;
 	}
 }

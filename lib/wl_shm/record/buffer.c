@@ -52,9 +52,9 @@ void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer)
 		use_begin(use);
 }
 
-void buffer_expect_stores(struct wl_shm_buffer *buffer)
+void buffer_expect_stores(struct wl_shm_buffer *buffer, bool may_be_stored_to)
 {
 	pthread_mutex_lock(&buffer->pool->lock);
-	buffer->may_be_stored_to = true;
+	buffer->may_be_stored_to = may_be_stored_to;
 	pthread_mutex_unlock(&buffer->pool->lock);
 }

@@ -60,8 +60,8 @@ struct byte_range buffer_range(const struct wl_shm_buffer *buffer);
 void buffer_begin_use(struct wl_shm_buffer *buffer);
 void buffer_end_use(struct wl_shm_buffer *buffer);
 
-/* Set may_be_stored_to. Takes wl_shm_pool.lock. */
-void buffer_expect_stores(struct wl_shm_buffer *buffer);
+/* Set may_be_stored_to, or clear it. Takes wl_shm_pool.lock. */
+void buffer_expect_stores(struct wl_shm_buffer *buffer, bool may_be_stored_to);
 
 /* Point @use to @buffer, or to nothing if that is NULL. */
 void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer);
