@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OLD 0x11111111u
@@ -347,6 +348,50 @@ static struct wl_shm_pool *pool_of_file(struct guest *guest, struct fuse_file *f
 	return pool;
 }
 
+/* The client waits too, when it closes what it has sent: so it is another process. */
+static pid_t ask_for_pools(struct guest *guest, int fd)
+{
+	const pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child > 0)
+		return child;
+	for (unsigned i = 0; i < 10; i++)
+		wl_shm_create_pool(guest->shm, fd, BYTES);
+	wl_display_flush(guest->connection);
+	_exit(0);
+}
+
+/* Closing what the client has sent waits for the server of the file. */
+START_TEST(pool_of_a_file_that_stalls_stops_nobody)
+{
+	struct world world;
+	struct guest guest;
+	char path[64];
+	struct fuse_file *file = fuse_file_start(BYTES / (size_t)sysconf(_SC_PAGESIZE), false);
+	if (!file)
+		return;
+	world_start(&world);
+	guest_join(&guest, &world);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fuse_file_fd(file));
+	const int fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	fuse_file_behave(file, FUSE_STALLS);
+	const size_t n_fds = count_fds();
+	const pid_t client = ask_for_pools(&guest, fd);
+	for (unsigned i = 0; i < 100 && count_fds() == n_fds; i++) {
+		usleep(20000);
+		turn(&world); /* or it waits for ever */
+	}
+	ck_assert_uint_gt(count_fds(), n_fds);
+	fuse_file_behave(file, FUSE_ANSWERS);
+	waitpid(client, NULL, 0);
+	close(fd);
+	guest_leave(&guest);
+	world_stop(&world);
+	fuse_file_stop(file);
+}
+END_TEST
+
 /* Until its client is disconnected. */
 static void stall_on(struct guest *guest, struct fuse_file *file)
 {
@@ -398,6 +443,7 @@ static TCase *files_that_block(void)
 	TCase *tcase = tcase_create("files that block");
 	tcase_add_test(tcase, file_that_stalls_once_is_no_offence_however_often_it_is_committed);
 	tcase_add_test(tcase, file_that_stalls_again_and_again_is_an_error);
+	tcase_add_test(tcase, pool_of_a_file_that_stalls_stops_nobody);
 	tcase_add_test(
 		tcase, program_that_was_disconnected_for_stalling_is_known_when_it_comes_back);
 	return tcase;

@@ -2,9 +2,8 @@
 /* The global wl_shm: it announces formats and takes create_pool. */
 #include "protocol/global.h"
 
+#include "base/close_aside.h"
 #include "protocol/pool_requests.h"
-
-#include <unistd.h>
 
 static void shm_request_create_pool(struct wl_client *wl_client, struct wl_resource *resource,
 	uint32_t id, int32_t fd, int32_t size)
@@ -14,7 +13,8 @@ static void shm_request_create_pool(struct wl_client *wl_client, struct wl_resou
 			resource, WL_SHM_ERROR_INVALID_STRIDE, "invalid size (%d)", size);
 	else
 		pool_requests_create(wl_client, resource, id, fd, size);
-	close(fd);
+	if (!close_aside(fd))
+		wl_client_post_no_memory(wl_client);
 }
 
 #ifdef WL_SHM_RELEASE_SINCE_VERSION
