@@ -137,7 +137,7 @@ bool view_may_be_newer(const struct view *view, size_t index, size_t place, uint
 bool page_has_marks(const struct page *page, size_t from, size_t to)
 {
 	for (size_t i = from; page->marks && i < to; i++) {
-		if (page->marks->marked[i] != NEVER)
+		if (page->marks->newer[i] != NEVER)
 			return true;
 	}
 	return false;

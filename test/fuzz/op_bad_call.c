@@ -212,8 +212,6 @@ static void map_over(struct world *world, const struct view *view, const struct 
 {
 	struct uffd_guard_region *region;
 	const size_t page = r->b % pages_in(view->reserve);
-	if (world->guards[0].most_regions)
-		return;
 	const struct uffd_guard_map_options options = {
 		.size = sizeof(options),
 		.flags = UFFD_GUARD_MAP_FIXED_NOREPLACE,
@@ -299,8 +297,8 @@ void op_bad_call(struct world *world, const struct record *r)
 {
 	struct view *view = world_view(world, r->slot);
 	const enum bad_call call = r->f % N_BAD_CALLS;
-	if (!world->guards[0].guard)
-		return; /* destroyed */
+	if (!world->guards[0].guard || world->guards[0].most_regions)
+		return; /* destroyed, or full: then that is the answer */
 	trace("bad call %d", call);
 	switch (call) {
 	case NULL_ARGUMENT:

@@ -380,7 +380,8 @@ static void ensure_seen(struct view *view, size_t page, size_t from, size_t to)
 static bool is_marked_as_one(const struct view *view, size_t page, size_t from, size_t to)
 {
 	const uint8_t *marked = view->pages[page].marks->marked;
-	return from == 0 && to >= length_in(view, page) && memcmp(marked, marked + 1, to - 1) == 0;
+	return from == 0 && to >= length_in(view, page) && marked[0] != NEVER &&
+	       memcmp(marked, marked + 1, to - 1) == 0;
 }
 
 /* One that was not holds the file's bytes since the mark. */
@@ -396,10 +397,10 @@ static void ensure_times(struct view *view, size_t page, size_t from, size_t to)
 	struct page_times *times = split_times(known);
 	for (size_t i = from; i < to; i++) {
 		const uint8_t marked = known->marks->marked[i];
-		if (marked == NEVER)
-			continue;
-		times->since[i] = (uint8_t)most(times->since[i], marked);
-		times->until[i] = until;
+		if (marked != NEVER)
+			times->since[i] = (uint8_t)most(times->since[i], marked);
+		if (known->marks->newer[i] != NEVER)
+			times->until[i] = until;
 	}
 	known->times = times;
 }

@@ -118,6 +118,7 @@ void view_forget_marks(struct view *view, uint64_t offset, uint64_t length);
 void view_note_store_over_marks(struct page *page, size_t from, size_t to);
 /* Whether the byte may have come from a mark that is not ensured yet. */
 bool view_may_be_newer(const struct view *view, size_t page, size_t place, uint8_t byte);
+/* Whether any of its bytes may have come from a mark, or still may. */
 bool page_has_marks(const struct page *page, size_t from, size_t to);
 
 /* Whether the page is there for certain: no system call can find it missing. */
