@@ -11,6 +11,17 @@
 #include "state/region.h"
 
 #include <errno.h>
+#include <sys/uio.h>
+
+/* Rows in one system call. False: not all could be stored like that. */
+static bool write_together(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
+	uint64_t start, size_t n_rows, const char *buffer, size_t buffer_stride)
+{
+	struct iovec parts[SOURCE_MOST_PARTS];
+	for (size_t i = 0; i < n_rows; i++)
+		parts[i] = (struct iovec){ (void *)(buffer + i * buffer_stride), rect->width };
+	return source_store_parts(&region->source, start, rect->stride, parts, (int)n_rows);
+}
 
 /* Up to the file's end. Rows may overlap, and the next one begin before it. */
 static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
@@ -19,14 +30,23 @@ static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_
 	int err = 0;
 	uint64_t start = rect->offset, file_end = UINT64_MAX;
 	*stored = 0;
-	for (uint64_t row = 0; row < rect->height && start < file_end && !err; row++) {
+	bool is_together = rect->height > 1;
+	for (uint64_t row = 0, n; row < rect->height && start < file_end && !err; row += n) {
+		const char *from = buffer + row * buffer_stride;
 		size_t done;
-		err = source_store(
-			&region->source, start, buffer + row * buffer_stride, rect->width, &done);
+		n = min_u64(SOURCE_MOST_PARTS, rect->height - row);
+		is_together =
+			is_together && write_together(region, rect, start, n, from, buffer_stride);
+		if (is_together) {
+			done = n * rect->width;
+		} else { /* one by one, up to the last row */
+			n = 1;
+			err = source_store(&region->source, start, from, rect->width, &done);
+			if (done < rect->width)
+				file_end = start + done;
+		}
 		*stored += done;
-		if (done < rect->width)
-			file_end = start + done;
-		start += rect->stride;
+		start += n * rect->stride;
 	}
 	return err;
 }

@@ -81,3 +81,9 @@ int source_check_store(const struct source *source);
  */
 int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
 	size_t *stored);
+
+/* All parts, each @stride behind the one before it; or false, and some may have been stored.
+ * @n_parts: at most SOURCE_MOST_PARTS */
+#define SOURCE_MOST_PARTS 64
+bool source_store_parts(const struct source *source, uint64_t offset, uint64_t stride,
+	const struct iovec *parts, int n_parts);

@@ -53,3 +53,12 @@ int copy_checked(void *to, const void *from, size_t length, size_t *done)
 		return errno == EFAULT ? -EFAULT : copy_by_pipe(to, from, length, done);
 	return *done < length ? -EFAULT : 0;
 }
+
+bool copy_parts(const struct iovec *places, const struct iovec *parts, int n_parts)
+{
+	ssize_t length = 0;
+	for (int i = 0; i < n_parts; i++)
+		length += (ssize_t)parts[i].iov_len;
+	return process_vm_writev(getpid(), parts, (unsigned long)n_parts, places,
+		       (unsigned long)n_parts, 0) == length;
+}
