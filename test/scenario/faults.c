@@ -315,7 +315,7 @@ START_TEST(file_shrunk_between_look_and_store_is_not_grown)
 	static int fd;
 	struct stat st;
 	struct fixture f;
-	inject_syscall(SYS_mmap, 3, MAP_SHARED | MAP_NORESERVE, shrink_file, &fd);
+	inject_syscall(SYS_mmap, 3, MAP_SHARED | MAP_NORESERVE | MAP_POPULATE, shrink_file, &fd);
 	ck_assert(fixture_start(
 		&f, &(struct fixture_options){ .n_pages = 4, .map_flags = UFFD_GUARD_MAP_WRITE }));
 	fd = f.fd;
