@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +82,19 @@ static int live_under_valgrind(uint32_t flags)
 	return WEXITSTATUS(status);
 }
 
-/* Also where it may not read this program, whose directory may be closed to nobody. */
+/* Also where valgrind may not read this program, whose directory may be closed to nobody, or
+ * cannot: 3.19 ends at the debug information of a newer compiler, whatever the program does.
+ */
+static bool can_valgrind_run_this(void)
+{
+	char command[PATH_MAX + 64];
+	snprintf(command, sizeof(command), "valgrind -q '%s' --nothing >/dev/null 2>&1", self);
+	return access(self, R_OK | X_OK) == 0 && system(command) == 0;
+}
+
 static bool skip_without_valgrind(void)
 {
-	if (IS_SANITIZED || access(self, R_OK | X_OK) < 0 ||
-		system("valgrind --version >/dev/null") != 0) {
+	if (IS_SANITIZED || !can_valgrind_run_this()) {
 		runner_skip("no valgrind that could run this program");
 		return true;
 	}
@@ -120,6 +129,8 @@ int main(int argc, char **argv)
 {
 	runner_case_fn *const cases[] = { valgrind_case };
 	self = argv[0];
+	if (argc == 2 && strcmp(argv[1], "--nothing") == 0)
+		return 0;
 	if (argc == 3 && strcmp(argv[1], "--life") == 0)
 		return live((uint32_t)strtoul(argv[2], NULL, 10));
 	return runner_main(argc, argv, "valgrind", cases, 1);
