@@ -407,6 +407,9 @@ static void stall_on(struct guest *guest, struct fuse_file *file)
 		show_all(guest, surface, &picture);
 		fuse_file_behave(file, FUSE_ANSWERS);
 	}
+	wl_surface_destroy(surface);
+	wl_buffer_destroy(picture.buffer);
+	wl_shm_pool_destroy(memory.pool);
 }
 
 /* It cannot stall again by a new connection: its files that can block are not taken for a while. */
@@ -427,13 +430,19 @@ START_TEST(program_that_was_disconnected_for_stalling_is_known_when_it_comes_bac
 	stall_on(&guest, file);
 	assert_disconnected(&guest);
 	guest_join_by(&other, &world, strangers[0]);
-	pool_of_file(&other, file);
+	wl_shm_pool_destroy(pool_of_file(&other, file));
 	assert_no_error(&other);
 	guest_join_by(&again, &world, sockets[1]);
 	picture_create_alone(&picture, &memory, &again, OLD);
 	assert_all_pixels(picture.served, OLD);
-	pool_of_file(&again, file);
+	wl_shm_pool_destroy(pool_of_file(&again, file));
 	assert_error(&again, "wl_shm", WL_SHM_ERROR_INVALID_FD);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	guest_leave(&again);
+	guest_leave(&other);
+	guest_leave(&guest);
+	world_stop(&world);
 	fuse_file_stop(file);
 }
 END_TEST

@@ -470,8 +470,13 @@ START_TEST(buffers_in_turn_are_not_given_back_if_all_but_the_one_in_use_fit)
 	}
 	ck_assert_uint_eq(n_discards, 0);
 	assert_no_error(&s.guest);
-	guest_leave(&s.guest);
-	world_stop(&s.world);
+	wl_surface_destroy(surface);
+	for (unsigned i = 0; i < 3; i++) {
+		wl_buffer_destroy(pictures[i].buffer);
+		memory_destroy(&memories[i]);
+	}
+	memory_destroy(&s.memory);
+	stage_stop(&s);
 }
 END_TEST
 
@@ -496,10 +501,18 @@ START_TEST(client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected)
 		show(&s.guest, surface, &picture, 0, 0, 1, 1);
 		if (i < n)
 			pixel_at(served_buffer(&s.guest, picture.buffer), 0, 0);
+		/* The client's objects only. */
+		wl_proxy_destroy((struct wl_proxy *)surface);
+		wl_proxy_destroy((struct wl_proxy *)picture.buffer);
+		wl_proxy_destroy((struct wl_proxy *)pool);
 	}
 	exchange(&s.guest);
 	ck_assert_int_eq(wl_display_get_error(s.guest.connection), ENOMEM);
 	assert_disconnected(&s.guest);
+	memory_destroy(&memory);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
 }
 END_TEST
 
@@ -616,9 +629,10 @@ END_TEST
 static void take_pools(struct guest *guest, int fd)
 {
 	for (unsigned i = 0; i < 60 && wl_display_get_error(guest->connection) == 0; i++) {
-		wl_shm_create_pool(guest->shm, fd, BYTES);
+		struct wl_shm_pool *pool = wl_shm_create_pool(guest->shm, fd, BYTES);
 		exchange(guest);
 		exchange(guest);
+		wl_proxy_destroy((struct wl_proxy *)pool); /* the client's object only */
 	}
 }
 
@@ -644,6 +658,14 @@ START_TEST(many_connections_leave_descriptors_for_one_more)
 	picture_create_alone(&picture, &memory, &honest, OLD);
 	assert_all_pixels(picture.served, OLD);
 	assert_no_error(&honest);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	guest_leave(&honest);
+	for (unsigned i = 0; i < N; i++)
+		guest_leave(&guests[i]);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
 }
 END_TEST
 

@@ -19,6 +19,10 @@
 #define FOR_CONNECTIONS 16    /* a sixteenth of all descriptors is for no pool */
 #define MOST_POOLS	16384 /* a pool takes mappings too, and a process can have 65530 of them */
 
+/* Of a program, from what is for connections: one that comes late can show something. */
+#define FIRST_POOLS 2
+#define LEAST_LEFT  16
+
 static struct rlimit before, raised;
 
 static void on_fork_in_child(void)
@@ -68,7 +72,8 @@ bool descriptors_allow_pool(struct shm_client *client, int fd)
 	raise_limit_if_half_is_used(n_used);
 	const unsigned left = count_left(n_used, most_pools());
 	const struct shm_program *program = client->program;
-	if (program->n_pools < left)
+	const bool is_first = program->n_pools < FIRST_POOLS && n_used + LEAST_LEFT < most_pools();
+	if (program->n_pools < left || is_first)
 		return true;
 	shm_log("a program (pid %d) has %u pools and gets no more: each takes a descriptor, of "
 		"which %u are left to all others. Where that is too few, raise the "
