@@ -2,8 +2,9 @@
 /*
  * A process, and what its guards publish: memfds of a certain name among its descriptors.
  *
- * Any program can make a memfd of that name. So memfds are read, not mapped, and no number in them
- * is used as an index without a check. Each reading looks for all of them again, since guards come
+ * Any program can make a memfd of that name, or a file that only looks like one. So the device is
+ * looked at before the file is opened, memfds are read, not mapped, and no number in them is used
+ * as an index without a check. Each reading looks for all of them again, since guards come
  * and go.
  */
 #include "watched_process.h"
@@ -18,8 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,14 +91,52 @@ static bool is_published(int links, const char *name)
 	return n == (ssize_t)sizeof(expected) - 1 && memcmp(target, expected, (size_t)n) == 0;
 }
 
+/* The device of all memfds; 0: unknown. No file system that can be mounted has its number. */
+static dev_t device_of_memfds(void)
+{
+	static dev_t device;
+	struct stat stat;
+	int fd = device ? -1 : memfd_create("device", MFD_CLOEXEC);
+	if (fd < 0)
+		return device;
+	if (fstat(fd, &stat) == 0)
+		device = stat.st_dev;
+	close(fd);
+	return device;
+}
+
+/* Asks the kernel only, and not who serves the file. */
+static bool is_memfd(int path_fd)
+{
+	struct statx stx;
+	const dev_t device = device_of_memfds();
+	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0)
+		return false;
+	return device && makedev(stx.stx_dev_major, stx.stx_dev_minor) == device &&
+	       S_ISREG(stx.stx_mode);
+}
+
+/* A file of any kind can have the name. To open it, to ask for its size or to close it may wait for
+ * its server as long as that likes (FUSE), but not so with O_PATH. */
+static int open_memfd(int links, const char *name)
+{
+	char path[32];
+	int path_fd = openat(links, name, O_PATH | O_CLOEXEC);
+	if (path_fd < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	int fd = is_memfd(path_fd) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	close(path_fd);
+	return fd < 0 ? -EINVAL : fd;
+}
+
 static int open_page(int links, const char *name)
 {
-	int fd = openat(links, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open_memfd(links, name);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	struct stat stat;
-	if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode) ||
-		stat.st_size < (off_t)sizeof(struct published) ||
+	if (fstat(fd, &stat) < 0 || stat.st_size < (off_t)sizeof(struct published) ||
 		(fcntl(fd, F_GET_SEALS) & SEALS) != SEALS) {
 		close(fd);
 		return -EINVAL;

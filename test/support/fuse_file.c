@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -198,18 +200,35 @@ static void send_fd(int socket, int fd)
 
 /* A second thread opens the file, since the first has to answer the open. It also closes the file:
  * otherwise the server would have to answer itself when it ends. */
+struct opening {
+	int socket;
+	const char *name;
+};
+
+/* Unmounted, the file is still open, and its path is nothing but its name. */
+static int open_by_name(const char *name)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "/mnt/%s", name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	umount2("/mnt", MNT_DETACH);
+	return fd;
+}
+
 static void *open_and_send(void *data)
 {
-	const int socket = *(int *)data;
-	int fd = open("/mnt/file", O_RDONLY | O_CLOEXEC);
-	send_fd(socket, fd);
+	const struct opening *opening = data;
+	int fd = opening->name ? open_by_name(opening->name)
+			       : open("/mnt/file", O_RDONLY | O_CLOEXEC);
+	send_fd(opening->socket, fd);
 	close(fd);
-	close(socket);
+	close(opening->socket);
 	return NULL;
 }
 
-static void serve(int socket)
+static void serve(int socket, const char *name_of_file)
 {
+	struct opening opening = { socket, name_of_file };
 	char name[] = "test", *arguments[] = { name, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, arguments);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -220,7 +239,7 @@ static void serve(int socket)
 		_exit(0);
 	}
 	pthread_t opener, later;
-	pthread_create(&opener, NULL, open_and_send, &socket);
+	pthread_create(&opener, NULL, open_and_send, &opening);
 	pthread_create(&later, NULL, answer_what_was_held, NULL);
 	fuse_session_loop(session);
 	_exit(0);
@@ -247,6 +266,11 @@ static int receive_fd(int socket)
 
 struct fuse_file *fuse_file_start(size_t n_pages, bool is_cached)
 {
+	return fuse_file_start_as(NULL, n_pages, is_cached);
+}
+
+struct fuse_file *fuse_file_start_as(const char *name, size_t n_pages, bool is_cached)
+{
 	int sockets[2];
 	struct fuse_file *file = calloc(1, sizeof(*file));
 	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
@@ -260,7 +284,7 @@ struct fuse_file *fuse_file_start(size_t n_pages, bool is_cached)
 	ck_assert_int_ge(file->server, 0);
 	if (file->server == 0) {
 		close(sockets[0]);
-		serve(sockets[1]);
+		serve(sockets[1], name);
 	}
 	close(sockets[1]);
 	file->fd = receive_fd(sockets[0]);
@@ -275,6 +299,12 @@ struct fuse_file *fuse_file_start(size_t n_pages, bool is_cached)
 int fuse_file_fd(const struct fuse_file *file)
 {
 	return file->fd;
+}
+
+void fuse_file_close(struct fuse_file *file)
+{
+	close(file->fd);
+	file->fd = -1;
 }
 
 void fuse_file_behave(struct fuse_file *file, enum fuse_behaviour behaviour)

@@ -20,7 +20,10 @@ struct fuse_file;
 
 /* NULL after runner_skip(). The kernel may keep what it was answered in its page cache, or not. */
 struct fuse_file *fuse_file_start(size_t n_pages, bool is_cached);
+/* The same, and /proc/self/fd shows it as "/NAME". */
+struct fuse_file *fuse_file_start_as(const char *name, size_t n_pages, bool is_cached);
 int fuse_file_fd(const struct fuse_file *file); /* the file's own */
+void fuse_file_close(struct fuse_file *file);	/* earlier than fuse_file_stop() does */
 void fuse_file_behave(struct fuse_file *file, enum fuse_behaviour behaviour);
 size_t fuse_file_count_held(const struct fuse_file *file); /* requests that were not answered yet */
 void fuse_file_stop(struct fuse_file *file);

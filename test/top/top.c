@@ -5,6 +5,7 @@
  */
 #include "../support/command.h"
 #include "../support/fixture.h"
+#include "../support/fuse_file.h"
 #include "../support/json_text.h"
 #include "../support/nobody.h"
 #include "base/published.h"
@@ -348,6 +349,33 @@ START_TEST(memfds_of_others_are_not_believed)
 }
 END_TEST
 
+/* Start a process that publishes, and has this file open too. The test's own descriptor is closed:
+ * a command that is started would wait for the file too, when exec(3) closes it. */
+static pid_t start_other_with(struct fuse_file *file)
+{
+	const pid_t other = start_other();
+	fuse_file_close(file);
+	return other;
+}
+
+/* With a mount of its own, any user can have a file of this name that never answers. */
+START_TEST(file_that_is_named_like_a_page_and_does_not_answer_stops_nobody)
+{
+	struct fuse_file *file =
+		fuse_file_start_as("memfd:" PUBLISHED_NAME " (deleted)", 16, false);
+	if (!file)
+		return;
+	const pid_t other = start_other_with(file);
+	fuse_file_behave(file, FUSE_STALLS);
+	ck_assert(is_listed(other));
+	assert_exits(RUN(other, "--once"), 0);
+	ck_assert_uint_eq(fuse_file_count_held(file), 0);
+	fuse_file_behave(file, FUSE_ANSWERS);
+	stop_other(other);
+	fuse_file_stop(file);
+}
+END_TEST
+
 START_TEST(nonsense_is_shown_without_harm)
 {
 	static struct published page;
@@ -452,6 +480,7 @@ static TCase *top_case(void)
 	tcase_add_test(tcase, child_of_a_fork_is_not_taken_for_its_parent);
 	tcase_add_test(tcase, of_several_processes_one_is_to_be_chosen);
 	tcase_add_test(tcase, memfds_of_others_are_not_believed);
+	tcase_add_test(tcase, file_that_is_named_like_a_page_and_does_not_answer_stops_nobody);
 	tcase_add_test(tcase, nonsense_is_shown_without_harm);
 	if (runner_is_root()) {
 		tcase_add_test(tcase, without_a_process_to_watch_it_is_said_how_to_start_one);
