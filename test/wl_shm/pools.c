@@ -626,9 +626,9 @@ START_TEST(limit_of_descriptors_is_raised_when_needed_and_not_inherited)
 END_TEST
 
 /* As many as it gets. */
-static void take_pools(struct guest *guest, int fd)
+static void take_pools(struct guest *guest, int fd, unsigned most)
 {
-	for (unsigned i = 0; i < 60 && wl_display_get_error(guest->connection) == 0; i++) {
+	for (unsigned i = 0; i < most && wl_display_get_error(guest->connection) == 0; i++) {
 		struct wl_shm_pool *pool = wl_shm_create_pool(guest->shm, fd, BYTES);
 		exchange(guest);
 		exchange(guest);
@@ -652,7 +652,7 @@ START_TEST(many_connections_leave_descriptors_for_one_more)
 		if (_i == 0 || i == 0)
 			process_connect(sockets + i, _i ? N : 1);
 		guest_join_by(&guests[i], &s.world, sockets[i]);
-		take_pools(&guests[i], s.memory.fd);
+		take_pools(&guests[i], s.memory.fd, 60);
 	}
 	guest_join(&honest, &s.world);
 	picture_create_alone(&picture, &memory, &honest, OLD);
@@ -661,6 +661,30 @@ START_TEST(many_connections_leave_descriptors_for_one_more)
 	wl_buffer_destroy(picture.buffer);
 	memory_destroy(&memory);
 	guest_leave(&honest);
+	for (unsigned i = 0; i < N; i++)
+		guest_leave(&guests[i]);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+/* The bound is that of descriptors.c, and none of the guard's own comes before it. */
+START_TEST(pools_are_had_when_others_have_three_quarters_of_the_descriptors)
+{
+	enum { N = 12, EACH = 64, LIMIT = N * EACH / 3 * 4 };
+	struct rlimit limit = { .rlim_cur = LIMIT, .rlim_max = LIMIT };
+	struct stage s;
+	struct guest guests[N];
+	int sockets[N][2];
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	stage_start(&s);
+	for (unsigned i = 0; i < N; i++) {
+		process_connect(sockets + i, 1);
+		guest_join_by(&guests[i], &s.world, sockets[i]);
+		take_pools(&guests[i], s.memory.fd, EACH);
+		assert_no_error(&guests[i]);
+	}
 	for (unsigned i = 0; i < N; i++)
 		guest_leave(&guests[i]);
 	wl_buffer_destroy(s.picture.buffer);
@@ -700,6 +724,7 @@ static TCase *pools(void)
 	tcase_add_test(tcase, client_that_dies_before_its_commit_is_served_takes_nothing_along);
 	tcase_add_test(tcase, limit_of_descriptors_is_raised_when_needed_and_not_inherited);
 	tcase_add_loop_test(tcase, many_connections_leave_descriptors_for_one_more, 0, 2);
+	tcase_add_test(tcase, pools_are_had_when_others_have_three_quarters_of_the_descriptors);
 	tcase_add_test(tcase, no_signal_handler_is_installed);
 	return tcase;
 }

@@ -74,7 +74,7 @@ void maps_watch_forks(void)
 static int make_own_guard(void)
 {
 	pthread_mutex_lock(&guard_lock);
-	int err = guard ? 0 : make_guard(NULL, &guard);
+	int err = guard ? 0 : make_guard(NULL, 0, &guard);
 	pthread_mutex_unlock(&guard_lock);
 	if (err)
 		shm_log("a file that a client passed is not mapped, since it cannot be guarded: %s",

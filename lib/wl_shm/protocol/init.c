@@ -13,6 +13,7 @@
 #include "protocol/global.h"
 #include "protocol/load.h"
 #include "protocol/requests.h"
+#include "record/descriptors.h"
 #include "record/display.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ static void log_of_guard(int level, const char *message, void *data)
 
 static int start_guard(struct shm_display *display)
 {
-	int err = make_guard(log_of_guard, &display->guard);
+	int err = make_guard(log_of_guard, MOST_POOLS, &display->guard);
 	if (err)
 		shm_log("NO CLIENT CAN BE SHOWN: no guard can be made (%s). userfaultfd must be "
 			"allowed; `uffd-guard-run --check` says what is missing. To run without "

@@ -16,8 +16,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-#define FOR_CONNECTIONS 16    /* a sixteenth of all descriptors is for no pool */
-#define MOST_POOLS	16384 /* a pool takes mappings too, and a process can have 65530 of them */
+#define FOR_CONNECTIONS 16 /* a sixteenth of all descriptors is for no pool */
 
 /* Of a program, from what is for connections: one that comes late can show something. */
 #define FIRST_POOLS 2

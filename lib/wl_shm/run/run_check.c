@@ -134,7 +134,7 @@ static void explain(int err)
 int run_check_machine(uint32_t *features)
 {
 	struct uffd_guard *guard;
-	int err = make_guard(NULL, &guard);
+	int err = make_guard(NULL, 0, &guard);
 	if (err) {
 		explain(err);
 		return err;
