@@ -10,6 +10,10 @@
  * guard takes it, and so is every other call. Mappings that the guard itself makes come here too,
  * and are passed on.
  */
+/* With _FILE_OFFSET_BITS, what is called mmap here would get the name of mmap64, which is defined
+ * below. */
+#undef _FILE_OFFSET_BITS
+#undef _TIME_BITS /* goes with it only */
 #include "base/log.h"
 #include "base/preload.h"
 #include "base/settings.h"
