@@ -69,7 +69,7 @@ endforeach()
 
 set(given)
 file(GLOB_RECURSE files ${source}/test/*.c ${source}/test/*.h ${source}/test/*CMakeLists.txt
-  ${source}/test/*.sh)
+  ${source}/test/*.sh ${source}/test/*.py)
 foreach(file ${files})
   read_text(${file} text)
   string(APPEND given "${text}")
