@@ -11,7 +11,8 @@ status=0
 getter='wl_shm_buffer_get_\(stride\|format\|width\|height\)'
 
 compile() { # release, flag
-	for file in "$1"/lib/wl_shm/base/*.c "$1"/lib/wl_shm/record/*.c "$1"/lib/wl_shm/content/*.c "$1"/lib/wl_shm/protocol/*.c; do
+	for file in "$1"/lib/wl_shm/base/*.c "$1"/lib/wl_shm/record/*.c "$1"/lib/wl_shm/content/*.c "$1"/lib/wl_shm/protocol/*.c \
+		"$1"/lib/wl_shm/regions/*.c; do
 		case $file in */make_guard.c) continue ;; esac
 		"$2" -std=c11 -D_GNU_SOURCE ${4:+"$4"} -Wall -Wextra -Wmissing-prototypes -Werror -fsyntax-only -I"$work/$3" \
 			-I"$1/lib/wl_shm" -I"$1/include" "$file" || { echo "FAILED: $file with headers of $3"; status=1; }

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * content/: what copies may cost, how a pool's file is mapped, and what becomes of losses. Any
+ * thread may call it, unless a function says that it does nothing there. wl_shm_pool.lock is taken
+ * here, and not held by callers, unless a function says otherwise.
+ */
 #pragma once
 
 #include "record/pool.h"

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/settings.h"
+#include "record/back.h"
 
 /* ---- Counting; pool->lock is held ---- */
 
@@ -70,13 +71,14 @@ void memory_find_discarded(struct wl_shm_buffer *buffer)
 
 static void discard_unused(struct wl_shm_pool *pool)
 {
+	const struct back *back = pool->client->display->back;
 	const uint64_t length = (uint64_t)pool->size;
 	struct byte_range range;
 	size_t at = 0;
 	pthread_mutex_lock(&pool->lock);
 	while (range = blocks_clear_unused(&pool->blocks, &at), range.start < range.end) {
 		const uint64_t end = range.end < length ? range.end : length;
-		uffd_guard_discard(pool->region, range.start, end - range.start);
+		back->discard(pool, range.start, end - range.start);
 	}
 	pool_count_blocks(pool);
 	pthread_mutex_unlock(&pool->lock);

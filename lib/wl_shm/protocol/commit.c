@@ -15,8 +15,8 @@
  */
 #include "protocol/commit.h"
 
-#include "content/access.h"
-#include "content/postponed.h"
+#include "base/shm_stats.h"
+#include "record/back.h"
 
 static void make_view_current(struct surface *surface, const struct wl_shm_buffer *buffer)
 {
@@ -61,8 +61,8 @@ static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 	damage_clear(&buffer->owed);
 	if (is_silent || !was_here)
 		damage_add_all(&due);
-	if (!damage_is_empty(&due) && !access_take_commit(buffer, &due))
-		postponed_add(buffer);
+	if (!damage_is_empty(&due))
+		surface->client->display->back->show(buffer, &due);
 }
 
 void commit_surface(struct surface *surface)

@@ -9,9 +9,9 @@
  */
 #include "protocol/requests.h"
 
-#include "content/buffer_references.h"
 #include "protocol/commit.h"
 #include "protocol/viewport.h"
+#include "record/back.h"
 #include "record/display.h"
 
 #include <string.h>
@@ -54,10 +54,11 @@ static struct rect rect_in(const struct wl_protocol_logger_message *message)
 static void on_surface_request(
 	struct surface *surface, const struct wl_protocol_logger_message *message)
 {
+	const struct back *back = surface->client->display->back;
 	struct surface_pending *pending = &surface->pending;
 	switch (message->message_opcode) {
 	case SURFACE_ATTACH:
-		surface_attach(surface, wl_shm_buffer_get(resource_in(message, 0)));
+		surface_attach(surface, back->buffer_of(resource_in(message, 0)));
 		break;
 	case SURFACE_DAMAGE:
 		damage_add(&pending->on_surface, rect_in(message));
@@ -125,16 +126,17 @@ static void on_viewport_request(
 /* ---- Everything else ---- */
 
 /* A screenshot, for example: the compositor may draw to a buffer that it gets so. */
-static void on_other_request(const struct wl_protocol_logger_message *message)
+static void on_other_request(
+	const struct back *back, const struct wl_protocol_logger_message *message)
 {
 	int i = 0;
 	for (const char *type = message->message->signature; *type; type++) {
 		if (!strchr("iufsonah", *type))
 			continue; /* a version, or the mark of an argument that may be null */
 		struct wl_shm_buffer *buffer =
-			*type == 'o' ? wl_shm_buffer_get(resource_in(message, i)) : NULL;
+			*type == 'o' ? back->buffer_of(resource_in(message, i)) : NULL;
 		if (buffer)
-			buffer_expect_stores(buffer, true);
+			back->lend(buffer);
 		i++;
 	}
 }
@@ -146,7 +148,6 @@ void requests_on_message(void *data, enum wl_protocol_logger_type type,
 	if (type != WL_PROTOCOL_LOGGER_REQUEST)
 		return;
 	atomic_store(&display->thread, pthread_self());
-	buffers_bury_dead(display);
 
 	struct surface *surface;
 	if (is_of(message, "wl_surface")) {
@@ -162,6 +163,6 @@ void requests_on_message(void *data, enum wl_protocol_logger_type type,
 		if (surface)
 			on_viewport_request(surface, message);
 	} else {
-		on_other_request(message);
+		on_other_request(display->back, message);
 	}
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * protocol/: what clients do with surfaces and buffers, whoever made these. All of it runs on the
+ * display's thread, and no lock is held.
+ */
 #pragma once
 
 #include <wayland-server.h>

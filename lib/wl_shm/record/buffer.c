@@ -1,5 +1,59 @@
 /* SPDX-License-Identifier: MIT */
+/* The record of a buffer. */
 #include "record/buffer.h"
+
+#include <stdlib.h>
+
+/* ---- Life ---- */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Answer the bytes up to the last one that the client must have written: without the padding behind
+ * the last row. An unknown format counts as three planes, as far as the pool goes. */
+static uint64_t length_of(
+	const struct buffer_layout *layout, const struct format *format, int32_t pool_size)
+{
+	const uint64_t stride = (uint64_t)layout->stride,
+		       planes = format_bytes_of_planes(format, stride, (uint64_t)layout->height);
+	if (format_has_rows_of_pixels(format))
+		return planes - stride + least(format_bytes_of_row(format, layout->width), stride);
+	return least(planes, (uint64_t)(pool_size - layout->offset));
+}
+
+struct wl_shm_buffer *buffer_create(struct wl_shm_pool *pool, const struct buffer_layout *layout)
+{
+	struct wl_shm_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return NULL;
+	const struct format *format = format_find(layout->format);
+	*buffer = (struct wl_shm_buffer){
+		.pool = pool,
+		.layout = *layout,
+		.format = format,
+		.length = length_of(layout, format, pool->size),
+		.references = 1,
+	};
+	pool->references++;
+	wl_list_insert(&pool->buffers, &buffer->link);
+	wl_list_init(&buffer->uses);
+	wl_list_init(&buffer->postponed);
+	return buffer;
+}
+
+void buffer_destroy(struct wl_shm_buffer *buffer)
+{
+	if (!buffer)
+		return;
+	wl_list_remove(&buffer->link);
+	capture_finish(&buffer->stores);
+	pool_unref(buffer->pool);
+	free(buffer);
+}
+
+/* ---- Use ---- */
 
 struct byte_range buffer_range(const struct wl_shm_buffer *buffer)
 {

@@ -53,6 +53,10 @@ struct buffer_use {
 	struct wl_list link;	      /* wl_shm_buffer.uses; only while buffer is set */
 };
 
+/* Create a buffer without resource; the checks of @layout are the caller's. NULL without memory. */
+struct wl_shm_buffer *buffer_create(struct wl_shm_pool *pool, const struct buffer_layout *layout);
+void buffer_destroy(struct wl_shm_buffer *buffer);
+
 /* Bytes of the pool's region. */
 struct byte_range buffer_range(const struct wl_shm_buffer *buffer);
 

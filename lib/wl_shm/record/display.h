@@ -9,16 +9,18 @@
 #include <uffd_guard.h>
 #include <wayland-server.h>
 
+struct back;
 struct wl_shm_buffer;
 
 /* A wl_display, and the guard for all its pools. */
 struct shm_display {
 	struct wl_display *wl_display;	      /* NULL after its destruction */
 	struct uffd_guard *guard;	      /* NULL before wl_display_init_shm() */
+	const struct back *back;	      /* the same */
 	struct wl_array formats;	      /* uint32_t, besides ARGB8888 and XRGB8888 */
 	struct wl_listener destroy;	      /* of wl_display */
 	struct wl_event_source *loss_source;  /* init.c: calls losses_on_readable() */
-	struct wl_protocol_logger *logger;    /* init.c: calls requests_on_message() */
+	struct wl_protocol_logger *logger;    /* init.c: leads to requests_on_message() */
 	_Atomic(pthread_t) thread;	      /* serves clients; only it may post errors */
 	_Atomic(struct wl_shm_buffer *) dead; /* buffers_bury_dead(); any thread */
 	unsigned n_pools;

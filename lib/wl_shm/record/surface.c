@@ -94,6 +94,15 @@ bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer)
 	return was_here;
 }
 
+void surfaces_let_go(struct wl_shm_buffer *buffer)
+{
+	struct buffer_use *use, *next;
+	wl_list_for_each_safe (use, next, &buffer->uses, link)
+		buffer_use_set(use, NULL);
+	if (buffer->home)
+		surface_forget_buffer(buffer->home, buffer);
+}
+
 void surface_attach(struct surface *surface, struct wl_shm_buffer *buffer)
 {
 	surface->pending.is_attached = true;

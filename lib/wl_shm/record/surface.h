@@ -41,3 +41,6 @@ bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer);
 /* Remove @buffer, or all others, from surface->known. */
 void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer);
 void surface_forget_all_but(struct surface *surface, const struct wl_shm_buffer *buffer);
+
+/* Take @buffer, whose resource is destroyed, from all surfaces. */
+void surfaces_let_go(struct wl_shm_buffer *buffer);

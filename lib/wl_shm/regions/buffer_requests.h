@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * protocol/: what clients and compositors ask of wl_shm. All of it runs on the display's thread,
- * and no lock is held; load.c runs when the library is loaded and unloaded.
- */
 #pragma once
 
 #include "record/buffer.h"

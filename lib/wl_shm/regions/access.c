@@ -19,64 +19,25 @@
  *
  * The client's own memory (DIRECT) needs no refresh.
  */
-#include "content/access.h"
+#include "regions/access.h"
 
 #include "base/pages.h"
 #include "base/settings.h"
-#include "content/buffer_references.h"
 #include "content/losses.h"
 #include "content/memory.h"
+#include "content/rows.h"
+#include "regions/buffer_references.h"
 
 /* ---- Bringing up to date; pool->lock is held ---- */
-
-/* The bytes of @rect. Columns are rounded to pairs: some formats have colours for two pixels. */
-static struct uffd_guard_rect bytes_of_rect(const struct wl_shm_buffer *buffer, struct rect rect)
-{
-	const struct buffer_layout *layout = &buffer->layout;
-	const uint64_t stride = (uint64_t)layout->stride, width = buffer->format->pixel_bytes,
-		       all = format_bytes_of_row(buffer->format, layout->width);
-	const uint64_t x1 = (uint64_t)(rect.x1 & ~1), x2 = ((uint64_t)rect.x2 + 1) & ~UINT64_C(1);
-	const uint64_t row = all < stride ? all : stride, end = x2 * width < row ? x2 * width : row;
-	return (struct uffd_guard_rect){
-		.offset = (uint64_t)layout->offset + (uint64_t)rect.y1 * stride + x1 * width,
-		.stride = stride,
-		.width = end - x1 * width,
-		.height = (uint64_t)(rect.y2 - rect.y1),
-	};
-}
-
-/* A row that is read by itself costs about as much as copying so many bytes. */
-#define BYTES_OF_A_READ 4096
-
-/* Bytes that cost as much as to refresh @rect. Rows that lie close together are read as one. */
-static uint64_t cost_of_rect(const struct wl_shm_buffer *buffer, struct rect rect)
-{
-	const uint64_t stride = (uint64_t)buffer->layout.stride,
-		       width = (uint64_t)(rect.x2 - rect.x1) * buffer->format->pixel_bytes,
-		       least = stride < BYTES_OF_A_READ ? stride : BYTES_OF_A_READ;
-	return (uint64_t)(rect.y2 - rect.y1) * (width > least ? width : least);
-}
-
-/* The same of all that is stale; never more than for all of the buffer. */
-static uint64_t cost_of_stale(const struct wl_shm_buffer *buffer)
-{
-	uint64_t cost = 0;
-	if (buffer->stale.is_whole || !format_has_rows_of_pixels(buffer->format))
-		return buffer->length;
-	for (unsigned i = 0; i < buffer->stale.n_rects; i++)
-		cost += cost_of_rect(buffer, buffer->stale.rects[i]);
-	return cost < buffer->length ? cost : buffer->length;
-}
 
 static int buffer_refresh(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
 	struct uffd_guard_rect rects[DAMAGE_RECTS];
-	if (cost_of_stale(buffer) == buffer->length)
+	if (rows_cost(buffer, &buffer->stale) == buffer->length)
 		return uffd_guard_refresh(region, (uint64_t)buffer->layout.offset, buffer->length);
-	for (unsigned i = 0; i < buffer->stale.n_rects; i++)
-		rects[i] = bytes_of_rect(buffer, buffer->stale.rects[i]);
-	return uffd_guard_refresh_rects(region, rects, buffer->stale.n_rects);
+	const unsigned n = rows_of_damage(buffer, &buffer->stale, rects);
+	return uffd_guard_refresh_rects(region, rects, n);
 }
 
 /* Read one byte of the buffer's last page. If the file ends before it, the library reports a loss,
@@ -136,7 +97,7 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 
 static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
 {
-	return buffer->is_filled ? cost_of_stale(buffer) : buffer->length;
+	return buffer->is_filled ? rows_cost(buffer, &buffer->stale) : buffer->length;
 }
 
 /* During an access the content must stay: end_last_access() calls this again. */

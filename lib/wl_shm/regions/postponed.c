@@ -4,9 +4,9 @@
  * buffers in the following periods, one after the other. It needs a timer because a compositor that
  * has the data pointer reads without a call, and the client may never commit again.
  */
-#include "content/postponed.h"
+#include "regions/postponed.h"
 
-#include "content/access.h"
+#include "regions/access.h"
 
 static int postponed_on_timer(void *data);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * content/: when bytes of clients are copied, what copies may cost, and what becomes of losses. All
- * of it runs on the display's thread. wl_shm_buffer_begin_access(), end_access() and get_data() may
- * be called on any other thread too, and so do what they call here. wl_shm_pool.lock is taken here,
- * and not held by callers, unless a function says otherwise.
+ * regions/: the wl_shm of libwayland, with regions of the guard in place of mappings. All of it
+ * runs on the display's thread; load.c runs when the library is loaded and unloaded.
+ * wl_shm_buffer_begin_access(), end_access() and get_data() may be called on any other thread too,
+ * and so do what they call here. wl_shm_pool.lock is taken here, and not held by callers, unless a
+ * function says otherwise.
  */
 #pragma once
 

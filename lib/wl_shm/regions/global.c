@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The global wl_shm: it announces formats and takes create_pool. */
-#include "protocol/global.h"
+#include "regions/global.h"
 
 #include "base/close_aside.h"
-#include "protocol/pool_requests.h"
+#include "regions/pool_requests.h"
 
 static void shm_request_create_pool(struct wl_client *wl_client, struct wl_resource *resource,
 	uint32_t id, int32_t fd, int32_t size)

@@ -4,7 +4,7 @@
  * launcher that looks like a compositor, or a compositor that does not use libwayland's wl_shm.
  * Otherwise the user would believe that it is guarded.
  */
-#include "protocol/load.h"
+#include "regions/load.h"
 
 #include "base/log.h"
 #include "base/preload.h"

@@ -10,11 +10,14 @@
 #include "base/make_guard.h"
 #include "base/shm_stats.h"
 #include "content/losses.h"
-#include "protocol/global.h"
-#include "protocol/load.h"
 #include "protocol/requests.h"
+#include "record/back.h"
 #include "record/descriptors.h"
-#include "record/display.h"
+#include "regions/access.h"
+#include "regions/buffer_references.h"
+#include "regions/global.h"
+#include "regions/load.h"
+#include "regions/postponed.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,17 +52,52 @@ static int listen_to_losses(struct shm_display *display)
 	return display->loss_source ? 0 : -ENOMEM;
 }
 
+static void on_message(void *data, enum wl_protocol_logger_type type,
+	const struct wl_protocol_logger_message *message)
+{
+	if (type == WL_PROTOCOL_LOGGER_REQUEST)
+		buffers_bury_dead(data);
+	requests_on_message(data, type, message);
+}
+
 static int follow_requests(struct shm_display *display)
 {
-	display->logger =
-		wl_display_add_protocol_logger(display->wl_display, requests_on_message, display);
+	display->logger = wl_display_add_protocol_logger(display->wl_display, on_message, display);
 	return display->logger ? 0 : -ENOMEM;
 }
+
+/* ---- What protocol/ and content/ ask ---- */
+
+static void show(struct wl_shm_buffer *buffer, const struct damage *changed)
+{
+	if (!access_take_commit(buffer, changed))
+		postponed_add(buffer);
+}
+
+static void lend(struct wl_shm_buffer *buffer)
+{
+	buffer_expect_stores(buffer, true);
+}
+
+static void discard(struct wl_shm_pool *pool, uint64_t offset, uint64_t length)
+{
+	uffd_guard_discard(pool->region, offset, length);
+}
+
+static const struct back back = {
+	.buffer_of = wl_shm_buffer_get,
+	.show = show,
+	.lend = lend,
+	.discard = discard,
+};
+
+/* ---- Starting ---- */
 
 static int display_start(struct shm_display *display)
 {
 	if (display->guard)
 		return 0;
+	display->back = &back;
 	int err = start_guard(display);
 	if (err)
 		return err;

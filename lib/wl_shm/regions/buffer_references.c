@@ -6,19 +6,16 @@
  * lists that a buffer is in are the display's thread's, so a buffer that ends elsewhere waits in
  * shm_display.dead until that thread comes by.
  */
-#include "content/buffer_references.h"
+#include "regions/buffer_references.h"
 
 #include "content/memory.h"
 
-#include <stdlib.h>
-
-static void buffer_destroy(struct wl_shm_buffer *buffer)
+static void bury(struct wl_shm_buffer *buffer)
 {
 	struct wl_shm_pool *pool = buffer->pool;
-	wl_list_remove(&buffer->link);
-	capture_finish(&buffer->stores);
+	pool->references++;
+	buffer_destroy(buffer);
 	memory_drop_if_idle(pool);
-	free(buffer);
 	pool_unref(pool);
 }
 
@@ -36,7 +33,7 @@ void buffers_bury_dead(struct shm_display *display)
 	struct wl_shm_buffer *next, *buffer = atomic_exchange(&display->dead, NULL);
 	for (; buffer; buffer = next) {
 		next = buffer->next_dead;
-		buffer_destroy(buffer);
+		bury(buffer);
 	}
 }
 
@@ -53,5 +50,5 @@ void buffer_unref(struct wl_shm_buffer *buffer)
 	if (display->wl_display && !display_is_on_this_thread(display))
 		leave_to_display(display, buffer);
 	else
-		buffer_destroy(buffer);
+		bury(buffer);
 }

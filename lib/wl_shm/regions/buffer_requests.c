@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffers: which layouts a client may ask for, how long a buffer lives, and what a compositor may
  * ask of it. */
-#include "protocol/buffer_requests.h"
+#include "regions/buffer_requests.h"
 
 #include "base/shm_stats.h"
-#include "content/buffer_references.h"
-#include "content/postponed.h"
 #include "record/surface.h"
-
-#include <stdlib.h>
+#include "regions/buffer_references.h"
+#include "regions/postponed.h"
 
 /* ---- Life ---- */
 
 static void buffer_on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
-	struct buffer_use *use, *next;
-	wl_list_for_each_safe (use, next, &buffer->uses, link)
-		buffer_use_set(use, NULL);
-	if (buffer->home)
-		surface_forget_buffer(buffer->home, buffer);
+	surfaces_let_go(buffer);
 	postponed_buffer_destroyed(buffer);
 	buffer->resource = NULL;
 	buffer_unref(buffer);
@@ -68,42 +62,6 @@ static bool is_sound(const struct buffer_layout *layout, const struct wl_shm_poo
 	       can_be_read(layout, pool);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Answer the bytes up to the last one that the client must have written: without the padding behind
- * the last row. An unknown format counts as three planes, as far as the pool goes. */
-static uint64_t length_of(
-	const struct buffer_layout *layout, const struct format *format, int32_t pool_size)
-{
-	const uint64_t stride = (uint64_t)layout->stride,
-		       planes = format_bytes_of_planes(format, stride, (uint64_t)layout->height);
-	if (format_has_rows_of_pixels(format))
-		return planes - stride + least(format_bytes_of_row(format, layout->width), stride);
-	return least(planes, (uint64_t)(pool_size - layout->offset));
-}
-
-static struct wl_shm_buffer *buffer_allocate(
-	struct wl_shm_pool *pool, const struct buffer_layout *layout)
-{
-	struct wl_shm_buffer *buffer = calloc(1, sizeof(*buffer));
-	if (!buffer)
-		return NULL;
-	const struct format *format = format_find(layout->format);
-	*buffer = (struct wl_shm_buffer){
-		.pool = pool,
-		.layout = *layout,
-		.format = format,
-		.length = length_of(layout, format, pool->size),
-		.references = 1,
-	};
-	wl_list_init(&buffer->uses);
-	wl_list_init(&buffer->postponed);
-	return buffer;
-}
-
 void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *pool, uint32_t id,
 	const struct buffer_layout *layout)
 {
@@ -119,17 +77,15 @@ void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *poo
 		return;
 	}
 
-	struct wl_shm_buffer *buffer = buffer_allocate(pool, layout);
+	struct wl_shm_buffer *buffer = buffer_create(pool, layout);
 	struct wl_resource *resource =
 		buffer ? wl_resource_create(wl_client, &wl_buffer_interface, 1, id) : NULL;
 	if (!resource) {
-		free(buffer);
+		buffer_destroy(buffer);
 		wl_client_post_no_memory(wl_client);
 		return;
 	}
 	buffer->resource = resource;
-	pool->references++;
-	wl_list_insert(&pool->buffers, &buffer->link);
 	wl_resource_set_implementation(
 		resource, &implementation, buffer, buffer_on_resource_destroy);
 	shm_stats_add(&shm_stats()->buffers, 1);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* How a pool's file is mapped: with addresses for all that it may become, or fewer where these are
+ * scarce. */
+#include "content/pool_map.h"
+
+#include "base/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/* A pool has INT32_MAX bytes at most. Further planes of a buffer that ends there may need half of
+ * that again, or twice as much: can_be_read() in regions/buffer_requests.c refuses what lies beyond
+ * the addresses. A process has 128 TiB of them with 64 bits. */
+#if UINTPTR_MAX > UINT32_MAX
+#define RESERVE ((size_t)4 << 30)
+#else
+#define RESERVE ((size_t)64 << 20)
+#endif
+#define LEAST_BEHIND ((size_t)64 << 10)
+
+int pool_check_writable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL), seals = fcntl(fd, F_GET_SEALS);
+	if (flags < 0)
+		return -errno;
+	if ((flags & O_ACCMODE) != O_RDWR)
+		return -EACCES;
+	return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
+}
+
+static int pool_map_reserving(struct wl_shm_pool *pool, int fd, uint32_t flags, size_t reserve)
+{
+	struct uffd_guard_map_options options = {
+		.size = sizeof(options),
+		.flags = flags,
+		.reserve = reserve,
+		.user_data = pool,
+	};
+	struct shm_client *client = pool->client;
+	struct uffd_guard *guard = client->display->guard;
+	if (program_is_in_disgrace(client->program, &client->display->forgiveness))
+		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE; /* files that cannot block only */
+	const size_t length = (size_t)pool->size;
+	pool->reserve = reserve;
+	int err = uffd_guard_map(guard, fd, length, &options, &pool->region);
+	if (err == -EOPNOTSUPP) { /* the file is on a disk, and there is no io_uring to read it */
+		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE;
+		err = uffd_guard_map(guard, fd, length, &options, &pool->region);
+	}
+	return err;
+}
+
+/* Reserve less where addresses are scarce (RLIMIT_AS, 32 bits) or is_memory_counted. A resize
+ * beyond that is an error, as in libwayland if the kernel has no room. Three times the size is
+ * enough for all planes of any buffer. */
+int pool_map(struct wl_shm_pool *pool, int fd, uint32_t flags)
+{
+	const size_t size = (size_t)pool->size, least = size + LEAST_BEHIND;
+	const size_t reserves[] = { RESERVE, least + 2 * size, least + size, least };
+	const bool is_counted = settings()->is_memory_counted;
+	int err = -ENOMEM;
+	for (unsigned i = is_counted ? 2 : 0; i < 4 && err == -ENOMEM; i++) {
+		if (reserves[i] >= least)
+			err = pool_map_reserving(pool, fd, flags, reserves[i]);
+	}
+	return err;
+}
