@@ -2,7 +2,7 @@
 /* The arithmetic: two readings give sums, rates, and how long faults took. */
 #include "interval.h"
 
-#include "name.h"
+#include "cli/name.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  */
 #include "watched_process.h"
 
-#include "name.h"
+#include "cli/name.h"
 
 #include <dirent.h>
 #include <errno.h>

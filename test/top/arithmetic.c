@@ -2,8 +2,8 @@
 /* What uffd-guard-top makes of two readings, and of names that clients have chosen. */
 #include "../../lib/top/format.h"
 #include "../../lib/top/interval.h"
-#include "../../lib/top/name.h"
 #include "../unit/unit.h"
+#include "cli/name.h"
 
 #include <string.h>
 #include <uffd_guard.h>

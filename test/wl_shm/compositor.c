@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A compositor as far as uffd-guard-run is concerned: run.sh runs it, and sees how it ends. */
+#include "base/shm_stats.h"
+
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <wayland-server.h>
 
@@ -45,6 +48,23 @@ static int serve(void)
 	return 0;
 }
 
+/* As the library counts a client that lost something, by a name with orders for a terminal. */
+static int lose(void)
+{
+	static const char name[SHM_STATS_NAME] = "\x1b[2J\x1b]0;x\x07\xc2\x9bm";
+	const char *fd = getenv("UFFD_GUARD_WL_SHM_STATS_FD");
+	struct shm_stats *stats =
+		fd ? mmap(NULL, sizeof(*stats), PROT_READ | PROT_WRITE, MAP_SHARED, atoi(fd), 0)
+		   : MAP_FAILED;
+	if (stats == MAP_FAILED)
+		return 1;
+	struct shm_stats_client *client = &stats->clients[0];
+	memcpy(client->name, name, sizeof(name));
+	atomic_store(&client->pid, 1);
+	atomic_store(&client->losses, 1);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -58,6 +78,8 @@ int main(int argc, char **argv)
 		wait_for_signal();
 	if (strcmp(what, "serve") == 0)
 		return serve();
+	if (strcmp(what, "lose") == 0)
+		return lose();
 	if (strcmp(what, "environment") == 0) /* of what it starts */
 		return system("env") == 0 ? 0 : 1;
 	return 2;

@@ -233,4 +233,10 @@ expect 'of which nothing is said' '' "$(cat "$work/err")"
 expect_status 'JSON' 0 "$run" --json "$compositor" serve
 expect_text 'JSON has displays' '"displays":1,'
 
+# shellcheck disable=SC2016
+expect_status 'one with a client that lost' 0 "$run" --stats bash -c \
+  'LD_PRELOAD= "$0" lose && exec "$0" serve' "$compositor"
+expect_text 'whose name gives the terminal no orders' 'client 1 (?\[2J?\]0;x??m): 1 losses'
+expect 'nor does anything else' 0 "$(tr -d '\n\t -~' <"$work/err" | wc -c)"
+
 [[ $failures -eq 0 ]]

@@ -4,6 +4,7 @@
 #include "run/run_report.h"
 
 #include "cli/json.h"
+#include "cli/name.h"
 
 #include "run/run_options.h"
 
@@ -64,13 +65,16 @@ static void print_bytes(const char *before, const _Atomic uint64_t *counter, con
 	fprintf(stderr, "%s%.*f %s%s", before, unit > 0, bytes, units[unit], after);
 }
 
+/* Names of processes are bytes of the client's choice, and may be orders to a terminal. */
 static void print_client(const struct shm_stats_client *client)
 {
+	char name[SHM_STATS_NAME + 1];
 	const int32_t pid = atomic_load(&client->pid);
 	if (pid == 0)
 		return;
+	name_clean(client->name, sizeof(client->name), name);
 	if (pid > 0)
-		fprintf(stderr, "  client %" PRId32 " (%s)", pid, client->name);
+		fprintf(stderr, "  client %" PRId32 " (%s)", pid, name);
 	else
 		fputs("  others", stderr);
 	fprintf(stderr, ": %" PRIu64 " losses, %" PRIu64 " bytes%s\n", value_of(&client->losses),
@@ -109,7 +113,6 @@ void report_text(const struct shm_stats *stats, const char *command)
 
 /* ---- For programs ---- */
 
-/* Names of processes are bytes of the client's choice. */
 static void write_client(struct json *json, const struct shm_stats_client *client)
 {
 	json_begin_object(json, NULL);

@@ -9,6 +9,8 @@
  */
 #include "run/run_watch.h"
 
+#include "cli/name.h"
+
 #include "run/elf_file.h"
 #include "run/run_check.h"
 
@@ -113,12 +115,13 @@ enum watched watch_look(struct watch *watch)
 
 void watch_tell_unguarded(const struct watch *watch)
 {
-	char name[32] = "?";
+	char raw[32] = "?", name[sizeof(raw) + 1];
 	FILE *f = open_proc(watch->unguarded, "comm");
-	if (f && fgets(name, sizeof(name), f))
-		name[strcspn(name, "\n")] = '\0';
+	if (f && fgets(raw, sizeof(raw), f))
+		raw[strcspn(raw, "\n")] = '\0';
 	if (f)
 		fclose(f);
+	name_clean(raw, sizeof(raw), name);
 	fprintf(stderr,
 		PROGRAM ": %s (pid %d) IS NOT GUARDED: it runs without " LIBRARY ". What started "
 			"it has dropped LD_PRELOAD (env -i, unset, set anew), or it has privileges "
