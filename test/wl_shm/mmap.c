@@ -2,6 +2,7 @@
 /* libuffd_guard_mmap.so, put in front of this program by CMakeLists.txt: mapping what came over a
  * socket. A signal fails the test. */
 #include "../support/fixture.h"
+#include "../support/fuse_file.h"
 #include "../support/inject.h"
 
 #include <errno.h>
@@ -474,6 +475,24 @@ START_TEST(file_is_refused_when_the_guard_has_given_up)
 }
 END_TEST
 
+/* close(2) asks the server of the file, here and where libwayland closes what nobody has taken. */
+START_TEST(close_of_a_file_that_stalls_waits_for_nobody)
+{
+	struct fuse_file *file = fuse_file_start(PAGES, false);
+	if (!file)
+		return;
+	const int received = sent_over_socket(fuse_file_fd(file));
+	const size_t n_fds = count_fds();
+	fuse_file_behave(file, FUSE_STALLS);
+	ck_assert_int_eq(close(received), 0);
+	while (fuse_file_count_held(file) == 0)
+		usleep(1000);
+	ck_assert_uint_eq(count_fds(), n_fds - 1);
+	fuse_file_behave(file, FUSE_ANSWERS);
+	fuse_file_stop(file);
+}
+END_TEST
+
 START_TEST(secret_memory_is_refused_or_read_without_a_signal)
 {
 	page = (size_t)sysconf(_SC_PAGESIZE);
@@ -498,6 +517,7 @@ static TCase *refusals(void)
 	tcase_add_test(tcase, file_is_guarded_where_statx_is_denied);
 	tcase_add_test(tcase, file_on_a_disk_is_refused_where_io_uring_is_denied);
 	tcase_add_test(tcase, file_is_refused_when_the_guard_has_given_up);
+	tcase_add_test(tcase, close_of_a_file_that_stalls_waits_for_nobody);
 	tcase_add_test(tcase, secret_memory_is_refused_or_read_without_a_signal);
 	return tcase;
 }

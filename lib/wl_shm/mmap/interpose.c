@@ -9,11 +9,16 @@
  * memory are short, which a client can bring about. What is no regular file is passed on, since no
  * guard takes it, and so is every other call. Mappings that the guard itself makes come here too,
  * and are passed on.
+ *
+ * close(2) of such a descriptor is left to another thread if the file may have a server, which is
+ * asked then, and may be the client (FUSE). That is so also where libwayland closes what a client
+ * has sent and nobody has taken.
  */
 /* With _FILE_OFFSET_BITS, what is called mmap here would get the name of mmap64, which is defined
  * below. */
 #undef _FILE_OFFSET_BITS
 #undef _TIME_BITS /* goes with it only */
+#include "base/close_aside.h"
 #include "base/log.h"
 #include "base/preload.h"
 #include "base/settings.h"
@@ -24,6 +29,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -204,9 +210,23 @@ EXPORT int recvmmsg(
 	return n_received;
 }
 
+/* Not the number of a child of vfork(2), which has descriptors of its own, but our memory. */
+static pid_t own_pid;
+
+static void after_fork_in_child(void)
+{
+	own_pid = getpid();
+	close_aside_begin_anew();
+}
+
 EXPORT int close(int fd)
 {
+	const bool has_arrived = arrivals_has(fd);
 	arrivals_forget(fd);
+	if (has_arrived && close_would_wait(fd) && getpid() == own_pid) {
+		close_aside(fd);
+		return 0;
+	}
 	return real_close()(fd);
 }
 
@@ -215,7 +235,9 @@ EXPORT int close(int fd)
 __attribute__((constructor)) static void on_load(void)
 {
 	find_all();
+	own_pid = getpid();
 	maps_watch_forks();
+	pthread_atfork(NULL, NULL, after_fork_in_child);
 	if (!preload_is_for_this_process())
 		return;
 	shm_stats_share(SETTING_MMAP_STATS);
