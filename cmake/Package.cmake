@@ -11,26 +11,45 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/uffd_guard)
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev) # below, what says nothing else is for who builds with the library
 install(TARGETS uffd_guard EXPORT shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   COMPONENT lib NAMELINK_COMPONENT dev)
-install(TARGETS uffd_guard_static EXPORT static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(UFFD_GUARD_HAS_STATIC)
+  install(TARGETS uffd_guard_static EXPORT static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT static FILE uffd_guardStaticTargets.cmake NAMESPACE uffd_guard:: DESTINATION ${package_dir})
+endif()
 install(FILES include/uffd_guard.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # The installed tools find the library beside them, wherever the prefix is.
-if(TARGET uffd-guard-stress AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
-  file(RELATIVE_PATH from_bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-  set_target_properties(uffd-guard-bench uffd-guard-doctor uffd-guard-stress PROPERTIES
-    INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
+foreach(program uffd-guard-bench uffd-guard-doctor uffd-guard-stress uffd-guard-top)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+    if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
+      file(RELATIVE_PATH from_bin_to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+      set_target_properties(${program} PROPERTIES INSTALL_RPATH "\$ORIGIN/${from_bin_to_lib}")
+    endif()
+  endif()
+endforeach()
+
+if(UFFD_GUARD_HAS_WAYLAND)
+  install(TARGETS uffd_guard_wl_shm uffd_guard_mmap LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT wl_shm)
+  if(UFFD_GUARD_TOOLS)
+    install(TARGETS uffd-guard-run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT wl_shm)
+  endif()
 endif()
 
 # ---- CMake package ----
 
 install(EXPORT shared FILE uffd_guardSharedTargets.cmake NAMESPACE uffd_guard:: DESTINATION ${package_dir})
-install(EXPORT static FILE uffd_guardStaticTargets.cmake NAMESPACE uffd_guard:: DESTINATION ${package_dir})
 write_basic_package_version_file(uffd_guardConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES cmake/uffd_guardConfig.cmake ${PROJECT_BINARY_DIR}/uffd_guardConfigVersion.cmake DESTINATION ${package_dir})
 
 # ---- pkg-config ----
 
-# Directories below the prefix follow it; absolute ones stay as they are.
+# The prefix is where the file lies, so an installation can be moved, unless a directory is absolute.
+set(pc_PREFIX "${CMAKE_INSTALL_PREFIX}")
+if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  file(RELATIVE_PATH from_pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" from_pc_to_prefix "${from_pc_to_prefix}")
+  set(pc_PREFIX "\${pcfiledir}/${from_pc_to_prefix}")
+endif()
 foreach(dir INCLUDEDIR LIBDIR)
   if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
     set(pc_${dir} "${CMAKE_INSTALL_${dir}}")
@@ -38,12 +57,7 @@ foreach(dir INCLUDEDIR LIBDIR)
     set(pc_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
   endif()
 endforeach()
-# In two steps: the prefix is known only at installation (cmake --install --prefix).
-set(PREFIX "@PREFIX@")
-configure_file(cmake/uffd_guard.pc.in uffd_guard.pc.in @ONLY)
-install(CODE "
-  get_filename_component(PREFIX \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
-  configure_file(\"${PROJECT_BINARY_DIR}/uffd_guard.pc.in\" \"${PROJECT_BINARY_DIR}/uffd_guard.pc\" @ONLY)")
+configure_file(cmake/uffd_guard.pc.in uffd_guard.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/uffd_guard.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # ---- Documents ----
@@ -56,4 +70,10 @@ install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
 # Who may fault in the kernel is a matter of who runs programs, and uffd-guard-doctor points there.
 install(FILES docs/examples/70-userfaultfd.rules DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
 
-include(DebianPackages)
+# ---- What is only of the project itself ----
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(DebianPackages)
+  add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR}
+    -P ${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake USES_TERMINAL VERBATIM)
+endif()

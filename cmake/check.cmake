@@ -2,8 +2,8 @@
 # cmake -P cmake/check.cmake: build with warnings as errors, and run all tests.
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
-dependencies(compiler make pkg-config liburing libseccomp check fuse3 json-c)
-build(check -DBUILD_TESTING=ON -DUFFD_GUARD_TOOLS=ON -DUFFD_GUARD_WERROR=ON)
+dependencies(compiler make pkg-config liburing libseccomp wayland-server check fuse3 json-c)
+build(check -DUFFD_GUARD_TESTS=ON -DUFFD_GUARD_WAYLAND=ON -DUFFD_GUARD_WERROR=ON)
 
 # Side by side, but few: some wait for what must come within a time. ctest's summary comes last.
 cmake_host_system_information(RESULT n_tests_at_once QUERY NUMBER_OF_LOGICAL_CORES)

@@ -12,7 +12,7 @@ if(DEFINED ENV{COVERAGE_TESTS})
 endif()
 set(work ${source}/build/coverage)
 
-dependencies(compiler make pkg-config liburing libseccomp check fuse3 json-c)
+dependencies(compiler make pkg-config liburing libseccomp wayland-server check fuse3 json-c)
 set(ENV{CC} gcc)
 build(coverage -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS=--coverage -fprofile-update=atomic" -DUFFD_GUARD_TOOLS=ON)
 file(GLOB_RECURSE old ${work}/*.gcda ${work}/*.gcov)

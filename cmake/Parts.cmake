@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+# Parts that can be left out. Each has an option UFFD_GUARD_<NAME>: AUTO builds it where what it needs is there, ON makes
+# its absence an error, OFF leaves it out. What became of each is told at the end of configure: print_parts().
+#
+# In another project (add_subdirectory, FetchContent, meson) a part that is no library is OFF unless it is asked for.
+include(${CMAKE_CURRENT_LIST_DIR}/PackageNames.cmake)
+
+# What is looked for by pkg-config, and the release that is needed at least.
+set(module_of_liburing liburing>=2.3)
+set(module_of_libseccomp libseccomp>=2.5)
+set(module_of_wayland-server wayland-server>=1.17)
+
+# Sets <thing>_FOUND, in capitals and without other signs, and the target PkgConfig::<THING>.
+macro(look_for thing)
+  string(TOUPPER ${thing} upper)
+  string(REGEX REPLACE "[^A-Z0-9]" "_" upper ${upper})
+  if("${thing}" STREQUAL "sys/sdt.h")
+    find_path(SYS_SDT_DIR sys/sdt.h)
+    if(SYS_SDT_DIR)
+      set(SYS_SDT_H_FOUND TRUE)
+    endif()
+  elseif(NOT ${upper}_FOUND OR NOT TARGET PkgConfig::${upper})
+    set(module ${thing})
+    if(DEFINED module_of_${thing})
+      set(module ${module_of_${thing}})
+    endif()
+    pkg_check_modules(${upper} QUIET IMPORTED_TARGET ${module})
+  endif()
+endmacro()
+
+# Sets missing_things to what of @ARGN is not there.
+macro(look_for_all)
+  set(missing_things)
+  foreach(thing ${ARGN})
+    look_for(${thing})
+    if(NOT ${upper}_FOUND)
+      list(APPEND missing_things ${thing})
+    endif()
+  endforeach()
+endmacro()
+
+# "liburing>=2.3 and libseccomp>=2.5", with what brings them.
+function(describe_missing result)
+  set(texts)
+  foreach(thing ${ARGN})
+    if(DEFINED module_of_${thing})
+      list(APPEND texts ${module_of_${thing}})
+    else()
+      list(APPEND texts ${thing})
+    endif()
+  endforeach()
+  list(JOIN texts ", " text)
+  describe_packages(packages ${ARGN})
+  set(${result} "${text} (${packages})" PARENT_SCOPE)
+endfunction()
+
+# What nothing can be built without.
+macro(require_things)
+  find_package(PkgConfig QUIET)
+  if(NOT PkgConfig_FOUND)
+    describe_packages(packages pkg-config ${ARGN})
+    message(FATAL_ERROR "uffd_guard needs pkg-config to find ${ARGN}. Please install ${packages}")
+  endif()
+  look_for_all(${ARGN})
+  if(missing_things)
+    describe_missing(text ${missing_things})
+    message(FATAL_ERROR "uffd_guard needs ${text}")
+  endif()
+endmacro()
+
+set_property(GLOBAL PROPERTY uffd_guard_parts "")
+
+function(note_part title text)
+  string(LENGTH "${title}" length)
+  math(EXPR n "20 - ${length}")
+  string(REPEAT " " ${n} spaces)
+  set_property(GLOBAL APPEND PROPERTY uffd_guard_parts "  ${title}${spaces}${text}")
+endfunction()
+
+# part(UFFD_GUARD_<NAME> <title> <what it is> <things it needs>...): sets UFFD_GUARD_HAS_<NAME>.
+macro(part option title description)
+  string(REPLACE UFFD_GUARD_ UFFD_GUARD_HAS_ has ${option})
+  set(${option} AUTO CACHE STRING "${description}: AUTO, ON or OFF")
+  set_property(CACHE ${option} PROPERTY STRINGS AUTO ON OFF)
+  set(${has} FALSE)
+  if(${option} OR "${${option}}" STREQUAL "AUTO")
+    look_for_all(${ARGN})
+    if(NOT missing_things)
+      set(${has} TRUE)
+      note_part("${title}" "yes")
+    else()
+      describe_missing(text ${missing_things})
+      if(NOT "${${option}}" STREQUAL "AUTO")
+        message(FATAL_ERROR "${option} is ON, but this is missing: ${text}")
+      endif()
+      note_part("${title}" "no, this is missing: ${text}")
+    endif()
+  else()
+    note_part("${title}" "no: ${option}=OFF")
+  endif()
+endmacro()
+
+# A part that only the project itself is asked for.
+macro(own_part option title description)
+  if(NOT is_whole)
+    set(${option} OFF CACHE STRING "${description}: AUTO, ON or OFF")
+  endif()
+  part(${option} "${title}" "${description}" ${ARGN})
+endmacro()
+
+function(print_parts)
+  get_property(parts GLOBAL PROPERTY uffd_guard_parts)
+  message(STATUS "uffd_guard ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, for ${CMAKE_INSTALL_PREFIX}:")
+  foreach(part ${parts})
+    message(STATUS "${part}")
+  endforeach()
+  message(STATUS "-DUFFD_GUARD_<PART>=ON makes it an error that a part cannot be built, OFF leaves it out")
+endfunction()

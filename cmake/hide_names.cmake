@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# Makes one object of all objects of an archive, in which names are local that are hidden in the shared library.
+#   cmake -D archive=... -D compiler=... -D flags=... -D ar=... -D objcopy=... -P hide_names.cmake
+cmake_policy(VERSION 3.25)
+
+cmake_path(GET archive PARENT_PATH directory)
+set(object ${directory}/uffd_guard.o)
+separate_arguments(flags NATIVE_COMMAND "${flags}")
+# -r cannot be combined with what only programs and shared libraries have.
+list(FILTER flags EXCLUDE REGEX "^(-pie|-static-pie|-static|-shared)$")
+set(whole -Wl,--whole-archive ${archive} -Wl,--no-whole-archive)
+# gcc compiles here what it has put off until the link (-flto); clang does so by itself, and does not know the option.
+execute_process(COMMAND ${compiler} ${flags} -r -nostdlib -flinker-output=nolto-rel -o ${object} ${whole}
+  RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+if(NOT status EQUAL 0)
+  execute_process(COMMAND ${compiler} ${flags} -r -nostdlib -o ${object} ${whole} COMMAND_ERROR_IS_FATAL ANY)
+endif()
+execute_process(COMMAND ${objcopy} --localize-hidden ${object} COMMAND_ERROR_IS_FATAL ANY)
+file(REMOVE ${archive})
+execute_process(COMMAND ${ar} qcD ${archive} ${object} COMMAND_ERROR_IS_FATAL ANY)
+file(REMOVE ${object})
