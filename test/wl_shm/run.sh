@@ -113,7 +113,31 @@ expect_status 'no program' 126 "$run" /etc/passwd
 expect_status 'check' 0 "$run" --check
 expect_text 'check says what is there' 'memory can be guarded'
 expect_status 'check of a command' 0 "$run" --check "$compositor"
-expect_text 'which it names' "$compositor can be guarded"
+expect_text 'which it names, and who takes wl_shm' "$compositor can be guarded: $compositor takes wl_shm"
+own=$(dirname "$compositor")/wl_shm_own
+script_of() { printf '#!/bin/sh\nexec %s serve\n' "$compositor" >"$work/$1"; chmod +x "$work/$1"; }
+script_of starts
+expect_status 'check of a script' 0 "$run" --check "$work/starts"
+expect_text 'of which nothing can be told' 'starts is a script'
+expect_status 'check of a program that shows nothing' 125 "$run" --check ls
+expect_text 'which is said' 'ls: NOTHING WOULD BE GUARDED: it does not use libwayland-server'
+expect_status 'check of one with a wl_shm of its own' 125 "$run" --check "$own"
+expect_text 'which is said too' 'wl_shm_own: NOTHING WOULD BE GUARDED: it has a wl_shm of its own'
+expect_status 'check of its keymaps' 0 "$run" --check --mmap "$own"
+expect_text 'of which wl_shm is not guarded' 'wl_shm_own: wl_shm IS NOT GUARDED'
+expect_text 'and keymaps are' 'as keymaps: guarded'
+for row in "$compositor:0:libwayland:true" "$own:125:own:false" "ls:125:none:false" "$work/starts:0:unknown:null"; do
+  IFS=: read -r program status serving can <<<"$row"
+  expect_status "check of $program as JSON" "$status" "$run" --check --json "$program"
+  expect_text "its wl_shm ($program)" "\"wl_shm\":\"$serving\""
+  expect_text "whether it can be guarded ($program)" "\"can_be_guarded\":$can}"
+done
+expect_status 'the start of one with a wl_shm of its own' 1 env -u LD_PRELOAD "$run" "$own" fails
+expect_text 'which is said at once' 'wl_shm IS NOT GUARDED: .*wl_shm_own has a wl_shm of its own'
+expect_status 'where a guard is required' 125 "$run" --require "$own"
+{ printf '\177ELF\001'; head -c 200 /dev/zero; } >"$work/other"
+chmod +x "$work/other"
+expect_status 'check of a program for another machine' 125 "$run" --check "$work/other"
 
 # ---- Libraries that are not there: the loader would go on without ----
 

@@ -86,34 +86,89 @@ static char *read_strings(
 	return strings;
 }
 
-static bool is_needed(const struct elf_file *file, const char *prefix)
+/* The dynamic part of a file. */
+struct dynamic {
+	size_t n, size;
+	ElfW(Dyn) entries[MOST_ENTRIES];
+	char *strings; /* size of them, and a zero behind; NULL: none can be read */
+};
+
+static void read_dynamic(const struct elf_file *file, struct dynamic *dynamic)
 {
-	static ElfW(Dyn) entries[MOST_ENTRIES];
-	const ElfW(Phdr) *dynamic = find_segment(file, PT_DYNAMIC);
-	const size_t n = dynamic ? dynamic->p_filesz / sizeof(entries[0]) : 0;
-	size_t size;
-	if (n == 0 || n > MOST_ENTRIES ||
-		!read_at(file, entries, n * sizeof(entries[0]), dynamic->p_offset))
-		return false;
-	char *strings = read_strings(file, entries, n, &size);
-	bool is_found = false;
-	for (size_t i = 0; strings && i < n; i++) {
-		if (entries[i].d_tag == DT_NEEDED && entries[i].d_un.d_val < size)
-			is_found |= strncmp(strings + entries[i].d_un.d_val, prefix,
-					    strlen(prefix)) == 0;
+	const ElfW(Phdr) *segment = find_segment(file, PT_DYNAMIC);
+	const size_t n = segment ? segment->p_filesz / sizeof(dynamic->entries[0]) : 0;
+	dynamic->strings = NULL;
+	dynamic->n = n <= MOST_ENTRIES ? n : 0;
+	if (dynamic->n > 0 &&
+		read_at(file, dynamic->entries, n * sizeof(dynamic->entries[0]), segment->p_offset))
+		dynamic->strings = read_strings(file, dynamic->entries, n, &dynamic->size);
+}
+
+typedef bool look_fn(const struct dynamic *dynamic, const char *name);
+
+static bool needs(const struct dynamic *dynamic, const char *prefix)
+{
+	for (size_t i = 0; i < dynamic->n; i++) {
+		const ElfW(Dyn) *entry = &dynamic->entries[i];
+		if (entry->d_tag == DT_NEEDED && entry->d_un.d_val < dynamic->size &&
+			strncmp(dynamic->strings + entry->d_un.d_val, prefix, strlen(prefix)) == 0)
+			return true;
 	}
-	free(strings);
-	return is_found;
+	return false;
+}
+
+/* Linkers let a name share the end of a longer one, so it need not begin behind a zero. */
+static bool names(const struct dynamic *dynamic, const char *name)
+{
+	return memmem(dynamic->strings, dynamic->size + 1, name, strlen(name) + 1) != NULL;
+}
+
+static bool look(const char *path, look_fn *what, const char *name)
+{
+	static struct dynamic dynamic;
+	struct elf_file file;
+	if (!elf_open(&file, path))
+		return false;
+	read_dynamic(&file, &dynamic);
+	close(file.fd);
+	const bool result = dynamic.strings && what(&dynamic, name);
+	free(dynamic.strings);
+	return result;
 }
 
 bool elf_needs(const char *path, const char *prefix)
 {
+	return look(path, needs, prefix);
+}
+
+bool elf_names(const char *path, const char *name)
+{
+	return look(path, names, name);
+}
+
+bool elf_is_any(const char *path)
+{
+	char magic[SELFMAG];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const bool is_any = fd >= 0 && read(fd, magic, SELFMAG) == SELFMAG &&
+			    memcmp(magic, ELFMAG, SELFMAG) == 0;
+	if (fd >= 0)
+		close(fd);
+	return is_any;
+}
+
+bool elf_loader(const char *path, char loader[PATH_MAX])
+{
 	struct elf_file file;
 	if (!elf_open(&file, path))
 		return false;
-	const bool needs = is_needed(&file, prefix);
+	const ElfW(Phdr) *segment = find_segment(&file, PT_INTERP);
+	const bool has_one = segment && segment->p_filesz > 0 && segment->p_filesz < PATH_MAX &&
+			     read_at(&file, loader, segment->p_filesz, segment->p_offset);
+	if (has_one)
+		loader[segment->p_filesz] = '\0';
 	close(file.fd);
-	return needs;
+	return has_one;
 }
 
 bool elf_is_static(const char *path)

@@ -94,15 +94,29 @@ static int run_it(const struct run_options *options, const char *path)
 	return run_become(options, path);
 }
 
-static int tell_check(
-	const struct run_options *options, const char *path, const struct check *check)
+static int tell_check(const struct run_options *options, const char *path, struct check *check)
 {
 	const char *command = options->command && !check->err ? path : NULL;
+	if (command && check->exit_code == 0) {
+		ways_find(&check->ways, path);
+		check->exit_code = ways_are_there(&check->ways, check->with_mmap) ? 0 : EXIT_CANNOT;
+	}
 	if (options->json)
 		report_check_json(check, command);
 	else if (!check->err)
-		report_check_text(check, command);
+		report_check_text(check, check->exit_code == EXIT_NOT_RUN ? NULL : command);
 	return cli_finish_output() ? CLI_EXIT_NOT_WRITTEN : check->exit_code;
+}
+
+/* Tell at once what would otherwise be told when it ends. False if that was required not to be. */
+static bool may_start(const struct run_options *options, const char *path)
+{
+	struct ways ways;
+	ways_find(&ways, path);
+	if (ways.serving != SERVING_OWN)
+		return true;
+	fprintf(stderr, PROGRAM ": wl_shm IS NOT GUARDED: %s has a wl_shm of its own\n", path);
+	return !options->require;
 }
 
 int main(int argc, char **argv)
@@ -121,10 +135,11 @@ int main(int argc, char **argv)
 			      : options.command ? run_check_command(options.command[0], path)
 						: 0;
 	if (options.only_check)
-		return tell_check(&options, path, &(struct check){ err, features, exit_code });
+		return tell_check(&options, path,
+			&(struct check){ err, features, exit_code, options.mmap, { 0 } });
 	if (exit_code)
 		return exit_code;
-	if (run_prepare(&options, directory))
+	if (!may_start(&options, path) || run_prepare(&options, directory))
 		return EXIT_CANNOT;
 	return run_it(&options, path);
 }

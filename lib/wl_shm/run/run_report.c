@@ -15,6 +15,36 @@
 
 /* ---- Before ---- */
 
+static const char *reason_of(enum serving serving)
+{
+	switch (serving) {
+	case SERVING_OWN:
+		return "it has a wl_shm of its own";
+	case SERVING_FOREIGN:
+		return "it is no program of the kind that the library is of";
+	default:
+		return "it does not use libwayland-server (what it starts was not looked at)";
+	}
+}
+
+static void print_ways(const struct check *check, const char *command)
+{
+	const struct ways *ways = &check->ways;
+	if (!ways_are_there(ways, check->with_mmap))
+		printf("%s: NOTHING WOULD BE GUARDED: %s\n", command, reason_of(ways->serving));
+	else if (ways->serving == SERVING_UNKNOWN)
+		printf("%s is a script: what it starts can be guarded if that uses wl_shm of "
+		       "libwayland-server; --require makes sure\n",
+			command);
+	else if (ways->serving == SERVING_LIBWAYLAND)
+		printf("%s can be guarded: %s takes wl_shm from libwayland-server\n", command,
+			ways->asker);
+	else
+		printf("%s: wl_shm IS NOT GUARDED: %s\n", command, reason_of(ways->serving));
+	if (check->exit_code == 0 && check->with_mmap && ways->receives_files)
+		puts("files that clients pass and it maps for reading, as keymaps: guarded");
+}
+
 void report_check_text(const struct check *check, const char *command)
 {
 	const uint32_t features = check->features;
@@ -24,8 +54,27 @@ void report_check_text(const struct check *check, const char *command)
 		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
 	printf("huge pages are moved, not copied: %s\n",
 		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
-	if (command && check->exit_code == 0)
-		printf("%s can be guarded\n", command);
+	if (command)
+		print_ways(check, command);
+}
+
+static void put_command(struct json *json, const struct check *check, const char *command)
+{
+	static const char *const servings[] = { "unknown", "foreign", "none", "own", "libwayland" };
+	const struct ways *ways = &check->ways;
+	const bool is_known = command && (check->exit_code || ways->serving != SERVING_UNKNOWN);
+	json_put_string(json, "command", command);
+	json_put_string(json, "wl_shm", command ? servings[ways->serving] : NULL);
+	json_put_string(json, "wl_shm_taken_by", *ways->asker ? ways->asker : NULL);
+	if (command)
+		json_put_bool(json, "files_guarded",
+			check->exit_code == 0 && check->with_mmap && ways->receives_files);
+	else
+		json_put_null(json, "files_guarded");
+	if (is_known)
+		json_put_bool(json, "can_be_guarded", check->exit_code == 0);
+	else
+		json_put_null(json, "can_be_guarded");
 }
 
 void report_check_json(const struct check *check, const char *command)
@@ -37,11 +86,7 @@ void report_check_json(const struct check *check, const char *command)
 	json_put_bool(&json, "lazy", check->features & UFFD_GUARD_FEATURE_LAZY);
 	json_put_bool(&json, "kernel_faults", check->features & UFFD_GUARD_FEATURE_KERNEL_FAULTS);
 	json_put_bool(&json, "move", check->features & UFFD_GUARD_FEATURE_MOVE);
-	json_put_string(&json, "command", command);
-	if (command)
-		json_put_bool(&json, "can_be_guarded", check->exit_code == 0);
-	else
-		json_put_null(&json, "can_be_guarded");
+	put_command(&json, check, command);
 	json_end_object(&json);
 	json_finish(&json);
 }

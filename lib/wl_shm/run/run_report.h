@@ -2,12 +2,15 @@
 #pragma once
 
 #include "base/shm_stats.h"
+#include "run/ways.h"
 
 /* What was found out before anything is run. */
 struct check {
 	int err;	   /* 0: memory can be guarded here */
 	uint32_t features; /* of a guard */
 	int exit_code;	   /* 0: so can the command, if one was given */
+	bool with_mmap;
+	struct ways ways; /* of the command, if exit_code is not EXIT_NOT_RUN or EXIT_NOT_FOUND */
 };
 
 /* @command may be NULL. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+/* How a program gets wl_shm. */
+enum serving {
+	SERVING_UNKNOWN,   /* a script: it depends on what it starts */
+	SERVING_FOREIGN,   /* a program of another kind of machine: the library does not fit */
+	SERVING_NOTHING,   /* it does not need libwayland-server */
+	SERVING_OWN,	   /* it needs that, and has a wl_shm of its own */
+	SERVING_LIBWAYLAND /* it asks libwayland-server for wl_shm */
+};
+
+/* By which ways a program can be guarded. */
+struct ways {
+	enum serving serving; /* LIBWAYLAND: by the library in front of that */
+	bool receives_files;  /* over sockets; those that it maps to read them: by --mmap */
+	char asker[PATH_MAX]; /* what asks for wl_shm: the program, or one of its libraries */
+};
+
+/* Look at a program that is no script of a shell, and all libraries that the loader finds for it.
+ * Only the loader runs. */
+void ways_find(struct ways *ways, const char *path);
+
+/* True if something of it would be guarded, or if that cannot be told. */
+bool ways_are_there(const struct ways *ways, bool with_mmap);
