@@ -62,3 +62,42 @@ run(${CMAKE_COMMAND} -S ${source}/test/package/consumer -B ${work}/consumer -G $
 run(${CMAKE_COMMAND} --build ${work}/consumer)
 run(${work}/consumer/shared)
 run(${work}/consumer/static)
+
+# ---- Moved, and without the static library, which distributions leave out ----
+
+# Every file once: a package of them takes no file twice.
+file(STRINGS ${build}/install_manifest.txt manifest)
+set(once ${manifest})
+list(REMOVE_DUPLICATES once)
+if(NOT manifest STREQUAL once)
+  message(FATAL_ERROR "install_manifest.txt names a file twice")
+endif()
+
+file(RENAME ${prefix} ${work}/moved)
+cmake_path(ABSOLUTE_PATH lib_dir BASE_DIRECTORY ${work}/moved OUTPUT_VARIABLE libraries)
+set(ENV{PKG_CONFIG_PATH} ${libraries}/pkgconfig)
+set(ENV{LD_LIBRARY_PATH} ${libraries})
+flags_of(flags --cflags --libs)
+run(${compiler} ${source}/test/package/consumer/consumer.c -o moved.program ${flags})
+run(${work}/moved.program)
+
+foreach(file ${libraries}/libuffd_guard.a ${libraries}/cmake/uffd_guard/uffd_guardStaticTargets.cmake)
+  file(REMOVE ${file})
+  file(REMOVE_RECURSE ${work}/consumer)
+  run(${CMAKE_COMMAND} -S ${source}/test/package/consumer -B ${work}/consumer -G ${generator} -D kinds=shared
+    -D CMAKE_C_COMPILER=${compiler} -D CMAKE_PREFIX_PATH=${work}/moved)
+  run(${CMAKE_COMMAND} --build ${work}/consumer)
+  run(${work}/consumer/shared)
+endforeach()
+
+# ---- And out again ----
+
+file(REMOVE_RECURSE ${work}/moved)
+run(${CMAKE_COMMAND} --install ${build} --prefix ${prefix})
+run(${CMAKE_COMMAND} --build ${build} --target uninstall)
+file(GLOB_RECURSE rest ${prefix}/*)
+file(GLOB_RECURSE directories LIST_DIRECTORIES TRUE ${prefix}/*)
+list(FILTER directories INCLUDE REGEX "/uffd[_-]guard(/|$)")
+if(rest OR directories)
+  message(FATAL_ERROR "uninstall leaves ${rest} ${directories}")
+endif()
