@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The lines of C in README.md, compiled as they stand there and run: with a client that leaves its
- * file alone, with one that cuts it before the server looks, and with one that cuts it while the
- * server reads. Only those who cut are disconnected, and no signal ends this program.
+ * file alone, with one that has cut it, and with one that cuts it while the server reads. Only one
+ * whose bytes were missing is disconnected, and no signal ends this program.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -37,8 +37,6 @@ static void cut(void)
 
 static void draw(const unsigned char *pixels, size_t length)
 {
-	if (client->habit == CUTS_BEFORE)
-		cut();
 	for (size_t i = 0; i < length; i++) {
 		client->sum += pixels[i];
 		if (client->habit == CUTS_MEANWHILE && i == 0)
@@ -72,12 +70,14 @@ static int try(enum habit habit)
 	client = &one;
 	guard = NULL;
 	region = NULL;
+	if (habit == CUTS_BEFORE)
+		cut();
 	int err = serve(one.fd, LENGTH);
 	uffd_guard_unmap(region);
 	uffd_guard_destroy(guard);
 	close(one.fd);
 
-	bool is_whole = one.sum == LENGTH, shall_be_whole = habit == LEAVES_ALONE;
+	bool is_whole = one.sum == LENGTH, shall_be_whole = habit != CUTS_BEFORE;
 	if (!err && is_whole == shall_be_whole && one.is_disconnected != shall_be_whole)
 		return 0;
 	fprintf(stderr, "client %d: answer %d, sum %u, %s\n", habit, err, one.sum,
