@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a compositor reads, and when it changes. */
+#include "copied.h"
 #include "world.h"
 
 #include <fcntl.h>
@@ -844,6 +845,34 @@ START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 }
 END_TEST
 
+/* As libwayland-cursor and others do at each start; a look at the file at each commit would tell.
+ */
+START_TEST(sealed_memory_is_shown_as_it_is_when_its_pool_has_grown)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture picture;
+	scene_start(&s);
+	memory_create(&memory, &s.guest, BYTES, F_SEAL_SHRINK);
+	if (_i) /* the pool before the file, and again when the file is there */
+		wl_shm_pool_resize(memory.pool, BYTES + BYTES / 2);
+	exchange(&s.guest);
+	memory_cut(&memory, 2 * BYTES);
+	wl_shm_pool_resize(memory.pool, 2 * BYTES);
+	picture_create(&picture, &s.guest, &memory, 0);
+	const uint64_t before = bytes_copied();
+	for (unsigned i = 0; i < 3; i++) {
+		picture_fill(&picture, OLD + i);
+		show_all(&s.guest, s.surface, &picture);
+		assert_all_pixels(picture.served, OLD + i);
+	}
+	ck_assert_uint_eq(bytes_copied(), before);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
 static TCase *commits(void)
 {
 	TCase *tcase = tcase_create("commits");
@@ -893,6 +922,7 @@ static TCase *readers(void)
 	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
 	tcase_add_loop_test(
 		tcase, sealed_memory_is_shown_as_it_is_or_as_the_environment_says, 0, N_MODES);
+	tcase_add_loop_test(tcase, sealed_memory_is_shown_as_it_is_when_its_pool_has_grown, 0, 2);
 	return tcase;
 }
 

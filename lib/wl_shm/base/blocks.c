@@ -64,7 +64,7 @@ int blocks_resize(struct blocks *blocks, uint64_t length)
 void blocks_finish(struct blocks *blocks)
 {
 	free(blocks->all);
-	*blocks = (struct blocks){ 0 };
+	*blocks = (struct blocks){ .n_clears = blocks->n_clears };
 }
 
 /* ---- Ranges ---- */

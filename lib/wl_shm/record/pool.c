@@ -56,6 +56,12 @@ void pool_count_blocks(struct wl_shm_pool *pool)
 	enlist(pool, unused > 0);
 }
 
+void pool_forget_blocks(struct wl_shm_pool *pool)
+{
+	blocks_finish(&pool->blocks);
+	pool_count_blocks(pool);
+}
+
 void pool_touch(struct wl_shm_pool *pool)
 {
 	struct memory_account *account = &pool->client->program->memory;

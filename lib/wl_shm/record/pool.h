@@ -31,5 +31,8 @@ void pool_unref(struct wl_shm_pool *pool);
 /* Bring what the program is charged up to date with pool->blocks. Under pool->lock. Any thread. */
 void pool_count_blocks(struct wl_shm_pool *pool);
 
+/* The pool has no copies any more: its memory is the client's. Under pool->lock. */
+void pool_forget_blocks(struct wl_shm_pool *pool);
+
 /* Note that the pool was used just now: others are discarded before. */
 void pool_touch(struct wl_shm_pool *pool);

@@ -38,6 +38,16 @@ static void pool_on_resource_destroy(struct wl_resource *resource)
 	pool_unref(pool);
 }
 
+/* Whether the file is safe to show as it is. Bytes behind its end never are, and is_direct is about
+ * all of the pool. */
+static void judge_again(struct wl_shm_pool *pool)
+{
+	pool->is_direct = settings()->map_flags & UFFD_GUARD_MAP_DIRECT &&
+			  uffd_guard_region_make_direct(pool->region, 0) == 1;
+	if (pool->is_direct)
+		pool_forget_blocks(pool);
+}
+
 /* ---- Requests ---- */
 
 static void pool_request_create_buffer(struct wl_client *wl_client, struct wl_resource *resource,
@@ -66,13 +76,11 @@ static void pool_request_resize(
 	if (size == pool->size)
 		return;
 
-	/* The guard decides again whether the file is safe to show as it is. Bytes behind its end
-	 * never are, so is_direct, which is about all of the pool, becomes false. */
 	pthread_mutex_lock(&pool->lock);
 	int err = uffd_guard_resize(pool->region, (size_t)size);
 	if (!err) {
 		pool->size = size;
-		pool->is_direct = false;
+		judge_again(pool);
 		allow_huge_pages(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
