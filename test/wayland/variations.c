@@ -538,6 +538,7 @@ static void each_format(struct show *show)
 		if (formats[i].is_offered)
 			one_format(show, &formats[i]);
 	}
+	show->step = "formats";
 }
 
 /* ---- Subsurfaces ---- */
