@@ -6,6 +6,8 @@
  */
 #include "attack.h"
 
+#include "output_capture.h"
+
 #include "picture.h"
 
 #include "screencopy-client-protocol.h"
@@ -262,12 +264,25 @@ static void ask_for_picture(struct client *client, struct wl_buffer *buffer)
 	weston_screenshooter_take_shot(client->screenshooter, client->output, buffer);
 }
 
+/* A refusal is an answer. */
+static int capture_with(struct client *client, struct wl_buffer *buffer)
+{
+	struct output_capture capture;
+	int err = output_capture_init(&capture, client);
+	if (!err)
+		err = output_capture_take(&capture, buffer);
+	output_capture_finish(&capture);
+	return err == -EIO ? 0 : err;
+}
+
 /* Nothing else is asked for meanwhile: Weston 10 remembers the buffer when the client is gone, and
  * one that is thrown out for something else would crash it, with us or without. */
 int attack_capture(struct attacker *attacker, struct wl_buffer *buffer)
 {
 	struct client *client = &attacker->client;
 	bool is_over = false;
+	if (client->output_capture)
+		return capture_with(client, buffer);
 	if (!client->screencopy && !client->screenshooter)
 		return -ENOTSUP;
 	wl_buffer_set_user_data(buffer, &is_over);

@@ -5,6 +5,7 @@
  */
 #include "client.h"
 
+#include "output-capture-client-protocol.h"
 #include "screencopy-client-protocol.h"
 #include "screenshooter-client-protocol.h"
 #include "viewporter-client-protocol.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -193,6 +195,7 @@ static void on_global(void *data, struct wl_registry *registry, uint32_t name,
 		{ &xdg_wm_base_interface, 1, &c->wm_base },
 		{ &wp_viewporter_interface, 1, &c->viewporter },
 		{ &weston_screenshooter_interface, 1, &c->screenshooter },
+		{ &weston_capture_v1_interface, 2, &c->output_capture },
 		{ &zwlr_screencopy_manager_v1_interface, 1, &c->screencopy },
 		{ &zwlr_virtual_pointer_manager_v1_interface, 1, &c->virtual_pointers },
 		{ &zwp_virtual_keyboard_manager_v1_interface, 1, &c->virtual_keyboards },
@@ -213,6 +216,15 @@ static const struct wl_registry_listener registry_listener = {
 	.global_remove = on_global_remove,
 };
 
+static int connect_camera(struct client *client)
+{
+	const char *name = getenv(CLIENT_CAMERA);
+	if (!name || client->screencopy || client->screenshooter || client->output_capture)
+		return 0;
+	client->camera = malloc(sizeof(*client->camera));
+	return client->camera ? client_connect(client->camera, name) : -ENOMEM;
+}
+
 int client_connect(struct client *client, const char *name)
 {
 	*client = (struct client){ .display = wl_display_connect(name) };
@@ -225,6 +237,8 @@ int client_connect(struct client *client, const char *name)
 		err = client_roundtrip(client); /* the output's modes */
 	if (!err && (!client->compositor || !client->shm || !client->wm_base || !client->output))
 		err = -ENOTSUP;
+	if (!err)
+		err = connect_camera(client);
 	if (err)
 		client_disconnect(client);
 	return err;
@@ -234,6 +248,9 @@ int client_connect(struct client *client, const char *name)
  * where a program makes many. */
 void client_disconnect(struct client *client)
 {
+	if (client->camera)
+		client_disconnect(client->camera);
+	free(client->camera);
 	if (client->display)
 		wl_display_disconnect(client->display);
 	*client = (struct client){ 0 };

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <wayland-client.h>
 
+/* In the environment: a socket that pictures are taken at, where the compositor takes none. */
+#define CLIENT_CAMERA "WAYLAND_TEST_CAMERA"
+
 #define CLIENT_PATIENCE_MS 30000 /* a compositor that has not answered by then hangs */
 
 struct client {
@@ -24,9 +27,12 @@ struct client {
 	/* NULL where the compositor has none. */
 	struct wp_viewporter *viewporter;
 	struct weston_screenshooter *screenshooter;
+	struct weston_capture_v1 *output_capture;
 	struct zwlr_screencopy_manager_v1 *screencopy;
 	struct zwlr_virtual_pointer_manager_v1 *virtual_pointers;
 	struct zwp_virtual_keyboard_manager_v1 *virtual_keyboards;
+
+	struct client *camera; /* NULL, or a connection to the compositor that shows this one */
 };
 
 /* To $WAYLAND_DISPLAY, or to a socket of this name. 0, or a negative errno. */

@@ -10,6 +10,8 @@
  */
 #include "compositor.h"
 
+#include "picture.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,13 +37,38 @@
 #define BACKGROUND     0xff203040 /* here and in docs/examples/compositor/surface.c */
 
 static const char *const weston_pixman[] = { "weston", "--backend=headless-backend.so",
-	"--use-pixman", "--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width",
-	"%height", NULL };
-static const char *const weston_gl[] = { "weston", "--backend=headless-backend.so", "--use-gl",
-	"--debug", "--idle-time=0", "--socket=wayland-1", "%weston", "%width", "%height", NULL };
-static const char *const sway[] = { "sway", "-c", "%sway", NULL };
+	"--%rpixman", "--debug", "--idle-time=0", "--socket=wayland-1", "--config=%d/weston.ini",
+	"--width=%w", "--height=%h", NULL };
+static const char *const weston_gl[] = { "weston", "--backend=headless-backend.so", "--%rgl",
+	"--debug", "--idle-time=0", "--socket=wayland-1", "--config=%d/weston.ini", "--width=%w",
+	"--height=%h", NULL };
+static const char *const sway[] = { "sway", "-c", "%d/sway.config", NULL };
 static const char *const cage[] = { "cage", "--", "sleep", "3600", NULL };
-static const char *const example[] = { "%example", "%size", NULL };
+static const char *const example[] = { "%e", "%wx%h", NULL };
+
+/* The size of these four is what they like. */
+static const char *const labwc[] = { "labwc", "-C", "%d", NULL };
+static const char *const wayfire[] = { "wayfire", "-c", "%d/wayfire.ini", NULL };
+static const char *const phoc[] = { "phoc", "-C", "%d/phoc.ini", NULL };
+
+/* KWin's own headless backend has no way to take pictures without a GPU (its screenshots need EGL,
+ * which --virtual has not without a DRM device), so it is a window of a headless sway, drawn by
+ * QPainter (KWIN_COMPOSE=Q), and sway takes the pictures. */
+static const char *const kwin[] = { "kwin_wayland", "--wayland-display=%H", "--socket=wayland-1",
+	"--no-lockscreen", "--no-global-shortcuts", "--width", "%w", "--height", "%h", NULL };
+
+/* Mir's virtual platform has outputs without a screen; its renderer needs EGL, which Mesa's
+ * llvmpipe has without a GPU. Captures and virtual keyboards are off unless they are asked for. */
+static const char *const mir[] = { "miral-kiosk", "--platform-display-libs=mir:virtual",
+	"--platform-rendering-libs=mir:egl-generic", "--virtual-output=%wx%h",
+	"--add-wayland-extensions=zwlr_screencopy_manager_v1:zwp_virtual_keyboard_manager_v1",
+	"--idle-timeout=0", "--cursor=null", NULL };
+
+/* Mutter looks for its session's bus, and ends without one. Nobody can take its pictures without
+ * pipewire: what is judged there is that it lives, and goes on with others' frames. */
+static const char *const mutter[] = { "mutter", "--headless", "--wayland", "--no-x11",
+	"--wayland-display=wayland-1", "--virtual-monitor", "%wx%h", NULL };
+static const char *const session_bus[] = { "dbus-run-session", "--", NULL };
 
 const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 	{ .name = "weston-pixman",
@@ -59,6 +86,41 @@ const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 		.needs_wiping = true,
 		.has_no_privileges = true,
 		.arguments = cage },
+	{ .name = "labwc",
+		.program = "labwc",
+		.has_fixed_size = true,
+		.is_unprivileged = true,
+		.maps_itself = true,
+		.arguments = labwc },
+	{ .name = "wayfire",
+		.program = "wayfire",
+		.is_unprivileged = true,
+		.maps_itself = true,
+		.arguments = wayfire },
+	{ .name = "phoc",
+		.program = "phoc",
+		.is_unprivileged = true,
+		.maps_itself = true,
+		.arguments = phoc },
+	{ .name = "kwin",
+		.program = "kwin_wayland",
+		.is_unprivileged = true,
+		.maps_itself = true,
+		.allows_overlap = true,
+		.host = "sway",
+		.before = session_bus,
+		.arguments = kwin },
+	{ .name = "mir",
+		.program = "miral-kiosk",
+		.is_unprivileged = true,
+		.maps_itself = true,
+		.needs_onlooker = true,
+		.arguments = mir },
+	{ .name = "mutter",
+		.program = "mutter",
+		.is_unprivileged = true,
+		.before = session_bus,
+		.arguments = mutter },
 	{ .name = "example",
 		.program = "",
 		.never_guarded = true,
@@ -97,7 +159,11 @@ const char *compositor_why_not(const struct compositor_kind *kind)
 		snprintf(reason, sizeof(reason), "no %s", kind->program);
 		return reason;
 	}
-	return NULL;
+	if (kind->before && !is_installed(kind->before[0])) {
+		snprintf(reason, sizeof(reason), "no %s", kind->before[0]);
+		return reason;
+	}
+	return kind->host ? compositor_why_not(compositor_find(kind->host)) : NULL;
 }
 
 /* ---- The child ---- */
@@ -111,6 +177,8 @@ static void set_environment(const struct compositor *compositor)
 	setenv("WLR_BACKENDS", "headless", 1);
 	setenv("WLR_RENDERER", "pixman", 1);
 	setenv("WLR_LIBINPUT_NO_DEVICES", "1", 1);
+	setenv("KWIN_COMPOSE", "Q", 1);
+	setenv("GSETTINGS_BACKEND", "memory", 1);
 	setenv("WLR_XWAYLAND", "/bin/true",
 		1); /* cage wants one, and starts it when it is needed */
 	unsetenv("WAYLAND_DISPLAY");
@@ -145,26 +213,60 @@ static void become(uid_t uid, bool may_search)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
-/* A word with a percent sign stands for what differs from run to run. */
-static const char *fill_in(const char *word, const struct launch *launch, const char *runtime)
+/* Since release 12. */
+static bool weston_names_renderers(void)
 {
-	static char texts[4][600];
+	int major = 0;
+	FILE *output = popen("weston --version", "r");
+	if (output && fscanf(output, "weston %d", &major) != 1)
+		major = 0;
+	if (output)
+		pclose(output);
+	return major >= 12;
+}
+
+/* What a letter behind a percent sign stands for: it differs from run to run, or from release to
+ * release. */
+static void append(char letter, const struct compositor *compositor, const struct launch *launch,
+	char *text, size_t size)
+{
+	switch (letter) {
+	case 'w':
+		snprintf(text, size, "%d", launch->width);
+		break;
+	case 'h':
+		snprintf(text, size, "%d", launch->height);
+		break;
+	case 'd':
+		snprintf(text, size, "%s", compositor->runtime);
+		break;
+	case 'H':
+		snprintf(text, size, "%s", compositor->host->socket);
+		break;
+	case 'e':
+		snprintf(text, size, "%s", launch->example);
+		break;
+	case 'r':
+		snprintf(text, size, "%s", weston_names_renderers() ? "renderer=" : "use-");
+		break;
+	}
+}
+
+static const char *fill_in(
+	const char *word, const struct compositor *compositor, const struct launch *launch)
+{
+	static char texts[MOST_ARGUMENTS][600];
 	static unsigned next;
-	char *text = texts[next++ % 4];
-	if (strcmp(word, "%example") == 0)
-		return launch->example;
-	if (strcmp(word, "%width") == 0)
-		snprintf(text, sizeof(texts[0]), "--width=%d", launch->width);
-	else if (strcmp(word, "%height") == 0)
-		snprintf(text, sizeof(texts[0]), "--height=%d", launch->height);
-	else if (strcmp(word, "%size") == 0)
-		snprintf(text, sizeof(texts[0]), "%dx%d", launch->width, launch->height);
-	else if (strcmp(word, "%weston") == 0)
-		snprintf(text, sizeof(texts[0]), "--config=%s/weston.ini", runtime);
-	else if (strcmp(word, "%sway") == 0)
-		snprintf(text, sizeof(texts[0]), "%s/sway.config", runtime);
-	else
-		return word;
+	char *text = texts[next++ % MOST_ARGUMENTS];
+	size_t length = 0;
+	for (; *word && length < sizeof(texts[0]) - 1; word++) {
+		if (*word != '%') {
+			text[length++] = *word;
+			continue;
+		}
+		append(*++word, compositor, launch, text + length, sizeof(texts[0]) - length);
+		length += strlen(text + length);
+	}
 	return text;
 }
 
@@ -172,13 +274,15 @@ static void execute(const struct compositor *compositor, const struct launch *la
 {
 	const char *arguments[MOST_ARGUMENTS + 1];
 	unsigned n = 0;
+	for (const char *const *word = compositor->kind->before; word && *word; word++)
+		arguments[n++] = *word;
 	if (!compositor->kind->never_guarded)
 		for (char *const *word = launch->prefix; word && *word && n < MOST_ARGUMENTS;
 			word++)
 			arguments[n++] = *word;
 	for (const char *const *word = compositor->kind->arguments; *word && n < MOST_ARGUMENTS;
 		word++)
-		arguments[n++] = fill_in(*word, launch, compositor->runtime);
+		arguments[n++] = fill_in(*word, compositor, launch);
 	arguments[n] = NULL;
 	execvp(arguments[0], (char *const *)arguments);
 	perror(arguments[0]);
@@ -234,9 +338,15 @@ static const char weston_ini[] = "[shell]\n"
 				 "close-animation=none\n"
 				 "animation=none\n";
 
+/* No title bars of its own, and all windows where they can be seen. */
+static const char labwc_xml[] = "<labwc_config>\n"
+				"<core><decoration>client</decoration></core>\n"
+				"<placement><policy>cascade</policy></placement>\n"
+				"</labwc_config>\n";
+
 static int write_configuration(const struct compositor *compositor, const struct launch *launch)
 {
-	char sway_config[512];
+	char sway_config[512], wayfire_ini[512], phoc_ini[512];
 	snprintf(sway_config, sizeof(sway_config),
 		"output * resolution %dx%d\n"
 		"xwayland disable\n"
@@ -244,9 +354,21 @@ static int write_configuration(const struct compositor *compositor, const struct
 		"default_floating_border none\n"
 		"for_window [app_id=\"hostile\"] floating enable\n",
 		launch->width, launch->height);
-	int err = write_file(compositor->runtime, "weston.ini", weston_ini, compositor->uid);
-	return err ? err
-		   : write_file(compositor->runtime, "sway.config", sway_config, compositor->uid);
+	snprintf(wayfire_ini, sizeof(wayfire_ini),
+		"[core]\nplugins = place\nxwayland = false\n"
+		"[output:HEADLESS-1]\nmode = %dx%d\n"
+		"[place]\nmode = cascade\n",
+		launch->width, launch->height);
+	snprintf(phoc_ini, sizeof(phoc_ini),
+		"[core]\nxwayland=false\n[output:HEADLESS-1]\nmode = %dx%d\nscale = 1\n",
+		launch->width, launch->height);
+	const char *const files[][2] = { { "weston.ini", weston_ini },
+		{ "sway.config", sway_config }, { "wayfire.ini", wayfire_ini },
+		{ "phoc.ini", phoc_ini }, { "rc.xml", labwc_xml } };
+	int err = 0;
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]) && !err; i++)
+		err = write_file(compositor->runtime, files[i][0], files[i][1], compositor->uid);
+	return err;
 }
 
 static void empty_directory(const char *path)
@@ -371,10 +493,61 @@ static void choose_user(struct compositor *compositor, const struct launch *laun
 	compositor->may_search = compositor->uid != 0 && !can(reach_as_nobody, launch->directory);
 }
 
+/* The host runs as it is. Whose socket takes the pictures is said in the environment, for
+ * client_connect() here and in programs that are started. */
+static int start_host(struct compositor *compositor, const struct launch *launch)
+{
+	struct launch as_it_is = *launch;
+	as_it_is.prefix = NULL;
+	as_it_is.preload = as_it_is.mode = NULL;
+	compositor->host = calloc(1, sizeof(*compositor->host));
+	if (!compositor->host)
+		return -ENOMEM;
+	int err = compositor_start(
+		compositor->host, compositor_find(compositor->kind->host), &as_it_is);
+	if (!err)
+		setenv(CLIENT_CAMERA, compositor->host->socket, 1);
+	return err;
+}
+
+static void stop_host(struct compositor *compositor)
+{
+	if (!compositor->host)
+		return;
+	compositor_stop(compositor->host);
+	free(compositor->host);
+	compositor->host = NULL;
+	unsetenv(CLIENT_CAMERA);
+}
+
+/* Takes pictures until the compositor is gone. */
+static void look_on(const struct compositor *compositor)
+{
+	struct client client;
+	struct picture picture;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	compositor_become_client(compositor);
+	if (client_connect(&client, NULL) < 0)
+		_exit(EXIT_FAILURE);
+	for (int err = 0; err == 0 || err == -EIO || err == -ENODATA;) {
+		err = picture_take(&picture, &client, FILE_MEMFD);
+		picture_finish(&picture);
+		pause_ms(10);
+	}
+	_exit(EXIT_SUCCESS);
+}
+
 int compositor_start(struct compositor *compositor, const struct compositor_kind *kind,
 	const struct launch *launch)
 {
 	*compositor = (struct compositor){ .kind = kind };
+	if (kind->host) {
+		int failed = start_host(compositor, launch);
+		if (failed) {
+			stop_host(compositor);
+			return failed;
+		}
+	}
 	choose_user(compositor, launch);
 	make_directory_for_x();
 	int err = make_runtime(compositor, launch);
@@ -388,6 +561,10 @@ int compositor_start(struct compositor *compositor, const struct compositor_kind
 	err = wait_until_up(compositor);
 	if (err)
 		compositor_stop(compositor);
+	else if (kind->needs_onlooker)
+		compositor->onlooker = fork();
+	if (!err && kind->needs_onlooker && compositor->onlooker == 0)
+		look_on(compositor);
 	return err;
 }
 
@@ -426,6 +603,10 @@ void compositor_stop(struct compositor *compositor)
 {
 	if (compositor->pid <= 0)
 		return;
+	if (compositor->onlooker > 0) {
+		kill(compositor->onlooker, SIGKILL);
+		waitpid(compositor->onlooker, NULL, 0);
+	}
 	if (compositor_is_alive(compositor)) {
 		kill(compositor->pid, SIGTERM);
 		compositor_wait_for_end(compositor, 5000);
@@ -437,6 +618,7 @@ void compositor_stop(struct compositor *compositor)
 	compositor->pid = 0;
 	empty_directory(compositor->runtime);
 	rmdir(compositor->runtime);
+	stop_host(compositor);
 }
 
 void compositor_print_log(const struct compositor *compositor)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define N_COMPOSITORS 5
+#define N_COMPOSITORS 11
 
 struct compositor_kind {
 	const char *name, *program;
@@ -17,7 +17,13 @@ struct compositor_kind {
 	bool needs_wiping;	/* see wipe_screen() */
 	bool has_no_privileges; /* the same, but in a user namespace of its own if there can be one
 				 */
-	uint32_t background;	/* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
+	bool maps_itself;	/* has a wl_shm that is not libwayland's */
+	bool allows_overlap;	/* of the rows of a buffer: looks at no stride */
+	bool needs_onlooker;	/* draws only while somebody takes pictures */
+	const char
+		*host; /* NULL, or the kind that it is a window of: that one takes the pictures */
+	uint32_t background;	   /* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
+	const char *const *before; /* NULL, or what starts the prefix: a bus of its session */
 	const char *const *arguments;
 };
 
@@ -40,6 +46,7 @@ struct compositor {
 	const struct compositor_kind *kind;
 	pid_t pid;	 /* of what was started: the prefix, or the compositor */
 	pid_t server;	 /* of the compositor */
+	pid_t onlooker;	 /* 0, or of a child that takes pictures all the time */
 	uid_t uid;	 /* that its clients should have */
 	bool may_search; /* all directories, as root may: that user could not reach the programs */
 	int status;	 /* as waitpid() gives it, once it is over */
@@ -47,6 +54,7 @@ struct compositor {
 	char runtime[32]; /* XDG_RUNTIME_DIR */
 	char log[512];
 	char socket[96]; /* path */
+	struct compositor *host;
 };
 
 /* Until clients can connect. 0, or a negative errno; the log says why. */

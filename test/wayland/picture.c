@@ -5,6 +5,8 @@
  */
 #include "picture.h"
 
+#include "output_capture.h"
+
 #include "screencopy-client-protocol.h"
 #include "screenshooter-client-protocol.h"
 #include "window.h"
@@ -69,6 +71,19 @@ static int shoot(struct shot *shot)
 	weston_screenshooter_set_user_data(client->screenshooter, shot);
 	weston_screenshooter_take_shot(client->screenshooter, client->output, shot->sheet.buffer);
 	return client_wait(client, &shot->is_done, CLIENT_PATIENCE_MS);
+}
+
+static int capture(struct shot *shot)
+{
+	struct output_capture capture;
+	int err = output_capture_init(&capture, shot->client);
+	if (!err)
+		err = make_sheet(shot, capture.width, capture.height, capture.format);
+	shot->format = capture.format;
+	if (!err)
+		err = output_capture_take(&capture, shot->sheet.buffer);
+	output_capture_finish(&capture);
+	return err;
 }
 
 /* ---- wlroots: the compositor says what it wants ---- */
@@ -167,11 +182,14 @@ static int develop(struct picture *picture, const struct shot *shot)
 
 int picture_take(struct picture *picture, struct client *client, enum file_kind kind)
 {
+	if (client->camera)
+		return picture_take(picture, client->camera, kind);
 	struct shot shot = { .client = client, .kind = kind };
 	*picture = (struct picture){ 0 };
-	int err = client->screencopy	  ? copy_screen(&shot)
-		  : client->screenshooter ? shoot(&shot)
-					  : -ENOTSUP;
+	int err = client->screencopy	   ? copy_screen(&shot)
+		  : client->screenshooter  ? shoot(&shot)
+		  : client->output_capture ? capture(&shot)
+					   : -ENOTSUP;
 	if (!err)
 		err = develop(picture, &shot);
 	if (shot.sheet.pool)

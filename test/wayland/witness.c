@@ -156,6 +156,12 @@ static struct testimony compare(const struct witness *witness, int32_t at_x, int
 	return best;
 }
 
+static bool has_camera(const struct client *client)
+{
+	return client->screencopy || client->screenshooter || client->output_capture ||
+	       client->camera;
+}
+
 /* Takes turns with the kinds of files that a picture is taken into. */
 static int take_picture(struct witness *witness)
 {
@@ -170,6 +176,10 @@ static int take_picture(struct witness *witness)
 
 int witness_look(struct witness *witness, struct testimony *testimony)
 {
+	if (witness->is_blind) {
+		*testimony = (struct testimony){ 0 };
+		return witness_see_frames(witness, 1);
+	}
 	int err = take_picture(witness);
 	if (!err)
 		*testimony = compare(witness, witness->x, witness->y);
@@ -179,13 +189,11 @@ int witness_look(struct witness *witness, struct testimony *testimony)
 static bool find_oneself(struct witness *witness)
 {
 	const struct picture *picture = &witness->last;
-	const uint32_t first = expected_at(witness->generation, 0, 0);
 	for (int32_t y = 0; y + WITNESS_HEIGHT <= picture->height; y++) {
 		for (int32_t x = 0; x + WITNESS_WIDTH <= picture->width; x++) {
-			if (picture->pixels[y * picture->width + x] != first)
+			if (!is_ours(picture->pixels[y * picture->width + x], 0, 0))
 				continue;
-			const struct testimony testimony =
-				compare_with(witness, x, y, witness->generation);
+			const struct testimony testimony = compare(witness, x, y);
 			witness->x = x;
 			witness->y = y;
 			if (testimony.n_torn + testimony.n_hidden == 0)
@@ -208,6 +216,9 @@ int witness_start(struct witness *witness, const char *socket)
 		err = make_sheet(witness, 0, FILE_MEMFD);
 	if (!err)
 		err = make_sheet(witness, 1, FILE_MEMFD_SEALED);
+	witness->is_blind = !has_camera(&witness->client);
+	if (!err && witness->is_blind)
+		return witness_see_frames(witness, 1);
 	const uint64_t end = client_clock_ms() + PATIENCE_MS;
 	while (!err) {
 		err = take_picture(witness);
@@ -216,7 +227,6 @@ int witness_start(struct witness *witness, const char *socket)
 		if (!err && client_clock_ms() > end)
 			err = -ETIME;
 	}
-	witness_stop(witness);
 	return err;
 }
 

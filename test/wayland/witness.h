@@ -16,11 +16,13 @@ struct witness {
 	uint32_t *pixels[2];
 	uint32_t generation; /* of the latest commit */
 	int32_t x, y;	     /* on the screen */
+	bool is_blind; /* nobody takes pictures of this compositor: its frames are what is seen */
 	unsigned n_pictures;
 	struct picture last; /* the latest picture, for whoever wants to see what was wrong */
 };
 
-/* Connects, shows itself, and waits until it sees itself on the screen, as it is. */
+/* Connects, shows itself, and waits until it sees itself on the screen, as it is. To be stopped
+ * also if it fails. */
 int witness_start(struct witness *witness, const char *socket);
 void witness_stop(struct witness *witness);
 
