@@ -155,8 +155,10 @@ uint32_t uffd_guard_features(const struct uffd_guard *guard);
 #define UFFD_GUARD_MAP_WRITE 0x1u
 /** The file itself, where that is safe; see enum uffd_guard_mode. Else as without the flag. */
 #define UFFD_GUARD_MAP_DIRECT 0x2u
-/** With DIRECT: try F_ADD_SEALS F_SEAL_SHRINK first. That may wait for a client that is writing to
- * its file. */
+/** With DIRECT: try to add F_SEAL_SHRINK. Never waits for the client: one that is writing to its
+ * file at this moment can hold a seal up as long as it likes. Then the region is LAZY, and becomes
+ * DIRECT at the first refresh or update after the seal has come; with UFFD_GUARD_MAP_WRITE, where
+ * that would drop stores, at the next resize() or make_direct(). */
 #define UFFD_GUARD_MAP_SEAL 0x4u
 /** Accept regular files that are not memory (tmpfs, hugetlbfs) too, on a disk, a network or FUSE.
  * They are read by io_uring, and no longer than read_deadline_ms waited for. */
@@ -201,7 +203,8 @@ struct uffd_guard_map_options {
  * Errors: -EBADF not a descriptor, or O_PATH; -EACCES open for writing only; -ENODEV not a regular
  * file of the kinds above (pipe, socket, directory, device, memfd_secret, dma-buf, file on another
  * file system); -EINVAL length 0, offset or addr not page aligned, addr without FIXED_NOREPLACE,
- * SEAL or ONLY_DIRECT without DIRECT, reserve < length; -EPERM ONLY_DIRECT, and not all is DIRECT;
+ * SEAL or ONLY_DIRECT without DIRECT, reserve < length; -EPERM ONLY_DIRECT, and not all is DIRECT
+ * (also where the client holds SEAL up);
  * -EOPNOTSUPP ANY_FILE, and the file is one that can block, but the guard has no io_uring;
  * -EOVERFLOW offset + length or offset + reserve beyond what a file offset holds; -EEXIST
  * FIXED_NOREPLACE and something is mapped there; -EMFILE, -ENFILE, -ENOMEM (memory, or
@@ -243,7 +246,8 @@ enum uffd_guard_mode {
 	UFFD_GUARD_MODE_EAGER
 };
 
-/** How it is done now: only resize() changes it. */
+/** How it is done now. resize() and make_direct() change it, and a refresh or update after a seal
+ * has come (UFFD_GUARD_MAP_SEAL). */
 enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *region);
 
 /**

@@ -15,6 +15,7 @@
 #include "calls/dispatch.h"
 #include "calls/populate.h"
 #include "file/blocking_file.h"
+#include "file/seal.h"
 #include "kernel/descriptor.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
@@ -195,6 +196,7 @@ static int open_source(
 
 static void close_source(struct uffd_guard_region *region)
 {
+	sealing_drop(region->sealing);
 	end_fills(region);
 	source_close(&region->source);
 }
@@ -358,6 +360,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	resident_end(region);
 	publish_withdraw(region);
 	presence_finish(&region->presence);
+	sealing_drop(region->sealing);
 	source_close(&region->source);
 	uncount_region(region->guard);
 	region_unref(region);

@@ -12,6 +12,7 @@
 #include "calls/populate.h"
 #include "calls/refresh.h"
 #include "pages/change.h"
+#include "pages/direct.h"
 #include "state/guard.h"
 #include "state/probes.h"
 #include "state/refuse.h"
@@ -73,6 +74,7 @@ static int bring_over_locked(struct uffd_guard_region *region, const struct uffd
 {
 	struct marks_taken taken;
 	struct rows rows;
+	direct_settle(region);
 	take_marks(region, rects, n_rects, &taken);
 	epoch_synchronize(&region->fills);
 	rows_of_rects(&rows, cursors, rects, n_rects);

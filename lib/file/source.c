@@ -14,7 +14,7 @@
  * Of memory, nothing here waits for the inode's lock, which a client may hold for ever: write(2)
  * keeps it while it reads the writer's memory, and that may be a file that the client serves
  * itself. pread(2), fstat(2) and reading seals do not take it; looking for holes with lseek(2) and
- * adding a seal do (source_seal(), which the program has asked for).
+ * adding a seal do (seal.c).
  *
  * It is stored to through a mapping: pwrite(2) past the end would make the file grow, and no look
  * at the size before it can exclude that. The bytes go there by the kernel (copy.c), for which the
@@ -142,14 +142,6 @@ bool source_cannot_shrink(const struct source *source)
 {
 	int seals = fcntl(source->fd, F_GET_SEALS);
 	return source->kind == SOURCE_MEMORY && seals >= 0 && seals & F_SEAL_SHRINK;
-}
-
-void source_seal(const struct source *source)
-{
-	/* Refused by a client's F_SEAL_SEAL, or without write access. Takes the inode's lock: see
-	 * above. */
-	if (!source_cannot_shrink(source))
-		fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK);
 }
 
 /* 1: there is one. 0: the file has ended. */

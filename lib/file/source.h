@@ -48,8 +48,6 @@ void source_end_call(const struct source *source);
 
 /* Whether the file is memory that will never be shorter than it is. */
 bool source_cannot_shrink(const struct source *source);
-/* Try to make it so. May wait for the client. */
-void source_seal(const struct source *source);
 
 /*
  * Read up to @length bytes. *got is what was read, whatever is returned: 0, with fewer bytes only

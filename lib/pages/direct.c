@@ -18,10 +18,12 @@
 #include "pages/direct.h"
 #include "base/lock.h"
 
+#include "file/seal.h"
 #include "pages/mapping.h"
 #include "pages/resident.h"
 #include "state/guard.h"
 #include "state/loss.h"
+#include "state/publish.h"
 #include "state/region.h"
 
 #include <errno.h>
@@ -72,13 +74,38 @@ static void close_gap(struct uffd_guard_region *region, uint64_t start, uint64_t
 	resident_note_absent(region, start / page_size(), size / page_size());
 }
 
+/* Ask for the seal, if it may come. Callers of direct_extend() cannot wait for it: a client may
+ * hold it up. */
+static void seal(struct uffd_guard_region *region)
+{
+	if (!region->sealing && seal_prospect(&region->source) == SEAL_MISSING) {
+		region->sealing = sealing_begin(&region->source);
+		region->seal_is_due = !region->sealing;
+	}
+	if (region->sealing && sealing_wait(region->sealing)) {
+		sealing_drop(region->sealing);
+		region->sealing = NULL;
+	}
+}
+
+void direct_settle(struct uffd_guard_region *region)
+{
+	check(lock_is_held(&region->lock));
+	if (region->flags & UFFD_GUARD_MAP_WRITE ||
+		(region->sealing ? !sealing_has_ended(region->sealing) : !region->seal_is_due))
+		return;
+	region->seal_is_due = false;
+	direct_extend(region);
+	publish_shape(region);
+}
+
 void direct_extend(struct uffd_guard_region *region)
 {
 	const uint64_t length = atomic_load(&region->length), begin = region_direct_end(region);
 	if (!(region->direct_flags & UFFD_GUARD_MAP_DIRECT) || region->guard->is_strict)
 		return;
 	if (region->direct_flags & UFFD_GUARD_MAP_SEAL)
-		source_seal(&region->source);
+		seal(region);
 	if (!source_cannot_shrink(&region->source))
 		return;
 

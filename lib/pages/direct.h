@@ -9,6 +9,10 @@ struct uffd_guard_region;
  * cannot be direct is left as it is. */
 void direct_extend(struct uffd_guard_region *region);
 
+/* The same, if a seal that was asked for has come meanwhile. Not where stores are meant to be kept:
+ * those that were not written back would be gone. */
+void direct_settle(struct uffd_guard_region *region);
+
 /* The region has become shorter: what leaves it is the file no more. The caller holds region->lock.
  */
 int direct_retract(struct uffd_guard_region *region);

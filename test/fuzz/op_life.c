@@ -123,12 +123,31 @@ static int map_as_far_as_possible(struct request *request, struct uffd_guard_reg
 	return err;
 }
 
-/* Whether all of it can be DIRECT; with MAP_SEAL the library has just tried to seal it. */
+/* Whether all of it can be DIRECT; with MAP_SEAL once the seal has come. */
 static bool can_be_direct(const struct request *request)
 {
 	const struct file *file = request->file;
 	return file->is_tmpfs && file_seals(file) & F_SEAL_SHRINK &&
 	       file->size >= request->options.known.offset + request->length;
+}
+
+/* Whether a seal that the library was asked for is still to come. */
+static bool seal_is_to_come(const struct file *file, bool is_read_only)
+{
+	const int seals = file->is_tmpfs ? fcntl(file->fd, F_GET_SEALS) : -1;
+	return seals >= 0 && !is_read_only && !(seals & (F_SEAL_SHRINK | F_SEAL_SEAL));
+}
+
+/* The library does not wait for it. Afterwards the region is DIRECT if it can be. */
+static void wait_for_seal(
+	const struct file *file, struct uffd_guard_region *region, bool is_read_only)
+{
+	for (int i = 0; i < 5000 && seal_is_to_come(file, is_read_only); i++)
+		usleep(1000);
+	if (seal_is_to_come(file, is_read_only))
+		fail("the seal does not come");
+	if (uffd_guard_region_make_direct(region, 0) < 0)
+		fail("make_direct after the seal");
 }
 
 static uint32_t count_regions(const struct world *world, size_t guard)
@@ -147,6 +166,8 @@ static bool is_expected(const struct world *world, const struct request *request
 	const bool is_full = most_regions && count_regions(world, request->number) >= most_regions;
 	if (is_full || err == -ENFILE)
 		return is_full && (err == -ENFILE || err == -ENODEV);
+	if (flags & UFFD_GUARD_MAP_ONLY_DIRECT && err == -EPERM && flags & UFFD_GUARD_MAP_SEAL)
+		return true; /* the seal may have come late */
 	if (flags & UFFD_GUARD_MAP_ONLY_DIRECT && (err == 0 || err == -EPERM))
 		return can_be_direct(request) == (err == 0);
 	if (err == -EEXIST)
@@ -219,6 +240,8 @@ void op_map(struct world *world, const struct record *r)
 		trace("	refused: %s", strerror(-err));
 		return;
 	}
+	if (options->flags & UFFD_GUARD_MAP_SEAL)
+		wait_for_seal(request.file, region, request.is_read_only);
 	struct view *view = make_view(&request, region);
 	world->views[slot] = view;
 	trace("	region %p at %p", (void *)region, (void *)view->data);
@@ -284,7 +307,11 @@ void op_make_direct(struct world *world, const struct record *r)
 	if (!view)
 		return;
 	const uint32_t flags = r->a & UFFD_GUARD_MAP_SEAL;
-	const int is_direct = uffd_guard_region_make_direct(view->region, flags);
+	int is_direct = uffd_guard_region_make_direct(view->region, flags);
+	if (is_direct == 0 && flags) {
+		wait_for_seal(view->file, view->region, view->is_read_only);
+		is_direct = uffd_guard_region_make_direct(view->region, 0);
+	}
 	trace("make_direct of region %p, flags %#x: %d", (void *)view->region, (unsigned)flags,
 		is_direct);
 	if (is_direct < 0)

@@ -15,7 +15,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -100,7 +102,7 @@ struct subject {
 	struct uffd_guard *guard, *second_guard;
 	struct uffd_guard_region *region, *bystander;
 	int fd, bystander_fd;
-	size_t page;
+	size_t page, n_threads;
 	unsigned char *buffer;
 	int n_events;
 };
@@ -486,6 +488,13 @@ static void assert_bystander_goes_on(const struct subject *subject)
 
 /* ---- The test ---- */
 
+/* Those that add a seal end by themselves, and the C library counts its caches until then. */
+static void wait_for_threads(const struct subject *subject)
+{
+	while (count_threads() > subject->n_threads)
+		sched_yield();
+}
+
 static ssize_t run_once(struct subject *subject, struct failure *failure, unsigned n_before)
 {
 	const struct operation *operation = subject->operation;
@@ -504,6 +513,7 @@ static ssize_t run_once(struct subject *subject, struct failure *failure, unsign
 	operation->judge(subject, result);
 	uffd_guard_unmap(subject->region);
 	close(subject->fd);
+	wait_for_threads(subject);
 	assert_bystander_goes_on(subject);
 	return result;
 }
@@ -519,6 +529,7 @@ static void start(struct subject *subject, const struct operation *operation)
 		&subject->bystander));
 	/* The staging buffer that callers share is made once. */
 	assert_ok(uffd_guard_populate(subject->bystander, 0, 4 * subject->page));
+	subject->n_threads = count_threads();
 }
 
 #define NONE_FAILS UINT32_MAX

@@ -25,6 +25,18 @@ size_t count_fds(void)
 	return n;
 }
 
+size_t count_threads(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	ck_assert_ptr_nonnull(f);
+	size_t n = 0;
+	char line[512];
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "Threads: %zu", &n);
+	fclose(f);
+	return n;
+}
+
 size_t count_mappings(void)
 {
 	FILE *f = fopen("/proc/self/maps", "r");

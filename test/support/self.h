@@ -12,6 +12,7 @@
  * "anon_inode:[userfaultfd]". */
 size_t count_fds(void);
 size_t count_fds_of(const char *file);
+size_t count_threads(void);
 size_t count_mappings(void); /* without that of the heap */
 
 /* Whether a page is in memory, without touching it. */
