@@ -9,6 +9,8 @@ include(${CMAKE_CURRENT_LIST_DIR}/text.cmake)
 read_text(${source}/README.md readme)
 read_text(${source}/docs/examples/server.c server)
 read_text(${source}/include/uffd_guard.h header)
+read_text(${source}/include/uffd_guard_wayland.h wayland_header)
+string(APPEND header "${wayland_header}")
 read_text(${source}/docs/man/uffd_guard.7 overview)
 
 # The manual shows the example: from the first #include on, without tabs, and with backslashes spelt out.

@@ -29,15 +29,17 @@ function(expect_links documents base)
 endfunction()
 
 foreach(directory lib/base lib/kernel lib/file lib/state lib/pages daemon lib/calls lib/wl_shm/base lib/wl_shm/record
-    lib/wl_shm/content lib/wl_shm/protocol)
+    lib/wl_shm/content lib/wl_shm/protocol lib/wl_shm/regions)
   file(GLOB files ${source}/${directory}/*.c)
-  expect_links("docs/wl_shm.md;docs/architecture.md" ${directory} ${files})
+  expect_links("docs/wl_shm.md;docs/architecture.md;docs/compositors.md" ${directory} ${files})
 endforeach()
+file(GLOB files ${source}/lib/wl_shm/shadows/*.c)
+expect_links(docs/compositors.md lib/wl_shm/shadows ${files})
 file(GLOB files ${source}/lib/wl_shm/mmap/*.c ${source}/lib/wl_shm/run/*.c)
 expect_links(docs/wl_shm.md lib/wl_shm ${files})
 
 file(GLOB files ${source}/test/*/*.c ${source}/test/*/*.sh)
-expect_links("docs/wl_shm.md;docs/testing.md" test ${files})
+expect_links("docs/wl_shm.md;docs/testing.md;docs/compositors.md" test ${files})
 
 file(GLOB files ${source}/docs/*.md)
 list(REMOVE_ITEM files ${source}/docs/README.md)

@@ -29,7 +29,7 @@ folder_of() { # node
 	case $1 in
 	daemon) echo daemon ;;
 	wl_shm_base) echo lib/wl_shm/base ;;
-	regions | protocol | content | record) echo "lib/wl_shm/$1" ;;
+	regions | shadows | protocol | content | record) echo "lib/wl_shm/$1" ;;
 	*) echo "lib/$1" ;;
 	esac
 }
@@ -38,7 +38,7 @@ folder_of() { # node
 for node in base kernel file state pages daemon calls; do
 	sed -n "s|^#include \"\([a-z]*\)/.*|$node \1|p" "$(folder_of $node)"/*.[ch]
 done > "$work/all"
-for node in wl_shm_base record content protocol regions; do
+for node in wl_shm_base record content protocol regions shadows; do
 	sed -n "s|^#include \"\([a-z]*\)/.*|$node \1|p" "$(folder_of $node)"/*.[ch] | sed 's/ base$/ wl_shm_base/'
 done >> "$work/all"
 awk '$1 != $2' "$work/all" | sort -u > "$work/includes"

@@ -23,7 +23,7 @@ level() {
 	record | mmap | run) echo 2 ;;
 	content) echo 3 ;;
 	protocol) echo 4 ;;
-	regions) echo 5 ;;
+	regions | shadows) echo 5 ;;
 	*) echo 0 ;;
 	esac
 }

@@ -50,12 +50,10 @@ static struct uffd_guard_span bytes_of_page(const struct capture *capture, size_
 	return (struct uffd_guard_span){ .offset = start, .length = end - start };
 }
 
-static uint64_t sum_of_page(
-	const struct capture *capture, const struct uffd_guard_region *region, size_t page)
+static uint64_t sum_of_page(const struct capture *capture, const void *data, size_t page)
 {
 	const struct uffd_guard_span span = bytes_of_page(capture, page);
-	const unsigned char *data = uffd_guard_region_data(region);
-	return sum_of(data + span.offset, span.length);
+	return sum_of((const unsigned char *)data + span.offset, span.length);
 }
 
 static size_t count_pages(uint64_t offset, uint64_t length)
@@ -63,13 +61,12 @@ static size_t count_pages(uint64_t offset, uint64_t length)
 	return (page_ceil(offset + length) - page_floor(offset)) / page_size();
 }
 
-void capture_begin(struct capture *capture, const struct uffd_guard_region *region, uint64_t offset,
-	uint64_t length)
+void capture_begin(struct capture *capture, const void *data, uint64_t offset, uint64_t length)
 {
 	const size_t n_pages = count_pages(offset, length);
 	if (n_pages != capture->n_pages) {
 		free(capture->sums);
-		capture->sums = calloc(n_pages, sizeof(*capture->sums));
+		capture->sums = data ? calloc(n_pages, sizeof(*capture->sums)) : NULL;
 	}
 	*capture = (struct capture){
 		.is_open = true,
@@ -79,33 +76,41 @@ void capture_begin(struct capture *capture, const struct uffd_guard_region *regi
 		.n_pages = n_pages,
 	};
 	for (size_t i = 0; capture->sums && i < n_pages; i++)
-		capture->sums[i] = sum_of_page(capture, region, i);
+		capture->sums[i] = sum_of_page(capture, data, i);
 }
 
 /* Every page counts as stored to if there was no memory for sums. */
-static bool is_stored_to(
-	const struct capture *capture, const struct uffd_guard_region *region, size_t page)
+static bool is_stored_to(const struct capture *capture, const void *data, size_t page)
 {
-	return !capture->sums || sum_of_page(capture, region, page) != capture->sums[page];
+	return !capture->sums || sum_of_page(capture, data, page) != capture->sums[page];
 }
 
-void capture_end(struct capture *capture, struct uffd_guard_region *region)
+/* A failing write is ignored: the client has cut or sealed its own file. */
+static void write_to_file(
+	struct uffd_guard_region *region, const char *data, uint64_t offset, size_t length)
+{
+	if (data == uffd_guard_region_data(region))
+		uffd_guard_write_back(region, offset, length);
+	else
+		uffd_guard_write(region, offset, data + offset, length);
+}
+
+void capture_end(struct capture *capture, const void *data, struct uffd_guard_region *region)
 {
 	if (!capture->is_open)
 		return;
 	capture->is_open = false;
 	if (settings()->is_store_broken)
 		return;
-	/* A failing write_back is ignored: the client has cut or sealed its own file. */
 	for (size_t page = 0, n; page < capture->n_pages; page += n + 1) {
-		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, region, page + n);)
+		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, data, page + n);)
 			n++;
 		if (n == 0)
 			continue;
 		const struct uffd_guard_span first = bytes_of_page(capture, page),
 					     last = bytes_of_page(capture, page + n - 1);
-		uffd_guard_write_back(
-			region, first.offset, (size_t)(last.offset + last.length - first.offset));
+		write_to_file(region, data, first.offset,
+			(size_t)(last.offset + last.length - first.offset));
 	}
 }
 

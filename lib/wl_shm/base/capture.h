@@ -18,11 +18,11 @@ struct capture {
 	size_t n_pages;
 };
 
-void capture_begin(struct capture *capture, const struct uffd_guard_region *region, uint64_t offset,
-	uint64_t length);
+/* @data: what stands for the region; it may lie elsewhere. NULL: all of it counts as stored to. */
+void capture_begin(struct capture *capture, const void *data, uint64_t offset, uint64_t length);
 
 /* Write what was stored since capture_begin() to the client's file. Without that it does nothing.
  */
-void capture_end(struct capture *capture, struct uffd_guard_region *region);
+void capture_end(struct capture *capture, const void *data, struct uffd_guard_region *region);
 
 void capture_finish(struct capture *capture);

@@ -6,11 +6,12 @@
 #include <stdint.h>
 
 /* Variables of the environment: docs/man/uffd_guard_wl_shm.7. */
-#define SETTING_MODE	   "UFFD_GUARD_WL_SHM_MODE"
-#define SETTING_MEMORY	   "UFFD_GUARD_WL_SHM_MEMORY"
-#define SETTING_BREAK	   "UFFD_GUARD_WL_SHM_BREAK"
-#define SETTING_STATS	   "UFFD_GUARD_WL_SHM_STATS_FD" /* set by uffd-guard-run */
-#define SETTING_MMAP_STATS "UFFD_GUARD_MMAP_STATS_FD"	/* the same, for libuffd_guard_mmap.so */
+#define SETTING_MODE	      "UFFD_GUARD_WL_SHM_MODE"
+#define SETTING_MEMORY	      "UFFD_GUARD_WL_SHM_MEMORY"
+#define SETTING_BREAK	      "UFFD_GUARD_WL_SHM_BREAK"
+#define SETTING_STATS	      "UFFD_GUARD_WL_SHM_STATS_FD" /* set by uffd-guard-run */
+#define SETTING_MMAP_STATS    "UFFD_GUARD_MMAP_STATS_FD"   /* the same, for libuffd_guard_mmap.so */
+#define SETTING_WAYLAND_STATS "UFFD_GUARD_WAYLAND_STATS_FD" /* and libuffd_guard_wayland.so */
 
 struct settings {
 	uint32_t map_flags;	/* flags of struct uffd_guard_map_options */

@@ -87,11 +87,13 @@ static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event 
 
 static void losses_on_event(const struct uffd_guard_event *event, void *data)
 {
+	const struct wl_shm_pool *pool = event->user_data;
 	(void)data;
 	if (event->reasons & UFFD_GUARD_LOST_HANDLER)
 		shm_log("THE GUARD HAS GIVEN UP: clients that come now cannot be shown; restart "
 			"the compositor when you can");
-	if (event->reasons & UFFD_GUARD_LOST_NO_MEMORY)
+	/* Without userfaultfd, a region is left empty where nobody reads it. */
+	if (event->reasons & UFFD_GUARD_LOST_NO_MEMORY && !pool->shadow)
 		shm_log("no memory for a client's picture: parts of it are black");
 	handle_loss(event->user_data, event);
 }

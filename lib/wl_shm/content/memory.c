@@ -44,16 +44,20 @@ static void cover_pool(struct wl_shm_pool *pool)
 	count_users(pool);
 }
 
-void memory_count_buffer(struct wl_shm_buffer *buffer)
+void memory_count_bytes(struct wl_shm_pool *pool, struct byte_range range)
 {
-	struct wl_shm_pool *pool = buffer->pool;
 	/* A region in mode EAGER has its memory from map to unmap. */
-	if (uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_EAGER)
+	if (!pool->shadow && uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_EAGER)
 		return;
 	cover_pool(pool);
-	blocks_fill(&pool->blocks, buffer_range(buffer));
-	buffer->filled_at = pool->blocks.n_clears;
+	blocks_fill(&pool->blocks, range);
 	pool_count_blocks(pool);
+}
+
+void memory_count_buffer(struct wl_shm_buffer *buffer)
+{
+	memory_count_bytes(buffer->pool, buffer_range(buffer));
+	buffer->filled_at = buffer->pool->blocks.n_clears;
 }
 
 void memory_find_discarded(struct wl_shm_buffer *buffer)

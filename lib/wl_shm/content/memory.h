@@ -3,6 +3,9 @@
 
 #include "record/buffer.h"
 
+/* Count these bytes as copied. Under pool->lock. Any thread. */
+void memory_count_bytes(struct wl_shm_pool *pool, struct byte_range range);
+
 /* Count all of @buffer as copied. Under pool->lock. Any thread. */
 void memory_count_buffer(struct wl_shm_buffer *buffer);
 

@@ -30,14 +30,17 @@ int pool_check_writable(int fd)
 
 static int pool_map_reserving(struct wl_shm_pool *pool, int fd, uint32_t flags, size_t reserve)
 {
+	struct shm_client *client = pool->client;
+	struct uffd_guard *guard = client->display->guard;
 	struct uffd_guard_map_options options = {
 		.size = sizeof(options),
 		.flags = flags,
 		.reserve = reserve,
 		.user_data = pool,
 	};
-	struct shm_client *client = pool->client;
-	struct uffd_guard *guard = client->display->guard;
+	/* Nobody touches the region of a pool with a shadow: EAGER fills as little as it can. */
+	if (pool->shadow && !(uffd_guard_features(guard) & UFFD_GUARD_FEATURE_LAZY))
+		options.max_resident = 1;
 	if (program_is_in_disgrace(client->program, &client->display->forgiveness))
 		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE; /* files that cannot block only */
 	const size_t length = (size_t)pool->size;

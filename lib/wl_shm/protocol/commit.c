@@ -16,6 +16,7 @@
 #include "protocol/commit.h"
 
 #include "base/shm_stats.h"
+#include "content/postponed.h"
 #include "record/back.h"
 
 static void make_view_current(struct surface *surface, const struct wl_shm_buffer *buffer)
@@ -61,8 +62,8 @@ static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 	damage_clear(&buffer->owed);
 	if (is_silent || !was_here)
 		damage_add_all(&due);
-	if (!damage_is_empty(&due))
-		surface->client->display->back->show(buffer, &due);
+	if (!damage_is_empty(&due) && !surface->client->display->back->show(buffer, &due))
+		postponed_add(buffer);
 }
 
 void commit_surface(struct surface *surface)

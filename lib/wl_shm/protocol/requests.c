@@ -136,7 +136,7 @@ static void on_other_request(
 		struct wl_shm_buffer *buffer =
 			*type == 'o' ? back->buffer_of(resource_in(message, i)) : NULL;
 		if (buffer)
-			back->lend(buffer);
+			back->lend(buffer, message->resource);
 		i++;
 	}
 }

@@ -33,6 +33,7 @@ struct wl_shm_buffer {
 	struct surface *home;	  /* the surface with this buffer in surface.known, or NULL */
 	struct wl_list postponed; /* shm_client.postponed; an empty list if not in there */
 	struct damage owed;	  /* what changed on home since that showed this buffer */
+	struct wl_listener destroy, borrower_destroy; /* of shadows/ */
 
 	/* Under pool->lock. */
 	bool was_shown;	       /* a commit showed it: its content changes with commits only */

@@ -2,6 +2,8 @@
 /* What is kept of each client: its pools, and that it is to be disconnected. */
 #include "record/client.h"
 
+#include "record/back.h"
+
 #include <stdlib.h>
 
 /* ---- Life ---- */
@@ -31,6 +33,8 @@ static void client_on_destroy(struct wl_listener *listener, void *data)
 	if (client->postponed_timer)
 		wl_event_source_remove(client->postponed_timer);
 	client->postponed_timer = NULL;
+	if (client->display->back && client->display->back->client_destroyed)
+		client->display->back->client_destroyed(client);
 	client->wl_client = NULL;
 	display_update_stats(client->display);
 	client_unref(client);

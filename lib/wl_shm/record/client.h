@@ -6,6 +6,8 @@
 #include "record/program.h"
 
 struct surface;
+struct wl_shm_buffer;
+struct wl_shm_pool;
 
 /* A wl_client that has used wl_shm. It lives until the wl_client and all its pools and surfaces are
  * gone. */
@@ -18,6 +20,11 @@ struct shm_client {
 
 	struct surface *viewport_awaited_by; /* asked for a viewport not seen yet; may be NULL */
 	uint32_t awaited_viewport_id;	     /* id of that viewport's object */
+
+	/* Of shadows/: asked for, and not seen yet; may be NULL. */
+	struct wl_shm_pool *awaited_pool;
+	struct wl_shm_buffer *awaited_buffer;
+	uint32_t awaited_id; /* of that object */
 
 	struct wl_list postponed; /* struct wl_shm_buffer.postponed, the oldest first */
 	struct wl_event_source *postponed_timer; /* for postponed; NULL before the first one */

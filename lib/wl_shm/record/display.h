@@ -10,6 +10,7 @@
 #include <wayland-server.h>
 
 struct back;
+struct batch;
 struct wl_shm_buffer;
 
 /* A wl_display, and the guard for all its pools. */
@@ -19,13 +20,14 @@ struct shm_display {
 	const struct back *back;	      /* the same */
 	struct wl_array formats;	      /* uint32_t, besides ARGB8888 and XRGB8888 */
 	struct wl_listener destroy;	      /* of wl_display */
-	struct wl_event_source *loss_source;  /* init.c: calls losses_on_readable() */
-	struct wl_protocol_logger *logger;    /* init.c: leads to requests_on_message() */
+	struct wl_event_source *loss_source;  /* watch.c: calls losses_on_readable() */
+	struct wl_protocol_logger *logger;    /* leads to requests_on_message() */
 	_Atomic(pthread_t) thread;	      /* serves clients; only it may post errors */
 	_Atomic(struct wl_shm_buffer *) dead; /* buffers_bury_dead(); any thread */
-	unsigned n_pools;
-	struct wl_list programs;    /* struct shm_program.link, the latest first */
-	struct allowance allowance; /* of all programs */
+	struct batch *batch;		      /* of shadows/; NULL in regions/ */
+	unsigned n_pools;		      /* or rather their descriptors */
+	struct wl_list programs;	      /* struct shm_program.link, the latest first */
+	struct allowance allowance;	      /* of all programs */
 	struct forgiveness forgiveness;
 	unsigned references; /* one of wl_display, and of each client */
 };

@@ -3,6 +3,8 @@
  * up their references. */
 #include "record/pool.h"
 
+#include "record/back.h"
+
 #include <stdlib.h>
 
 struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
@@ -14,13 +16,20 @@ struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 		.client = client_ref(client),
 		.size = size,
 		.references = 1,
+		.fd = -1,
 	};
-	client->program->n_pools++;
-	client->display->n_pools++;
+	pool_add_descriptor(pool);
 	wl_list_init(&pool->buffers);
 	wl_list_init(&pool->reclaimable);
 	pthread_mutex_init(&pool->lock, NULL);
 	return pool;
+}
+
+void pool_add_descriptor(struct wl_shm_pool *pool)
+{
+	pool->n_descriptors++;
+	pool->client->program->n_pools++;
+	pool->client->display->n_pools++;
 }
 
 static void charge(struct wl_shm_pool *pool, uint64_t in_use, uint64_t unused)
@@ -75,13 +84,16 @@ void pool_touch(struct wl_shm_pool *pool)
 
 static void pool_destroy(struct wl_shm_pool *pool)
 {
+	const struct back *back = pool->client->display->back;
+	if (back->pool_destroyed)
+		back->pool_destroyed(pool);
 	uffd_guard_unmap(pool->region);
 	charge(pool, 0, 0);
 	enlist(pool, false);
 	blocks_finish(&pool->blocks);
 	pthread_mutex_destroy(&pool->lock);
-	pool->client->program->n_pools--;
-	pool->client->display->n_pools--;
+	pool->client->program->n_pools -= pool->n_descriptors;
+	pool->client->display->n_pools -= pool->n_descriptors;
 	client_unref(pool->client);
 	free(pool);
 }

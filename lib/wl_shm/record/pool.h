@@ -4,18 +4,28 @@
 #include "base/blocks.h"
 #include "record/client.h"
 
+struct shadow;
+
 struct wl_shm_pool {
 	struct wl_resource *resource; /* NULL after wl_shm_pool.destroy */
 	struct shm_client *client;
-	struct uffd_guard_region *region;
+	struct uffd_guard_region *region; /* NULL if the file is left to the compositor as it is */
 	int32_t size;
 	size_t reserve;		    /* bytes of address space; zeros behind size */
 	bool is_direct;		    /* the region is the client's memory itself, not a copy */
 	struct wl_list reclaimable; /* memory_account.reclaimable; an empty list if nothing is */
 	struct wl_list buffers;	    /* struct wl_shm_buffer.link */
+	unsigned n_descriptors;
 	unsigned references; /* one of the resource, of each buffer, and compositor_references */
 	unsigned compositor_references; /* of wl_shm_buffer_ref_pool() */
 	pthread_mutex_t lock; /* the content of its buffers; the library is called with it */
+
+	/* Of shadows/. */
+	struct wl_listener destroy; /* of the resource */
+	struct shadow
+		*shadow; /* what the compositor maps; NULL in regions/, and if it is the file */
+	int fd;		 /* the file, if the compositor maps it; -1 */
+	bool is_memory;	 /* the file cannot block */
 
 	/* Under the lock. */
 	struct blocks blocks;			 /* empty before the first copy */
@@ -27,6 +37,9 @@ struct wl_shm_pool {
 /* Create a pool with one reference, without resource and region. NULL without memory. */
 struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size);
 void pool_unref(struct wl_shm_pool *pool);
+
+/* Count a second descriptor. */
+void pool_add_descriptor(struct wl_shm_pool *pool);
 
 /* Bring what the program is charged up to date with pool->blocks. Under pool->lock. Any thread. */
 void pool_count_blocks(struct wl_shm_pool *pool);

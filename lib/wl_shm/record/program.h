@@ -34,9 +34,10 @@ struct shm_program {
 	struct wl_list link; /* shm_display.programs, the latest first */
 	pid_t pid;
 	uid_t uid;
-	unsigned references; /* of its clients */
-	int64_t gone_at;     /* milliseconds; without references */
-	unsigned n_pools;
+	unsigned references;	/* of its clients */
+	int64_t gone_at;	/* milliseconds; without references */
+	unsigned n_pools;	/* or rather their descriptors */
+	struct wl_list shadows; /* of shadows/: struct shadow.link, the latest first */
 	struct memory_account memory;
 	struct allowance allowance;
 	struct forgiveness forgiveness;

@@ -172,8 +172,8 @@ static void begin_first_access(struct wl_shm_buffer *buffer)
 		damage_add_all(&buffer->stale);
 	bring_up_to_date(buffer);
 	if (buffer->may_be_stored_to)
-		capture_begin(&buffer->stores, pool->region, (uint64_t)buffer->layout.offset,
-			buffer->length);
+		capture_begin(&buffer->stores, uffd_guard_region_data(pool->region),
+			(uint64_t)buffer->layout.offset, buffer->length);
 }
 
 /* A second reader sees what was committed meanwhile, though the first one still reads: libwayland
@@ -205,7 +205,8 @@ WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 
 static void end_last_access(struct wl_shm_buffer *buffer)
 {
-	capture_end(&buffer->stores, buffer->pool->region);
+	struct uffd_guard_region *region = buffer->pool->region;
+	capture_end(&buffer->stores, uffd_guard_region_data(region), region);
 	if (buffer->is_pointer_out)
 		bring_up_to_date_unless_read(buffer);
 }

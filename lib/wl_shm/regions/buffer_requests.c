@@ -4,17 +4,28 @@
 #include "regions/buffer_requests.h"
 
 #include "base/shm_stats.h"
+#include "content/postponed.h"
 #include "record/surface.h"
+#include "regions/access.h"
 #include "regions/buffer_references.h"
-#include "regions/postponed.h"
 
 /* ---- Life ---- */
+
+/* If the compositor has a reference to it or to its pool, it may still read it. */
+static void catch_up_if_read(struct wl_shm_buffer *buffer)
+{
+	if (wl_list_empty(&buffer->postponed))
+		return;
+	if (buffer->pool->compositor_references > 0 || atomic_load(&buffer->references) > 1)
+		access_catch_up_now(buffer);
+	postponed_remove(buffer);
+}
 
 static void buffer_on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
 	surfaces_let_go(buffer);
-	postponed_buffer_destroyed(buffer);
+	catch_up_if_read(buffer);
 	buffer->resource = NULL;
 	buffer_unref(buffer);
 }

@@ -3,53 +3,32 @@
  * The two calls by which a compositor sets wl_shm up.
  *
  * wl_display_init_shm() creates the guard, so the handler thread gets the priority of the caller.
- * It also sets up the two sources of events: the event source for losses (losses.c), and the
+ * It also sets up the two sources of events: the event source for losses (watch.c), and the
  * protocol logger for requests (requests.c).
  */
 #include "base/log.h"
-#include "base/make_guard.h"
 #include "base/shm_stats.h"
-#include "content/losses.h"
+#include "content/watch.h"
 #include "protocol/requests.h"
 #include "record/back.h"
-#include "record/descriptors.h"
 #include "regions/access.h"
 #include "regions/buffer_references.h"
 #include "regions/global.h"
 #include "regions/load.h"
-#include "regions/postponed.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
-#include <syslog.h>
-
-static void log_of_guard(int level, const char *message, void *data)
-{
-	(void)data;
-	if (level <= LOG_WARNING)
-		shm_log("%s", message);
-}
 
 static int start_guard(struct shm_display *display)
 {
-	int err = make_guard(log_of_guard, MOST_POOLS, &display->guard);
+	int err = watch_start(display);
 	if (err)
 		shm_log("NO CLIENT CAN BE SHOWN: no guard can be made (%s). userfaultfd must be "
 			"allowed; `uffd-guard-run --check` says what is missing. To run without "
 			"protection, take libuffd_guard_wl_shm.so out of LD_PRELOAD.",
 			strerror(-err));
 	return err;
-}
-
-static int listen_to_losses(struct shm_display *display)
-{
-	struct wl_event_loop *loop = wl_display_get_event_loop(display->wl_display);
-	int fd = uffd_guard_get_fd(display->guard);
-	if (fd < 0)
-		return fd;
-	display->loss_source =
-		wl_event_loop_add_fd(loop, fd, WL_EVENT_READABLE, losses_on_readable, display);
-	return display->loss_source ? 0 : -ENOMEM;
 }
 
 static void on_message(void *data, enum wl_protocol_logger_type type,
@@ -68,14 +47,9 @@ static int follow_requests(struct shm_display *display)
 
 /* ---- What protocol/ and content/ ask ---- */
 
-static void show(struct wl_shm_buffer *buffer, const struct damage *changed)
+static void lend(struct wl_shm_buffer *buffer, struct wl_resource *borrower)
 {
-	if (!access_take_commit(buffer, changed))
-		postponed_add(buffer);
-}
-
-static void lend(struct wl_shm_buffer *buffer)
-{
+	(void)borrower;
 	buffer_expect_stores(buffer, true);
 }
 
@@ -86,7 +60,8 @@ static void discard(struct wl_shm_pool *pool, uint64_t offset, uint64_t length)
 
 static const struct back back = {
 	.buffer_of = wl_shm_buffer_get,
-	.show = show,
+	.show = access_take_commit,
+	.catch_up = access_catch_up,
 	.lend = lend,
 	.discard = discard,
 };
@@ -101,22 +76,22 @@ static int display_start(struct shm_display *display)
 	int err = start_guard(display);
 	if (err)
 		return err;
-	err = listen_to_losses(display);
-	if (err)
-		goto err_guard;
 	err = follow_requests(display);
 	if (err)
-		goto err_source;
-	shm_stats_add(&shm_stats()->displays, 1);
-	return 0;
-
-err_source:
-	wl_event_source_remove(display->loss_source);
-	display->loss_source = NULL;
-err_guard:
-	uffd_guard_destroy(display->guard);
-	display->guard = NULL;
+		watch_stop(display);
+	else
+		shm_stats_add(&shm_stats()->displays, 1);
 	return err;
+}
+
+/* libuffd_guard_wayland.so is for displays whose wl_shm is not this one. */
+static void call_others_off(struct wl_display *wl_display)
+{
+	int (*set_guarded)(struct wl_display *, int);
+	void *address = dlsym(RTLD_DEFAULT, "uffd_guard_wayland_set_guarded");
+	memcpy(&set_guarded, &address, sizeof(address));
+	if (address)
+		set_guarded(wl_display, 0);
 }
 
 WL_EXPORT int wl_display_init_shm(struct wl_display *wl_display)
@@ -124,6 +99,7 @@ WL_EXPORT int wl_display_init_shm(struct wl_display *wl_display)
 	struct shm_display *display = display_of(wl_display);
 	if (load_is_outdated() || !display || display_start(display))
 		return -1;
+	call_others_off(wl_display);
 	return global_create(display);
 }
 

@@ -4,9 +4,9 @@
  * buffers in the following periods, one after the other. It needs a timer because a compositor that
  * has the data pointer reads without a call, and the client may never commit again.
  */
-#include "regions/postponed.h"
+#include "content/postponed.h"
 
-#include "regions/access.h"
+#include "record/back.h"
 
 static int postponed_on_timer(void *data);
 
@@ -20,7 +20,7 @@ static void wait_for_next_period(struct shm_client *client)
 		wl_event_source_timer_update(client->postponed_timer, CLIENT_PERIOD);
 }
 
-static void postponed_remove(struct wl_shm_buffer *buffer)
+void postponed_remove(struct wl_shm_buffer *buffer)
 {
 	wl_list_remove(&buffer->postponed);
 	wl_list_init(&buffer->postponed);
@@ -31,7 +31,7 @@ static int postponed_on_timer(void *data)
 	struct shm_client *client = data;
 	struct wl_shm_buffer *buffer, *next;
 	wl_list_for_each_safe (buffer, next, &client->postponed, postponed) {
-		if (!access_catch_up(buffer)) {
+		if (!client->display->back->catch_up(buffer)) {
 			wait_for_next_period(client);
 			break;
 		}
@@ -48,13 +48,4 @@ void postponed_add(struct wl_shm_buffer *buffer)
 	if (wl_list_empty(&client->postponed))
 		wait_for_next_period(client);
 	wl_list_insert(client->postponed.prev, &buffer->postponed);
-}
-
-void postponed_buffer_destroyed(struct wl_shm_buffer *buffer)
-{
-	if (wl_list_empty(&buffer->postponed))
-		return;
-	if (buffer->pool->compositor_references > 0 || atomic_load(&buffer->references) > 1)
-		access_catch_up_now(buffer);
-	postponed_remove(buffer);
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "record/buffer.h"
+
+/* Bring buffer->stale over to the shadow. False if the allowance of the client's program is spent.
+ * Not under pool->lock. */
+bool copy_stale(struct wl_shm_buffer *buffer);
+
+/* The same for what a commit has changed. */
+bool copy_changed(struct wl_shm_buffer *buffer, const struct damage *changed);
+
+/* The same for all of it, which the client may have changed without saying so. */
+bool copy_all(struct wl_shm_buffer *buffer);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that a client hands over to be read once: the compositor gets a copy that is sealed, and
+ * has zeros behind its end, since keymaps are read as strings. It is a list of requests, and not
+ * all descriptors: some are for the compositor to write to.
+ */
+#include "shadows/handed.h"
+
+#include "base/pages.h"
+#include "content/watch.h"
+#include "shadows/shadow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uffd_guard.h>
+#include <unistd.h>
+
+#define MOST_BYTES (UINT64_C(32) << 20)
+
+/* Numbers of arguments. offset: -1 if there is none, and it is 0 */
+static const struct handing {
+	const char *interface, *request;
+	int fd, offset, length;
+} handings[] = {
+	{ "zwp_virtual_keyboard_v1", "keymap", 1, -1, 2 },
+	{ "wp_image_description_creator_icc_v1", "set_icc_file", 0, 1, 2 },
+};
+
+static int read_file(struct uffd_guard *guard, int fd, struct shadow *copy, size_t length)
+{
+	const struct uffd_guard_map_options options = {
+		.size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_ANY_FILE,
+		.max_resident = 1, /* EAGER fills as little as it can */
+	};
+	struct uffd_guard_region *region;
+	int err = uffd_guard_map(guard, fd, length, &options, &region);
+	if (err)
+		return err;
+	const ssize_t got = uffd_guard_read(region, 0, copy->data, length);
+	uffd_guard_unmap(region);
+	return got < 0 ? (int)got : 0;
+}
+
+static int hand_copy(struct uffd_guard *guard, int fd, uint64_t length)
+{
+	struct shadow *copy;
+	int err = shadow_create(page_ceil(length + 1), &copy);
+	if (err)
+		return err;
+	err = read_file(guard, fd, copy, length);
+	if (!err)
+		err = shadow_put_behind(copy, fd, SHADOW_SEALED_WRITE);
+	shadow_destroy(copy);
+	return err;
+}
+
+static bool is_regular(int fd)
+{
+	struct stat file;
+	return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
+}
+
+/* The rest of the protocol is for the handler to check. */
+static void hand_over(struct shm_display *display, const struct handing *handing,
+	const struct wl_protocol_logger_message *message)
+{
+	const union wl_argument *a = message->arguments;
+	const uint64_t offset = handing->offset < 0 ? 0 : a[handing->offset].u;
+	const uint64_t length = offset + a[handing->length].u;
+	const int fd = a[handing->fd].h;
+	if (!is_regular(fd) || a[handing->length].u == 0)
+		return;
+	int err = length > MOST_BYTES ? -EFBIG : watch_start(display);
+	if (!err)
+		err = hand_copy(display->guard, fd, length);
+	if (err && err != -EACCES && err != -EBADF && err != -ENODEV)
+		wl_resource_post_no_memory(message->resource);
+}
+
+void handed_on_request(
+	struct shm_display *display, const struct wl_protocol_logger_message *message)
+{
+	const char *interface = wl_resource_get_class(message->resource);
+	for (size_t i = 0; i < sizeof(handings) / sizeof(handings[0]); i++) {
+		if (strcmp(interface, handings[i].interface) == 0 &&
+			strcmp(message->message->name, handings[i].request) == 0)
+			hand_over(display, &handings[i], message);
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "record/buffer.h"
+
+/* A request has given @buffer to @borrower, such as a frame of a screenshot. */
+void lent_begin(struct wl_shm_buffer *buffer, struct wl_resource *borrower);
+
+/* Forget whom @buffer was given to: nothing is written to it any more. */
+void lent_end(struct wl_shm_buffer *buffer);
+
+/* An event that the client has not got yet. If it says that the picture is there, what the
+ * compositor has stored is written to the client's file. */
+void lent_on_event(const struct wl_protocol_logger_message *message);
