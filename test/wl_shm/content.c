@@ -845,6 +845,132 @@ START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 }
 END_TEST
 
+/* ---- Pictures that are shown once ---- */
+
+static void release(const struct scene *s, const struct picture *picture)
+{
+	wl_buffer_send_release(wl_client_get_object(
+		s->guest.client, wl_proxy_get_id((struct wl_proxy *)picture->buffer)));
+}
+
+/* As GTK 3 does: each frame is a file, a pool and a buffer of its own. */
+START_TEST(new_buffer_of_each_frame_costs_what_is_read_of_it)
+{
+	enum { N = 8 };
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct scene s;
+	struct memory memory;
+	struct picture picture;
+	if (runner_skip_eager())
+		return;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	const uint64_t before = bytes_copied();
+	for (unsigned i = 0; i < N; i++) {
+		picture_create_alone(&picture, &memory, &s.guest, NEW);
+		show(&s.guest, s.surface, &picture, 3, 3, 5, 5);
+		ck_assert_uint_eq(pixel_at(picture.served, 4, 4), NEW);
+		release(&s, &picture);
+		wl_buffer_destroy(picture.buffer);
+		memory_destroy(&memory);
+	}
+	ck_assert_uint_le(bytes_copied() - before, N * (page + 16)); /* not four pages each */
+	show_all(&s.guest, s.surface, &s.a);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(rest_of_a_buffer_comes_when_it_is_read)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture picture;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a); /* a surface's first picture is all new */
+	picture_create_alone(&picture, &memory, &s.guest, NEW);
+	picture.pixels[SIDE * SIDE - 1] = NEWEST;
+	show(&s.guest, s.surface, &picture, 0, 0, 1, 1);
+	ck_assert_uint_eq(pixel_at(picture.served, 0, 0), NEW);
+	ck_assert_uint_eq(pixel_at(picture.served, SIDE - 1, SIDE - 1), NEWEST);
+	/* Shown again without having been released: it is as it was, but for what is damaged. */
+	picture.pixels[0] = OLD;
+	show(&s.guest, s.surface, &picture, 0, 0, 1, 1);
+	ck_assert_uint_eq(pixel_at(picture.served, 0, 0), OLD);
+	ck_assert_uint_eq(pixel_at(picture.served, SIDE / 2, SIDE / 2), NEW);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+/* What was read while the client drew, after the release, does not stay. */
+START_TEST(buffer_that_is_used_again_is_all_of_the_new_picture)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture picture;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a); /* a surface's first picture is all new */
+	picture_create_alone(&picture, &memory, &s.guest, NEW);
+	show(&s.guest, s.surface, &picture, 0, 0, 1, 1);
+	ck_assert_uint_eq(pixel_at(picture.served, 0, 0), NEW);
+	release(&s, &picture);
+	picture_fill(&picture, OLD); /* it clears all, and draws the same again but for a pixel */
+	(void)pixel_at(picture.served, SIDE - 1, SIDE - 1);
+	picture_fill(&picture, NEW);
+	picture.pixels[0] = NEWEST;
+	show(&s.guest, s.surface, &picture, 0, 0, 1, 1);
+	ck_assert_uint_eq(pixel_at(picture.served, 0, 0), NEWEST);
+	ck_assert_uint_eq(pixel_at(picture.served, SIDE - 1, SIDE - 1), NEW);
+	/* From now on it stays as committed. */
+	picture_fill(&picture, OLD);
+	ck_assert_uint_eq(pixel_at(picture.served, SIDE / 2, SIDE / 2), NEW);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+START_TEST(what_is_shown_of_a_buffer_stays_when_it_is_destroyed_unreleased)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture picture;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a); /* a surface's first picture is all new */
+	picture_create_alone(&picture, &memory, &s.guest, NEW);
+	show(&s.guest, s.surface, &picture, 0, 0, 1, 1);
+	const uint32_t *pixels = wl_shm_buffer_get_data(picture.served);
+	struct wl_shm_pool *pool = wl_shm_buffer_ref_pool(picture.served);
+	wl_buffer_destroy(picture.buffer);
+	exchange(&s.guest);
+	picture_fill(&picture, OLD);
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(pixels[i], NEW);
+	wl_shm_pool_unref(pool);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+/* A buffer is new, but not what lies there. */
+START_TEST(new_buffer_on_bytes_that_were_read_before_is_all_new)
+{
+	struct scene s;
+	struct picture again;
+	scene_start(&s);
+	show_all(&s.guest, s.surface, &s.a);
+	assert_all_pixels(s.a.served, OLD);
+	picture_fill(&s.a, NEW);
+	picture_create(&again, &s.guest, &s.memory[0], 0);
+	show(&s.guest, s.surface, &again, 0, 0, 1, 1);
+	assert_all_pixels(again.served, NEW);
+	wl_buffer_destroy(again.buffer);
+	scene_stop(&s);
+}
+END_TEST
+
 /* As libwayland-cursor and others do at each start; a look at the file at each commit would tell.
  */
 START_TEST(sealed_memory_is_shown_as_it_is_when_its_pool_has_grown)
@@ -882,6 +1008,17 @@ static TCase *commits(void)
 	tcase_add_test(tcase, access_under_way_is_not_disturbed_by_a_commit);
 	tcase_add_test(tcase, second_reader_sees_what_was_committed_since_the_first_began);
 	tcase_add_test(tcase, picture_shown_before_stays_while_another_is_shown);
+	return tcase;
+}
+
+static TCase *once(void)
+{
+	TCase *tcase = tcase_create("once");
+	tcase_add_test(tcase, new_buffer_of_each_frame_costs_what_is_read_of_it);
+	tcase_add_test(tcase, rest_of_a_buffer_comes_when_it_is_read);
+	tcase_add_test(tcase, buffer_that_is_used_again_is_all_of_the_new_picture);
+	tcase_add_test(tcase, what_is_shown_of_a_buffer_stays_when_it_is_destroyed_unreleased);
+	tcase_add_test(tcase, new_buffer_on_bytes_that_were_read_before_is_all_new);
 	return tcase;
 }
 
@@ -926,4 +1063,4 @@ static TCase *readers(void)
 	return tcase;
 }
 
-RUNNER_MAIN("content", commits, damages, readers)
+RUNNER_MAIN("content", commits, once, damages, readers)

@@ -117,6 +117,16 @@ void blocks_fill(struct blocks *blocks, struct byte_range range)
 	}
 }
 
+bool blocks_are_filled(const struct blocks *blocks, struct byte_range range)
+{
+	const size_t end = end_of(blocks, range);
+	for (size_t i = first_of(blocks, range); i < end; i++) {
+		if (blocks->all[i].is_filled)
+			return true;
+	}
+	return false;
+}
+
 bool blocks_were_cleared(const struct blocks *blocks, struct byte_range range, uint32_t since)
 {
 	const size_t end = end_of(blocks, range);

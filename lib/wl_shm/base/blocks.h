@@ -36,6 +36,9 @@ void blocks_add_user(struct blocks *blocks, struct byte_range range);
 void blocks_remove_user(struct blocks *blocks, struct byte_range range);
 void blocks_fill(struct blocks *blocks, struct byte_range range);
 
+/* True if a byte of @range is in a filled block. */
+bool blocks_are_filled(const struct blocks *blocks, struct byte_range range);
+
 /* True if a byte of @range was cleared when n_clears was above @since. */
 bool blocks_were_cleared(const struct blocks *blocks, struct byte_range range, uint32_t since);
 

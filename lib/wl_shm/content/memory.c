@@ -127,7 +127,7 @@ static void sweep(struct memory_account *account)
 static uint64_t bytes_to_come(struct wl_shm_buffer *buffer)
 {
 	pthread_mutex_lock(&buffer->pool->lock);
-	const uint64_t bytes = buffer->is_filled ? 0 : buffer->length;
+	const uint64_t bytes = buffer->is_filled || buffer->is_partial ? 0 : buffer->length;
 	pthread_mutex_unlock(&buffer->pool->lock);
 	return bytes;
 }

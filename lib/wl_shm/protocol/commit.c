@@ -62,6 +62,9 @@ static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 	damage_clear(&buffer->owed);
 	if (is_silent || !was_here)
 		damage_add_all(&due);
+	buffer->changed = changed;
+	if (is_silent)
+		damage_add_all(&buffer->changed);
 	if (!damage_is_empty(&due) && !surface->client->display->back->show(buffer, &due))
 		postponed_add(buffer);
 }

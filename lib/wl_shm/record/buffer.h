@@ -33,6 +33,8 @@ struct wl_shm_buffer {
 	struct surface *home;	  /* the surface with this buffer in surface.known, or NULL */
 	struct wl_list postponed; /* shm_client.postponed; an empty list if not in there */
 	struct damage owed;	  /* what changed on home since that showed this buffer */
+	struct damage changed;	  /* what the last commit that showed it said to have changed */
+	bool was_released;	  /* to the client, since that commit */
 	struct wl_listener destroy, borrower_destroy; /* of shadows/ */
 
 	/* Under pool->lock. */
@@ -41,6 +43,7 @@ struct wl_shm_buffer {
 	bool is_pointer_out;   /* wl_shm_buffer_get_data() was called: it may be read any time */
 	unsigned n_uses;    /* of surfaces, accesses and wl_shm_buffer_ref(): its copy must stay */
 	bool is_filled;	    /* all pages are present: none will be filled by a fault */
+	bool is_partial;    /* of its first commit, damage is brought over; faults bring the rest */
 	uint32_t filled_at; /* blocks.n_clears, when is_filled was known to be true */
 	unsigned n_distrusts; /* pool's, when this buffer was last made stale for it */
 	struct damage stale;  /* must be refreshed before the next access */

@@ -17,6 +17,12 @@
  * or ahead of a reader, could be read while the client draws its next picture, and damage of that
  * picture is against the one before.
  *
+ * Some clients (GTK 3) make a new pool, file and buffer for each frame, of which the compositor
+ * reads little. So of a buffer that is shown for the first time (is_partial), only what its commit
+ * has damaged is brought over, and faults bring what is read of the rest. Until the compositor
+ * releases the buffer, no client may draw there. If the client shows it once more after that, it is
+ * one that it uses again: then it is filled as said above.
+ *
  * The client's own memory (DIRECT) needs no refresh.
  */
 #include "regions/access.h"
@@ -30,10 +36,21 @@
 
 /* ---- Bringing up to date; pool->lock is held ---- */
 
+/* What is stale comes, whether its pages are there or not. */
+static int buffer_update(struct wl_shm_buffer *buffer)
+{
+	struct uffd_guard_rect rects[DAMAGE_RECTS];
+	const unsigned n = rows_of_damage(buffer, &buffer->stale, rects);
+	memory_count_buffer(buffer);
+	return uffd_guard_update_rects(buffer->pool->region, rects, n);
+}
+
 static int buffer_refresh(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
 	struct uffd_guard_rect rects[DAMAGE_RECTS];
+	if (buffer->is_partial)
+		return buffer_update(buffer);
 	if (rows_cost(buffer, &buffer->stale) == buffer->length)
 		return uffd_guard_refresh(region, (uint64_t)buffer->layout.offset, buffer->length);
 	const unsigned n = rows_of_damage(buffer, &buffer->stale, rects);
@@ -67,7 +84,7 @@ static void look_again(struct wl_shm_buffer *buffer)
 
 static bool is_up_to_date(const struct wl_shm_buffer *buffer)
 {
-	return damage_is_empty(&buffer->stale) && buffer->is_filled;
+	return damage_is_empty(&buffer->stale) && (buffer->is_filled || buffer->is_partial);
 }
 
 static void buffer_fill(struct wl_shm_buffer *buffer)
@@ -83,21 +100,24 @@ static void buffer_fill(struct wl_shm_buffer *buffer)
 static void bring_up_to_date(struct wl_shm_buffer *buffer)
 {
 	look_again(buffer);
-	if (is_up_to_date(buffer))
+	if (is_up_to_date(buffer) || (buffer->is_partial && memory_is_refused(buffer)))
 		return;
+	if (buffer->stale.is_whole)
+		buffer->is_partial = false;
 	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
 		probe_last_page(buffer);
 		if (buffer_refresh(buffer))
 			return;
 	}
 	damage_clear(&buffer->stale);
-	if (!buffer->is_filled)
+	if (!buffer->is_filled && !buffer->is_partial)
 		buffer_fill(buffer);
 }
 
 static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
 {
-	return buffer->is_filled ? rows_cost(buffer, &buffer->stale) : buffer->length;
+	const bool is_begun = buffer->is_filled || buffer->is_partial;
+	return is_begun ? rows_cost(buffer, &buffer->stale) : buffer->length;
 }
 
 /* During an access the content must stay: end_last_access() calls this again. */
@@ -142,19 +162,68 @@ void access_catch_up_now(struct wl_shm_buffer *buffer)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/* What is shown without its buffer stays, if that costs no more than any commit may. */
+void access_complete(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	struct shm_client *client = pool->client;
+	pthread_mutex_lock(&pool->lock);
+	const bool is_kept = buffer->n_uses > 0 || pool->compositor_references > 0;
+	if (is_kept && buffer->is_partial && !buffer->was_released &&
+		program_may_spend(client->program, &client->display->allowance, buffer->length)) {
+		buffer->is_partial = false;
+		bring_up_to_date_unless_read(buffer);
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
 /* ---- Commits ---- */
 
-bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed)
+/* True for a picture of which little has changed, in memory of which nothing was read so far. */
+static bool may_leave_rest(const struct wl_shm_buffer *buffer)
+{
+	const struct wl_shm_pool *pool = buffer->pool;
+	if (buffer->was_shown || buffer->is_filled || buffer->may_be_stored_to ||
+		buffer->changed.is_whole || !format_has_rows_of_pixels(buffer->format))
+		return false;
+	return uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_LAZY &&
+	       rows_cost(buffer, &buffer->changed) <= buffer->length / 2 &&
+	       !blocks_are_filled(&pool->blocks, buffer_range(buffer));
+}
+
+/* Note what a commit has made stale. */
+static void take_damage(struct wl_shm_buffer *buffer, const struct damage *due)
+{
+	if (may_leave_rest(buffer)) {
+		buffer->is_partial = true;
+		buffer->stale = buffer->changed;
+		/* Costs a look, unless the compositor has read where no buffer was. */
+		uffd_guard_refresh(
+			buffer->pool->region, (uint64_t)buffer->layout.offset, buffer->length);
+		return;
+	}
+	if (buffer->was_released)
+		buffer->is_partial = false;
+	/* Pages that were filled by faults, before buffer_fill(), may be of any date. */
+	if (!buffer->was_shown || (!buffer->is_filled && !buffer->is_partial))
+		damage_add_all(&buffer->stale);
+	damage_join(&buffer->stale, due);
+}
+
+void access_note_release(struct wl_shm_buffer *buffer)
+{
+	buffer->was_released = true;
+}
+
+bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *due)
 {
 	struct wl_shm_pool *pool = buffer->pool;
 	memory_make_room(buffer);
 	pthread_mutex_lock(&pool->lock);
 	look_again(buffer);
-	/* Pages that were filled by faults, before buffer_fill(), may be of any date. */
-	if (!buffer->was_shown || !buffer->is_filled)
-		damage_add_all(&buffer->stale);
-	damage_join(&buffer->stale, changed);
+	take_damage(buffer, due);
 	buffer->was_shown = true;
+	buffer->was_released = false;
 	const bool is_done = !buffer->is_pointer_out || bring_up_to_date_if_affordable(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_deliver_now(pool);

@@ -10,10 +10,17 @@
 
 #include "record/buffer.h"
 
-/* A commit shows @buffer, of which @changed has changed since it was shown last. Refresh that now
- * if the compositor has the data pointer. False if the client's allowance is spent: call
+/* A commit shows @buffer, of which @due has changed since it was shown last. Refresh that now if
+ * the compositor has the data pointer. False if the client's allowance is spent: call
  * access_catch_up() later. */
-bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *changed);
+bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *due);
+
+/* The compositor tells the client that it may draw to @buffer again. */
+void access_note_release(struct wl_shm_buffer *buffer);
+
+/* Call before the resource of @buffer is destroyed: if it is shown and was not released, what was
+ * left to faults is brought over. */
+void access_complete(struct wl_shm_buffer *buffer);
 
 /* Refresh what access_take_commit() could not. False if the allowance is spent again. */
 bool access_catch_up(struct wl_shm_buffer *buffer);

@@ -24,6 +24,7 @@ static void catch_up_if_read(struct wl_shm_buffer *buffer)
 static void buffer_on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
+	access_complete(buffer);
 	surfaces_let_go(buffer);
 	catch_up_if_read(buffer);
 	buffer->resource = NULL;

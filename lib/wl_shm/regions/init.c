@@ -31,11 +31,21 @@ static int start_guard(struct shm_display *display)
 	return err;
 }
 
+/* The only event of wl_buffer is its release. */
+static void note_event(const struct wl_protocol_logger_message *message)
+{
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(message->resource);
+	if (buffer)
+		access_note_release(buffer);
+}
+
 static void on_message(void *data, enum wl_protocol_logger_type type,
 	const struct wl_protocol_logger_message *message)
 {
 	if (type == WL_PROTOCOL_LOGGER_REQUEST)
 		buffers_bury_dead(data);
+	else
+		note_event(message);
 	requests_on_message(data, type, message);
 }
 
