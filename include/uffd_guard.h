@@ -98,7 +98,8 @@ struct uffd_guard_options {
 	void *log_data;	      /**< comes back in log */
 	uint32_t max_regions; /**< mapped at a time; -ENFILE from map beyond. 0: as many as leave
 				 the process a quarter of its descriptors (RLIMIT_NOFILE, as
-				 it is when map is called). Since: 0.2 */
+				 it is when map is called); regions that keep none do not count.
+				 Since: 0.2 */
 	uint32_t reserved;    /**< 0 */
 };
 
@@ -189,8 +190,9 @@ struct uffd_guard_map_options {
  * Guard length bytes of the file behind fd.
  *
  * The file may be shorter, now or later: what it does not have reads as zero. Bytes past length in
- * the last page, and up to the reserve, read as zero too. The guard keeps a descriptor of its own;
- * fd may be closed afterwards, and its file offset is never moved. The memory can be stored to;
+ * the last page, and up to the reserve, read as zero too. The guard keeps a descriptor of its own
+ * where it needs one (see uffd_guard_region_get_fd()); fd may be closed afterwards, and its file
+ * offset is never moved. The memory can be stored to;
  * without UFFD_GUARD_MAP_WRITE such stores are merely lost at the next refresh.
  *
  * @param guard from uffd_guard_create()
@@ -262,7 +264,8 @@ enum uffd_guard_mode uffd_guard_region_mode(const struct uffd_guard_region *regi
 int uffd_guard_region_make_direct(struct uffd_guard_region *region, uint32_t flags);
 
 /** The guard's own descriptor of the file, borrowed until unmap: do not close it. -EBADF where the
- * guard keeps none. Since: 0.2 */
+ * guard keeps none: where map finds all of the region DIRECT, and the file as long as the reserve.
+ * Since: 0.2 */
 int uffd_guard_region_get_fd(const struct uffd_guard_region *region);
 
 /* ---- Content ---- */

@@ -8,6 +8,7 @@
 #include <uffd_guard.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,13 +72,16 @@ static struct footprint tell(const char *what, struct footprint before, long n)
 	return look();
 }
 
-static int map_regions(struct uffd_guard *guard, struct uffd_guard_region **regions)
+static int map_regions(struct uffd_guard *guard, int seals, struct uffd_guard_region **regions)
 {
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_DIRECT };
 	for (int i = 0; i < N_REGIONS; i++) {
-		const int fd = memfd_create("footprint", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, (off_t)LENGTH) < 0 || pwrite(fd, "x", 1, 0) != 1)
+		const int fd = memfd_create("footprint", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (fd < 0 || ftruncate(fd, (off_t)LENGTH) < 0 || pwrite(fd, "x", 1, 0) != 1 ||
+			fcntl(fd, F_ADD_SEALS, seals) < 0)
 			return -1;
-		const int err = uffd_guard_map(guard, fd, LENGTH, NULL, &regions[i]);
+		const int err = uffd_guard_map(guard, fd, LENGTH, &options, &regions[i]);
 		close(fd);
 		if (err) {
 			fprintf(stderr, "region %d: %s\n", i, strerror(-err));
@@ -89,7 +93,7 @@ static int map_regions(struct uffd_guard *guard, struct uffd_guard_region **regi
 
 int main(void)
 {
-	static struct uffd_guard_region *regions[N_REGIONS];
+	static struct uffd_guard_region *regions[N_REGIONS], *sealed[N_REGIONS];
 	static const struct uffd_guard_options no_sandbox = { .size = sizeof(no_sandbox),
 		.flags = UFFD_GUARD_NO_SANDBOX | UFFD_GUARD_NO_IO_URING };
 	struct uffd_guard *guard, *second, *third;
@@ -104,14 +108,19 @@ int main(void)
 	if (uffd_guard_create(&no_sandbox, &third))
 		return 1;
 	at = tell("one without io_uring and sandbox", at, 1);
-	if (map_regions(guard, regions))
+	if (map_regions(guard, 0, regions))
 		return 1;
 	at = tell("a region of 64 KiB, not touched", at, N_REGIONS);
 	for (int i = 0; i < N_REGIONS; i++)
 		(void)*(const volatile char *)uffd_guard_region_data(regions[i]);
-	tell("its first page of 4 KiB, read", at, N_REGIONS);
-	for (int i = 0; i < N_REGIONS; i++)
+	at = tell("its first page of 4 KiB, read", at, N_REGIONS);
+	if (map_regions(guard, F_SEAL_SHRINK, sealed))
+		return 1;
+	tell("one of a file that is sealed", at, N_REGIONS);
+	for (int i = 0; i < N_REGIONS; i++) {
+		uffd_guard_unmap(sealed[i]);
 		uffd_guard_unmap(regions[i]);
+	}
 	uffd_guard_destroy(third);
 	uffd_guard_destroy(second);
 	uffd_guard_destroy(guard);

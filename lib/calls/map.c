@@ -93,33 +93,50 @@ static int read_options(const struct uffd_guard *guard, struct uffd_guard_map_op
 
 /* ---- How many ---- */
 
-static atomic_uint n_of_process; /* regions of all guards: each has a descriptor */
-
-static bool has_room(const struct uffd_guard *guard, uint32_t n_regions, uint32_t n_all)
-{
-	struct rlimit limit;
-	if (guard->max_regions)
-		return n_regions < guard->max_regions;
-	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || n_all < limit.rlim_cur / 4 * 3;
-}
-
 static void uncount_region(struct uffd_guard *guard)
 {
 	atomic_fetch_sub(&guard->n_regions, 1);
-	atomic_fetch_sub(&n_of_process, 1);
 }
 
 static int count_region(struct uffd_guard *guard)
 {
-	const uint32_t n_regions = atomic_fetch_add(&guard->n_regions, 1),
-		       n_all = atomic_fetch_add(&n_of_process, 1);
-	if (has_room(guard, n_regions, n_all))
+	const uint32_t n_regions = atomic_fetch_add(&guard->n_regions, 1);
+	if (!guard->max_regions || n_regions < guard->max_regions)
 		return 0;
 	uncount_region(guard);
-	return refuse(guard, -ENFILE,
-		"uffd_guard_map: max_regions are mapped, or as many as leave the process a quarter "
-		"of "
-		"its descriptors (RLIMIT_NOFILE)");
+	return refuse(guard, -ENFILE, "uffd_guard_map: max_regions are mapped");
+}
+
+static atomic_uint n_descriptors; /* that regions of all guards keep */
+
+static bool keeps_descriptor(const struct uffd_guard_region *region)
+{
+	return !region->source.memory;
+}
+
+static bool has_room(const struct uffd_guard *guard, uint32_t n_kept)
+{
+	struct rlimit limit;
+	return guard->max_regions || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	       n_kept < limit.rlim_cur / 4 * 3;
+}
+
+static void uncount_descriptor(const struct uffd_guard_region *region)
+{
+	if (keeps_descriptor(region))
+		atomic_fetch_sub(&n_descriptors, 1);
+}
+
+/* Once it is known whether the region keeps one. */
+static int count_descriptor(const struct uffd_guard_region *region)
+{
+	if (!keeps_descriptor(region) ||
+		has_room(region->guard, atomic_fetch_add(&n_descriptors, 1)))
+		return 0;
+	uncount_descriptor(region);
+	return refuse(region->guard, -ENFILE,
+		"uffd_guard_map: regions have taken three quarters of the process's descriptors "
+		"(RLIMIT_NOFILE)");
 }
 
 /* Call before uffd_register(): a fault that arrives after this finds the region. */
@@ -231,6 +248,15 @@ static int extend_direct(struct uffd_guard_region *region)
 		"F_SEAL_SHRINK and as long as length");
 }
 
+/* What is asked for at once. */
+static int fill(struct uffd_guard_region *region, const struct uffd_guard_map_options *options)
+{
+	if (guard_is_eager(region->guard))
+		return fill_eagerly(region);
+	return options->flags & UFFD_GUARD_MAP_POPULATE ? populate_range(region, 0, region->length)
+							: 0;
+}
+
 static int map_region(
 	struct uffd_guard_region *region, int fd, const struct uffd_guard_map_options *options)
 {
@@ -253,15 +279,20 @@ static int map_region(
 	err = mapping_make_accessible(region, 0, reserve);
 	if (!err)
 		err = extend_direct(region);
-	if (!err && guard_is_eager(region->guard))
-		err = fill_eagerly(region);
-	else if (!err && options->flags & UFFD_GUARD_MAP_POPULATE)
-		err = populate_range(region, 0, region->length);
+	if (!err) {
+		direct_release_descriptor(region, max_u64(region->length, options->reserve));
+		err = count_descriptor(region);
+	}
 	if (err)
 		goto err_enlisted;
+	err = fill(region, options);
+	if (err)
+		goto err_counted;
 	publish_shape(region);
 	return 0;
 
+err_counted:
+	uncount_descriptor(region);
 err_enlisted:
 	dispatch_forget_region(region);
 	delist(region);
@@ -361,8 +392,9 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	publish_withdraw(region);
 	presence_finish(&region->presence);
 	sealing_drop(region->sealing);
+	uncount_descriptor(region);
 	source_close(&region->source);
-	uncount_region(region->guard);
+	uncount_region(guard);
 	region_unref(region);
 	guard_unref(guard);
 }

@@ -50,9 +50,17 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 		region_direct_end(region) < length)
 		err = refuse(region->guard, -EPERM,
 			"uffd_guard_resize: length is beyond the file, and the region was mapped "
-			"with "
-			"ONLY_DIRECT");
+			"with ONLY_DIRECT");
+	if (!err && region->source.memory && region_direct_end(region) < length)
+		err = -ENOMEM; /* the file could not be shown there again */
 	return err;
+}
+
+/* Without a descriptor, no further than the file is known to be. */
+static size_t room_of(const struct uffd_guard_region *region)
+{
+	const struct source *source = &region->source;
+	return source->memory ? source->memory_length : region_reserve(region);
 }
 
 int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
@@ -63,8 +71,9 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 		return err;
 	if (length == 0)
 		return refuse(region->guard, -EINVAL, "uffd_guard_resize: length is 0");
-	if (length > region_reserve(region))
-		return -ENOSPC;
+	if (length > room_of(region))
+		return refuse(
+			region->guard, -ENOSPC, "uffd_guard_resize: length is beyond the reserve");
 
 	err = region_check_source(region);
 	if (err)

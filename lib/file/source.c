@@ -114,16 +114,37 @@ int source_open(struct source *source, int fd, uint64_t offset, int blocking_err
 	return fresh < 0 ? fresh : 0;
 }
 
-bool source_is_ours(const struct source *source)
+static bool has_own_descriptor(const struct source *source)
 {
 	return descriptor_is_of(source->fd, &source->file);
 }
 
-void source_close(struct source *source)
+bool source_is_ours(const struct source *source)
 {
-	if (source_is_ours(source))
+	return source->memory || has_own_descriptor(source);
+}
+
+static void close_descriptor(struct source *source)
+{
+	if (has_own_descriptor(source))
 		close(source->fd);
 	source->fd = -1;
+}
+
+void source_close(struct source *source)
+{
+	close_descriptor(source);
+	if (source->memory)
+		munmap(source->memory, source->memory_length);
+	source->memory = NULL;
+}
+
+void source_use_mapping(struct source *source, void *memory, size_t length)
+{
+	source->store_error = source_check_store(source);
+	close_descriptor(source);
+	source->memory = memory;
+	source->memory_length = length;
 }
 
 void source_begin_call(const struct source *source)
@@ -140,6 +161,8 @@ void source_end_call(const struct source *source)
 
 bool source_cannot_shrink(const struct source *source)
 {
+	if (source->memory)
+		return true;
 	int seals = fcntl(source->fd, F_GET_SEALS);
 	return source->kind == SOURCE_MEMORY && seals >= 0 && seals & F_SEAL_SHRINK;
 }
@@ -160,6 +183,9 @@ int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
 {
 	*got = 0;
+	if (source->memory)
+		return copy_checked(buffer, source->memory + offset,
+			min_u64(length, source_length_from(source, offset)), got);
 	if (source->blocking)
 		return blocking_file_read(
 			source->blocking, source->offset + offset, buffer, length, got);
@@ -188,6 +214,8 @@ bool source_read_parts(
 	ssize_t length = 0;
 	for (int i = 0; i < n_parts; i++)
 		length += (ssize_t)parts[i].iov_len;
+	if (source->memory)
+		return false; /* there is no call to spare: each is a copy */
 	return preadv(source->fd, parts, n_parts, (off_t)(source->offset + offset)) == length;
 }
 
@@ -195,6 +223,8 @@ uint64_t source_length_from(const struct source *source, uint64_t offset)
 {
 	struct stat st;
 	uint64_t at = source->offset + offset;
+	if (source->memory)
+		return source->memory_length - min_u64(offset, source->memory_length);
 	if (source->kind == SOURCE_REMOTE)
 		return UINT64_MAX;
 	return fstat(source->fd, &st) == 0 && (uint64_t)st.st_size > at ? (uint64_t)st.st_size - at
@@ -204,11 +234,14 @@ uint64_t source_length_from(const struct source *source, uint64_t offset)
 bool source_is_sparse(const struct source *source)
 {
 	struct stat st;
-	return !source_may_block(source) && fstat(source->fd, &st) == 0 && has_holes(&st);
+	return !source_may_block(source) && !source->memory && fstat(source->fd, &st) == 0 &&
+	       has_holes(&st);
 }
 
 int source_check_store(const struct source *source)
 {
+	if (source->memory)
+		return source->store_error;
 	if (!source->writable)
 		return -EBADF;
 	if (source->kind == SOURCE_REMOTE)
@@ -220,10 +253,13 @@ int source_check_store(const struct source *source)
 /* One mapping at a time, so that a large store needs no large mapping. */
 #define STORE_CHUNK ((size_t)4 << 20)
 
-static int store_chunk(const struct source *source, uint64_t position, const void *bytes,
+static int store_chunk(const struct source *source, uint64_t offset, const void *bytes,
 	size_t length, size_t *stored)
 {
+	if (source->memory)
+		return copy_checked(source->memory + offset, bytes, length, stored);
 	const size_t alignment = source->block_size;
+	const uint64_t position = source->offset + offset;
 	const uint64_t skip = position & (alignment - 1);
 	const size_t size = (skip + length + alignment - 1) & ~(alignment - 1);
 	*stored = 0;
@@ -267,7 +303,7 @@ int source_store(const struct source *source, uint64_t offset, const void *bytes
 		 * our bytes. */
 		const char *from = (const char *)bytes + *stored;
 		size_t n = min_u64(min_u64(length - *stored, STORE_CHUNK), rest), done;
-		err = store_chunk(source, source->offset + offset + *stored, from, n, &done);
+		err = store_chunk(source, offset + *stored, from, n, &done);
 		*stored += done;
 		n_vain = done ? 0 : n_vain + 1;
 		if (err == -EFAULT)
@@ -276,24 +312,33 @@ int source_store(const struct source *source, uint64_t offset, const void *bytes
 	return err;
 }
 
+/* Parts of one mapping. What lies between them is not touched: it may be a hole. */
+static bool store_parts_at(char *start, uint64_t stride, const struct iovec *parts, int n_parts)
+{
+	struct iovec places[SOURCE_MOST_PARTS];
+	for (int i = 0; i < n_parts; i++)
+		places[i] = (struct iovec){ start + (size_t)i * stride, parts[i].iov_len };
+	return copy_parts(places, parts, n_parts);
+}
+
 bool source_store_parts(const struct source *source, uint64_t offset, uint64_t stride,
 	const struct iovec *parts, int n_parts)
 {
-	struct iovec places[SOURCE_MOST_PARTS];
 	const size_t length = (size_t)(n_parts - 1) * stride + parts[n_parts - 1].iov_len;
 	const uint64_t position = source->offset + offset;
 	const uint64_t skip = position & (source->block_size - 1);
 	const size_t size = (skip + length + source->block_size - 1) & ~(source->block_size - 1);
-	if (length > STORE_CHUNK || source_length_from(source, offset) < length)
+	if (source_length_from(source, offset) < length)
 		return false;
-	/* What lies between the parts is not touched: it may be a hole. */
+	if (source->memory)
+		return store_parts_at(source->memory + offset, stride, parts, n_parts);
+	if (length > STORE_CHUNK)
+		return false;
 	char *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, source->fd,
 		(off_t)(position - skip));
 	if (all == MAP_FAILED)
 		return false;
-	for (int i = 0; i < n_parts; i++)
-		places[i] = (struct iovec){ all + skip + (size_t)i * stride, parts[i].iov_len };
-	const bool is_done = copy_parts(places, parts, n_parts);
+	const bool is_done = store_parts_at(all + skip, stride, parts, n_parts);
 	munmap(all, size);
 	return is_done;
 }

@@ -20,6 +20,11 @@ enum source_kind {
 struct source {
 	int fd; /* ours, as long as it is of this file: the program may close it */
 	struct descriptor_file file;
+	/* In place of fd, where the file can never be shorter than this: a mapping of its first
+	 * memory_length bytes. NULL: by fd. */
+	char *memory;
+	size_t memory_length;
+	int store_error; /* with memory: what source_check_store() answers */
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */
@@ -39,6 +44,9 @@ static inline bool source_may_block(const struct source *source)
  * @blocking_error: the answer if it may block; 0: take it all the same */
 int source_open(struct source *source, int fd, uint64_t offset, int blocking_error);
 void source_close(struct source *source);
+/* From now on by @memory, the source's, in place of the descriptor. The file is memory that cannot
+ * shrink, and has @length bytes from the source's offset on. Nobody else uses the source yet. */
+void source_use_mapping(struct source *source, void *memory, size_t length);
 bool source_is_ours(const struct source *source); /* or the program has closed it */
 
 /* Begin and end all that a call reads of a source on a caller's thread. The deadline is for all

@@ -12,6 +12,10 @@
  * Nor where memory is strictly accounted (vm.overcommit_memory=2): there a hole of any file may get
  * no page at the moment when it is read, and that is a signal.
  *
+ * Where all of the region is direct and can never be more, a second mapping of the file takes the
+ * place of the descriptor: clients attach thousands of segments. It is what the file says, whatever
+ * the program stores to the region.
+ *
  * The mapping is shared where stores are meant for the file. Else it is private: a store is kept
  * from the file, and the page it hits is a copy from then on, until it is discarded.
  */
@@ -29,10 +33,10 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-/* Made elsewhere and moved into place, so that whatever the client has sealed or the kernel refuses
- * leaves the region whole. Without access at first: under mlockall(MCL_FUTURE) access would
+/* NULL, and *err says why. Without access at first: under mlockall(MCL_FUTURE) access would
  * allocate all holes of the client's file. */
-static int map_file_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
+static void *map_file(
+	const struct uffd_guard_region *region, uint64_t start, uint64_t end, int *err)
 {
 	/* Sealed against writing, or a read-only descriptor: live all the same, stores are not
 	 * kept. */
@@ -42,15 +46,29 @@ static int map_file_over(const struct uffd_guard_region *region, uint64_t start,
 	size_t size = end - start;
 	void *scratch = mmap(NULL, size, PROT_NONE, sharing | MAP_NORESERVE, region->source.fd,
 		(off_t)(region->source.offset + start));
-	if (scratch == MAP_FAILED)
-		return -errno;
-	if (munlock(scratch, size) < 0 || madvise(scratch, size, MADV_DONTDUMP) < 0 ||
-		mprotect(scratch, size, PROT_READ | PROT_WRITE) < 0) {
-		int err = -errno;
-		munmap(scratch, size);
-		return err;
-	}
-	return mapping_put_over(region_address(region, start), scratch, size);
+	*err = scratch == MAP_FAILED ? -errno : 0;
+	if (*err)
+		return NULL;
+	if (munlock(scratch, size) == 0 && madvise(scratch, size, MADV_DONTDUMP) == 0 &&
+		mprotect(scratch, size, PROT_READ | PROT_WRITE) == 0)
+		return scratch;
+	*err = -errno;
+	munmap(scratch, size);
+	return NULL;
+}
+
+/* Made elsewhere and moved into place, so that whatever the client has sealed or the kernel refuses
+ * leaves the region whole. Where there is a mapping in place of the descriptor, that stays as it is
+ * (which takes Linux 5.13). */
+static int map_file_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
+{
+	const uintptr_t to = region_address(region, start);
+	char *kept = region->source.memory;
+	if (kept)
+		return mapping_show_again(to, kept + start, end - start);
+	int err;
+	void *scratch = map_file(region, start, end, &err);
+	return err ? err : mapping_put_over(to, scratch, end - start);
 }
 
 static bool put_anonymous_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
@@ -149,4 +167,16 @@ int direct_retract(struct uffd_guard_region *region)
 	else
 		region_report_failure(region, end, before, err);
 	return err;
+}
+
+void direct_release_descriptor(struct uffd_guard_region *region, uint64_t room)
+{
+	struct source *source = &region->source;
+	int err;
+	if (region_direct_end(region) < region_reserve(region) ||
+		source_length_from(source, 0) < room)
+		return;
+	void *memory = map_file(region, 0, region_direct_end(region), &err);
+	if (!err)
+		source_use_mapping(source, memory, room);
 }

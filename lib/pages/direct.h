@@ -2,6 +2,8 @@
 /* The file itself in place of copies (DIRECT). Callers' threads, with region->lock. */
 #pragma once
 
+#include <stdint.h>
+
 struct uffd_guard_region;
 
 /* Make as much of the region the file itself as is safe now: at map, and at each resize after the
@@ -12,6 +14,11 @@ void direct_extend(struct uffd_guard_region *region);
 /* The same, if a seal that was asked for has come meanwhile. Not where stores are meant to be kept:
  * those that were not written back would be gone. */
 void direct_settle(struct uffd_guard_region *region);
+
+/* If all of the region is direct, and the file has all that it may grow to, @room bytes, keep a
+ * mapping of the file in place of the descriptor. Map only: no other thread knows the region yet.
+ */
+void direct_release_descriptor(struct uffd_guard_region *region, uint64_t room);
 
 /* The region has become shorter: what leaves it is the file no more. The caller holds region->lock.
  */

@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -68,6 +71,13 @@ int mapping_put_over(uintptr_t start, void *scratch, size_t length)
 	int err = -errno;
 	munmap(scratch, length);
 	return err;
+}
+
+int mapping_show_again(uintptr_t start, void *memory, size_t length)
+{
+	/* For a mapping of a file, to move its pages and to leave it in place makes it two. */
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	return mremap(memory, length, length, flags, (void *)start) == MAP_FAILED ? -errno : 0;
 }
 
 /* model: protocol release_mapping */

@@ -21,5 +21,9 @@ int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, s
  * nothing, and then it is unmapped. */
 int mapping_put_over(uintptr_t start, void *scratch, size_t length);
 
+/* Show there, too, what a mapping of a file shows. Nothing may be mapped there afterwards, if it
+ * fails. */
+int mapping_show_again(uintptr_t start, void *memory, size_t length);
+
 /* Make memory that is mapped read as zero again, without keeping any for it. */
 int mapping_drop(uintptr_t start, size_t length);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -358,7 +359,7 @@ START_TEST(descriptor_of_a_region_is_the_guards_own_and_of_the_same_file)
 {
 	struct fixture f;
 	struct stat ours, theirs;
-	start_over(&f, _i ? sealed_file(4, F_SEAL_SHRINK) : file_create(FILE_MEMFD, 4, false), 4, 0,
+	start_over(&f, _i ? sealed_file(4, F_SEAL_SHRINK) : file_create(FILE_MEMFD, 4, false), 4, 5,
 		UFFD_GUARD_MAP_DIRECT);
 	const int fd = uffd_guard_region_get_fd(f.region);
 	ck_assert_int_ge(fd, 0);
@@ -372,6 +373,158 @@ START_TEST(descriptor_of_a_region_is_the_guards_own_and_of_the_same_file)
 	fixture_stop(&f);
 }
 END_TEST
+
+/* ---- Without a descriptor ---- */
+
+static const struct {
+	int seals; /* besides the one against shrinking */
+	uint32_t flags;
+	int store_error;
+} without_descriptor[] = {
+	{ 0, 0, -EACCES },
+	{ 0, UFFD_GUARD_MAP_WRITE, 0 },
+	{ F_SEAL_WRITE, UFFD_GUARD_MAP_WRITE, -EPERM },
+	{ F_SEAL_FUTURE_WRITE, UFFD_GUARD_MAP_WRITE, -EPERM },
+};
+#define N_WITHOUT_DESCRIPTOR (int)(sizeof(without_descriptor) / sizeof(without_descriptor[0]))
+#define ODD_LENGTH(f)	     (3 * (f)->page + 100) /* of the file, and of the region */
+
+static void start_without_descriptor(struct fixture *f, int kind)
+{
+	const int seals = F_SEAL_SHRINK | without_descriptor[kind].seals;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const int fd = file_create(FILE_MEMFD, 3, false);
+	*f = (struct fixture){ .page = page, .fd = fd, .guard = guard_start(0) };
+	file_write_page(fd, 3, page_value(3));
+	assert_ok(ftruncate(fd, (off_t)ODD_LENGTH(f)));
+	assert_ok(fcntl(fd, F_ADD_SEALS, seals));
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = without_descriptor[kind].flags | UFFD_GUARD_MAP_DIRECT };
+	const size_t fds = count_fds();
+	assert_ok(uffd_guard_map(f->guard, fd, ODD_LENGTH(f), &options, &f->region));
+	ck_assert_uint_eq(count_fds(), fds);
+	f->data = uffd_guard_region_data(f->region);
+	ck_assert_int_eq(uffd_guard_region_mode(f->region), UFFD_GUARD_MODE_DIRECT);
+	ck_assert_int_eq(uffd_guard_region_get_fd(f->region), -EBADF);
+}
+
+START_TEST(region_without_room_to_grow_keeps_no_descriptor_and_reads)
+{
+	struct fixture f;
+	unsigned char bytes[2 * 300];
+	start_without_descriptor(&f, _i);
+	const struct uffd_guard_rect rect = { 2 * f.page - 100, f.page, 300, 2 };
+	ck_assert_int_eq(uffd_guard_read(f.region, f.page - 1, bytes, 2), 2);
+	ck_assert_uint_eq(bytes[0], page_value(0));
+	ck_assert_uint_eq(bytes[1], page_value(1));
+	const struct uffd_guard_rect to_end = { f.page, f.page, 100, 3 };
+	ck_assert_int_eq(uffd_guard_read_rect(f.region, &to_end, bytes, 100), 300);
+	ck_assert_uint_eq(bytes[299], page_value(3));
+	ck_assert_int_eq(uffd_guard_read_rect(f.region, &rect, bytes, 300), -ERANGE);
+	ck_assert_int_eq(uffd_guard_read(f.region, 0, NULL, 1), -EINVAL);
+	ck_assert_int_eq(uffd_guard_read(f.region, 0, (void *)16, 1), -EFAULT);
+
+	assert_ok(uffd_guard_refresh(f.region, 0, ODD_LENGTH(&f)));
+	assert_ok(uffd_guard_update_rects(f.region, &to_end, 1));
+	assert_ok(uffd_guard_mark_rects(f.region, &to_end, 1));
+	assert_ok(uffd_guard_begin(f.region));
+	assert_ok(uffd_guard_ensure(f.region, 0, ODD_LENGTH(&f)));
+	assert_ok(uffd_guard_populate(f.region, 0, ODD_LENGTH(&f)));
+	ck_assert_int_eq(uffd_guard_region_make_direct(f.region, UFFD_GUARD_MAP_SEAL), 1);
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+/* A page stored to is a copy, where stores are kept from the file: what is read is the file's. */
+START_TEST(region_without_descriptor_reads_the_file_past_stores_of_its_own)
+{
+	struct fixture f;
+	unsigned char byte;
+	start_without_descriptor(&f, _i);
+	f.data[f.page] = 200;
+	ck_assert_int_eq(uffd_guard_read(f.region, f.page, &byte, 1), 1);
+	ck_assert_uint_eq(byte, without_descriptor[_i].store_error ? page_value(1) : 200);
+	assert_ok(uffd_guard_discard(f.region, 0, ODD_LENGTH(&f)));
+	ck_assert_uint_eq(f.data[f.page], byte);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(region_without_descriptor_writes_where_it_may)
+{
+	struct fixture f;
+	unsigned char buffer[300], byte;
+	const int err = without_descriptor[_i].store_error;
+	start_without_descriptor(&f, _i);
+	memset(buffer, 77, sizeof(buffer));
+	const struct uffd_guard_rect rect = { f.page, f.page, 100, 3 };
+	ck_assert_int_eq(uffd_guard_write_rect(f.region, &rect, buffer, 100), err ? err : 300);
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, 300), err ? err : 300);
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, ODD_LENGTH(&f)),
+		err ? err : (ssize_t)ODD_LENGTH(&f));
+	for (size_t at = 0; at < ODD_LENGTH(&f); at += f.page) {
+		ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)at + 99), 1);
+		ck_assert_uint_eq(byte, err ? page_value(at / f.page) : 77);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(region_without_descriptor_is_shrunk_and_grown_to_its_length_again)
+{
+	struct fixture f;
+	start_without_descriptor(&f, _i);
+	f.data[2 * f.page] = 200; /* of what leaves */
+	for (size_t n_pages = 1; n_pages < 4; n_pages++) {
+		assert_ok(uffd_guard_resize(f.region, n_pages * f.page));
+		assert_page_is(&f, n_pages - 1 > 0, page_value(n_pages - 1 > 0));
+		ck_assert_uint_eq(f.data[3 * f.page], 0);
+	}
+	ck_assert_int_eq(uffd_guard_resize(f.region, ODD_LENGTH(&f) + 1), -ENOSPC);
+	assert_ok(uffd_guard_resize(f.region, ODD_LENGTH(&f)));
+	ck_assert_int_eq(uffd_guard_region_mode(f.region), UFFD_GUARD_MODE_DIRECT);
+	ck_assert_uint_eq(f.data[3 * f.page + 99], page_value(3));
+	ck_assert_uint_eq(
+		f.data[2 * f.page], without_descriptor[_i].store_error ? page_value(2) : 200);
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(regions_without_descriptor_leave_no_mapping_behind)
+{
+	struct fixture f;
+	size_t mappings = 0;
+	start_without_descriptor(&f, _i);
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = without_descriptor[_i].flags | UFFD_GUARD_MAP_DIRECT };
+	for (int i = 0; i < 100; i++) {
+		struct uffd_guard_region *region;
+		if (i == 1)
+			mappings = count_mappings();
+		assert_ok(uffd_guard_map(f.guard, f.fd, ODD_LENGTH(&f), &options, &region));
+		assert_ok(uffd_guard_resize(region, f.page));
+		assert_ok(uffd_guard_resize(region, 2 * f.page));
+		uffd_guard_unmap(region);
+	}
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
+	fixture_stop(&f);
+}
+END_TEST
+
+static void add_without_descriptor(TCase *tcase)
+{
+	const int n = N_WITHOUT_DESCRIPTOR;
+	tcase_add_loop_test(tcase, region_without_room_to_grow_keeps_no_descriptor_and_reads, 0, n);
+	tcase_add_loop_test(
+		tcase, region_without_descriptor_reads_the_file_past_stores_of_its_own, 0, n);
+	tcase_add_loop_test(tcase, region_without_descriptor_writes_where_it_may, 0, n);
+	tcase_add_loop_test(
+		tcase, region_without_descriptor_is_shrunk_and_grown_to_its_length_again, 0, n);
+	tcase_add_loop_test(tcase, regions_without_descriptor_leave_no_mapping_behind, 0, n);
+}
 
 static TCase *direct_case(void)
 {
@@ -395,6 +548,7 @@ static TCase *direct_case(void)
 	tcase_add_test(tcase, make_direct_of_a_file_that_is_too_short_answers_that_not_all_is_live);
 	tcase_add_loop_test(
 		tcase, descriptor_of_a_region_is_the_guards_own_and_of_the_same_file, 0, 2);
+	add_without_descriptor(tcase);
 	return tcase;
 }
 

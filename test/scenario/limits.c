@@ -7,6 +7,7 @@
 #include "../support/threads.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -101,6 +102,7 @@ END_TEST
 /* ---- How many regions ---- */
 
 #define MOST_MAPPED 256
+#define N_DIRECT    3000
 
 static struct uffd_guard *start_bounded(uint32_t max_regions)
 {
@@ -114,7 +116,7 @@ static struct uffd_guard *start_bounded(uint32_t max_regions)
 
 /* Until map refuses. */
 static size_t map_until_refused(
-	struct uffd_guard *guard, int fd, struct uffd_guard_region *regions[MOST_MAPPED], int err)
+	struct uffd_guard *guard, int fd, struct uffd_guard_region **regions, int err)
 {
 	size_t n = 0;
 	int answer = 0;
@@ -124,7 +126,7 @@ static size_t map_until_refused(
 	return n - 1;
 }
 
-static void unmap_all(struct uffd_guard_region *regions[MOST_MAPPED], size_t n)
+static void unmap_all(struct uffd_guard_region **regions, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		uffd_guard_unmap(regions[i]);
@@ -179,6 +181,68 @@ START_TEST(quarter_of_the_descriptors_is_left_by_default)
 		uffd_guard_map(other, fd, 1, NULL, &regions[n]), -ENFILE); /* of all guards */
 	unmap_all(regions, n);
 	uffd_guard_destroy(other);
+	uffd_guard_destroy(guard);
+	close(fd);
+}
+END_TEST
+
+/* Those of a client that seals its files take none. */
+START_TEST(as_many_direct_regions_as_there_is_memory_for_whatever_the_limit)
+{
+	static struct uffd_guard_region *regions[N_DIRECT];
+	struct uffd_guard *guard = start_bounded(0);
+	const int fd = file_create(FILE_MEMFD, 1, false);
+	struct rlimit limit;
+	assert_ok(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = MOST_MAPPED;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_DIRECT | (_i ? UFFD_GUARD_MAP_WRITE : 0) };
+	const size_t fds = count_fds();
+	for (size_t i = 0; i < N_DIRECT; i++)
+		assert_ok(uffd_guard_map(guard, fd, 1, &options, &regions[i]));
+	ck_assert_uint_eq(count_fds(), fds);
+	ck_assert_uint_eq(*(unsigned char *)uffd_guard_region_data(regions[N_DIRECT - 1]), 1);
+
+	/* And they leave others their share. */
+	struct uffd_guard_region *others[MOST_MAPPED];
+	const size_t n = map_until_refused(guard, fd, others, -ENFILE);
+	ck_assert_uint_eq(n, MOST_MAPPED / 4 * 3);
+	unmap_all(others, n);
+	for (size_t i = 0; i < N_DIRECT; i++)
+		uffd_guard_unmap(regions[i]);
+	ck_assert_uint_eq(map_until_refused(guard, fd, others, -ENFILE), n); /* counted right */
+	unmap_all(others, n);
+	uffd_guard_destroy(guard);
+	close(fd);
+}
+END_TEST
+
+/* The limit of the moment counts. */
+START_TEST(raised_or_lowered_limit_of_descriptors_holds_from_the_next_map_on)
+{
+	struct uffd_guard_region *regions[MOST_MAPPED];
+	struct uffd_guard *guard = start_bounded(0);
+	const int fd = file_create(FILE_MEMFD, 1, false);
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 64;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	const size_t n = map_until_refused(guard, fd, regions, -ENFILE);
+	ck_assert_uint_eq(n, 48);
+	limit.rlim_cur = 128;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	const size_t n_more = map_until_refused(guard, fd, regions + n, -ENFILE);
+	ck_assert_uint_eq(n + n_more, 96);
+	limit.rlim_cur = 64;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	unmap_all(regions + n, n_more);
+	ck_assert_int_eq(uffd_guard_map(guard, fd, 1, NULL, &regions[n]), -ENFILE);
+	uffd_guard_unmap(regions[0]);
+	assert_ok(uffd_guard_map(guard, fd, 1, NULL, &regions[0]));
+	unmap_all(regions, n);
 	uffd_guard_destroy(guard);
 	close(fd);
 }
@@ -350,6 +414,9 @@ static TCase *limits_case(void)
 	tcase_add_test(tcase, no_more_than_max_regions_are_mapped_at_a_time);
 	tcase_add_test(tcase, map_that_fails_is_not_counted);
 	tcase_add_test(tcase, quarter_of_the_descriptors_is_left_by_default);
+	tcase_add_loop_test(
+		tcase, as_many_direct_regions_as_there_is_memory_for_whatever_the_limit, 0, 2);
+	tcase_add_test(tcase, raised_or_lowered_limit_of_descriptors_holds_from_the_next_map_on);
 	tcase_add_test(tcase, handler_gives_up_at_the_limit_of_descriptors);
 	tcase_add_test(tcase, no_mapping_left_is_an_error_and_nothing_is_lost);
 	tcase_add_test(tcase, unmap_gives_its_mapping_back_at_the_limit);
