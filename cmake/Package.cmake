@@ -74,6 +74,8 @@ install(FILES docs/examples/70-userfaultfd.rules DESTINATION ${CMAKE_INSTALL_DOC
 
 if(PROJECT_IS_TOP_LEVEL)
   include(DebianPackages)
+  add_custom_target(docs-html COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/cmake/docs_html.py ${PROJECT_SOURCE_DIR}
+    ${PROJECT_BINARY_DIR}/html USES_TERMINAL VERBATIM)
   add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR}
     -P ${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake USES_TERMINAL VERBATIM)
 endif()

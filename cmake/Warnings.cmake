@@ -4,6 +4,7 @@ option(UFFD_GUARD_WERROR "Treat warnings as errors" OFF)
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef
   -Wwrite-strings -Wpointer-arith -Wvla -Wformat=2)
+add_compile_options($<$<C_COMPILER_ID:GNU>:-Wno-psabi>) # gcc's notes on i386, of what changed in its release 11
 if(UFFD_GUARD_WERROR)
   add_compile_options(-Werror)
 endif()

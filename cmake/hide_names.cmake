@@ -9,11 +9,16 @@ separate_arguments(flags NATIVE_COMMAND "${flags}")
 # -r cannot be combined with what only programs and shared libraries have.
 list(FILTER flags EXCLUDE REGEX "^(-pie|-static-pie|-static|-shared)$")
 set(whole -Wl,--whole-archive ${archive} -Wl,--no-whole-archive)
-# gcc compiles here what it has put off until the link (-flto); clang does so by itself, and does not know the option.
-execute_process(COMMAND ${compiler} ${flags} -r -nostdlib -flinker-output=nolto-rel -o ${object} ${whole}
-  RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+# What was put off until the link (-flto) is compiled here: gcc does so if it is told, clang if it is asked for the same.
+foreach(option -flinker-output=nolto-rel -flto=thin -flto "")
+  execute_process(COMMAND ${compiler} ${flags} ${option} -r -nostdlib -o ${object} ${whole}
+    RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE said)
+  if(status EQUAL 0)
+    break()
+  endif()
+endforeach()
 if(NOT status EQUAL 0)
-  execute_process(COMMAND ${compiler} ${flags} -r -nostdlib -o ${object} ${whole} COMMAND_ERROR_IS_FATAL ANY)
+  message(FATAL_ERROR "cannot make one object of ${archive}: ${said}")
 endif()
 execute_process(COMMAND ${objcopy} --localize-hidden ${object} COMMAND_ERROR_IS_FATAL ANY)
 file(REMOVE ${archive})

@@ -22,6 +22,7 @@
  */
 #include "file/source.h"
 
+#include "base/missing.h"
 #include "base/page.h"
 #include "kernel/copy.h"
 
@@ -55,7 +56,7 @@ static int open_memory(struct source *source, int fd)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -ENODEV;
-	source->kind = fs.f_type == HUGETLBFS_MAGIC ? SOURCE_HUGETLB : SOURCE_MEMORY;
+	source->kind = (unsigned long)fs.f_type == HUGETLBFS_MAGIC ? SOURCE_HUGETLB : SOURCE_MEMORY;
 	/* A tmpfs names the size of its huge pages too, but maps by the page. */
 	source->block_size = source->kind == SOURCE_HUGETLB ? (size_t)st.st_blksize : page_size();
 	return 0;

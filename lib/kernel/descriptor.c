@@ -5,6 +5,8 @@
  */
 #include "kernel/descriptor.h"
 
+#include "base/missing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
