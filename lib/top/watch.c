@@ -2,6 +2,8 @@
 /* The loop of the program: read, compare, show, wait. */
 #include "watch.h"
 
+#include "cli/terminal.h"
+
 #include "views.h"
 
 #include <errno.h>
@@ -18,7 +20,7 @@ static const struct view *choose_view(const struct options *options)
 		return &view_json;
 	if (options->is_once)
 		return &view_page;
-	const bool is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	const bool is_terminal = isatty(STDIN_FILENO) && terminal_can_redraw(STDOUT_FILENO);
 	return is_terminal && !options->is_plain ? &view_screen : &view_lines;
 }
 

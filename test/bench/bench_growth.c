@@ -6,13 +6,13 @@
 #include "bench_growth.h"
 
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 
 #include "../support/time_ns.h"
 #include "bench_report.h"
 #include "growth_cost.h"
 #include "many_pools.h"
 #include "peer.h"
-#include "progress.h"
 #include "touch.h"
 
 #include <errno.h>

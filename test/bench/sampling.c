@@ -7,9 +7,9 @@
 #include "sampling.h"
 
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 
 #include "../support/time_ns.h"
-#include "progress.h"
 
 #include <errno.h>
 #include <math.h>

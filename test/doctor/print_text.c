@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Print for people: a line for each finding, the changes, and the verdict as the last line. Colours
  * are used only on a terminal. */
+#include "cli/terminal.h"
+
 #include "changes.h"
 #include "findings.h"
 #include "print.h"
@@ -10,16 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WIDTH  100
-#define INDENT 8
+#define MOST_WIDTH  100
+#define INDENT	    8
+#define MEANING	    30 /* where a finding's meaning begins */
+#define LEAST_WORDS 20 /* columns for them; a terminal that is narrower breaks lines itself */
 
 /* ---- Colours ---- */
 
 static bool has_colours(void)
 {
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
-	       strcmp(term, "dumb") != 0;
+	const char *no_color = getenv("NO_COLOR");
+	return !(no_color && *no_color) && terminal_can_redraw(STDOUT_FILENO);
 }
 
 static const char *colour_of(enum state state)
@@ -34,6 +37,34 @@ static void print_in_colour(const char *colour, const char *text, int width)
 		printf("\033[%sm%-*s\033[0m", colour, width, text);
 	else
 		printf("%-*s", width, text);
+}
+
+/* ---- Lines ---- */
+
+static size_t width(void)
+{
+	const unsigned columns = terminal_columns(STDOUT_FILENO);
+	return columns && columns < MOST_WIDTH ? columns : MOST_WIDTH;
+}
+
+/* As many words as fit into a line, and all following lines indented by @indent, like this one. */
+static void print_wrapped(const char *text, size_t indent)
+{
+	const size_t end = width() > indent + LEAST_WORDS ? width() : indent + LEAST_WORDS;
+	size_t column = indent;
+	for (; *text; text += strspn(text, " ")) {
+		size_t length = strcspn(text, " ");
+		bool is_first = column == indent;
+		if (!is_first && column + 1 + length > end) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+			is_first = true;
+		}
+		printf("%s%.*s", is_first ? "" : " ", (int)length, text);
+		column += length + !is_first;
+		text += length;
+	}
+	putchar('\n');
 }
 
 /* ---- Findings ---- */
@@ -56,36 +87,17 @@ static void print_findings(const struct facts *facts)
 	for (unsigned i = 0; i < N_FINDINGS; i++) {
 		printf("%-21s", findings[i].title);
 		print_in_colour(colour_of(findings[i].state), state_name(findings[i].state), 9);
-		printf("%s\n", findings[i].meaning);
+		print_wrapped(findings[i].meaning, MEANING);
 	}
 }
 
 /* ---- Changes ---- */
 
-/* As many words as fit into a line, and all following lines indented like this one. */
-static void print_wrapped(const char *text)
-{
-	size_t column = INDENT;
-	for (; *text; text += strspn(text, " ")) {
-		size_t length = strcspn(text, " ");
-		bool is_first = column == INDENT;
-		if (!is_first && column + 1 + length > WIDTH) {
-			printf("\n%*s", INDENT, "");
-			column = INDENT;
-			is_first = true;
-		}
-		printf("%s%.*s", is_first ? "" : " ", (int)length, text);
-		column += length + !is_first;
-		text += length;
-	}
-	putchar('\n');
-}
-
 static void print_change(const struct change *change, const char *label)
 {
 	putchar('\n');
 	print_in_colour("1", label, INDENT);
-	print_wrapped(change->why);
+	print_wrapped(change->why, INDENT);
 	for (unsigned i = 0; i < change->n_commands; i++)
 		printf("%*s%s\n", INDENT + 4, "", change->commands[i]);
 }

@@ -2,6 +2,8 @@
 /* Report for people: a line each second, and tables at the end. */
 #include "report.h"
 
+#include "cli/progress.h"
+
 #include "stress_client.h"
 #include "stress_options.h"
 #include "stress_server.h"
@@ -214,9 +216,8 @@ static void print_head(const struct outcome *outcome)
 			options->seconds);
 	if (options->budget)
 		printf("budget %.1f MiB, ", (double)options->budget / MIB);
-	printf("mode %s, %u clients, %u readers, %u regions of %.0f KiB, loop %s, user %u, %s, "
-	       "seed "
-	       "%" PRIu64 "\n",
+	printf("mode %s, %u clients, %u readers, %u regions of %.0f KiB, loop %s\n"
+	       "user %u, %s, seed %" PRIu64 "\n",
 		mode_names[options->mode], options->n_clients, options->n_readers,
 		options->n_regions, (double)options->size / KIB,
 		outcome->uses_uring ? "uring" : "poll", (unsigned)geteuid(),
@@ -238,11 +239,8 @@ void report_print(const struct outcome *outcome)
 void report_progress(const struct server *server, const struct progress *progress)
 {
 	const struct histogram *touch = &server->first_touch;
-	fprintf(stderr,
-		"\r%4.0f s  %8.0f faults/s  first touch p50 %.1f p99 %.1f p99.9 %.1f us  "
-		"violations "
-		"%" PRIu64 "\033[K",
-		(double)progress->ns / 1e9, progress->faults_per_second, us(touch, 0.5),
-		us(touch, 0.99), us(touch, 0.999), judge_violations(&server->judge));
-	fflush(stderr);
+	progress_show("%4.0f s  violations %" PRIu64
+		      "  %8.0f faults/s  first touch p50 %.1f p99 %.1f p99.9 %.1f us",
+		(double)progress->ns / 1e9, judge_violations(&server->judge),
+		progress->faults_per_second, us(touch, 0.5), us(touch, 0.99), us(touch, 0.999));
 }

@@ -8,6 +8,7 @@
  */
 #include "cli/cli.h"
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 
 #include "../support/nobody.h"
 #include "../support/time_ns.h"
@@ -162,8 +163,7 @@ static void tick(struct run *run, uint64_t start)
 	captures_judge(&run->server);
 	look_after_clients(run);
 	sample_holdings(run, progress.ns);
-	if (isatty(STDERR_FILENO))
-		report_progress(&run->server, &progress);
+	report_progress(&run->server, &progress);
 	faults_before = faults;
 	time_before = now;
 }
@@ -178,8 +178,7 @@ static void wait_for_the_end(struct run *run, uint64_t start)
 			break;
 		tick(run, start);
 	}
-	if (isatty(STDERR_FILENO))
-		fputc('\n', stderr);
+	progress_clear();
 }
 
 static void report(struct run *run, uint64_t ns)
