@@ -298,8 +298,8 @@ static void run_child(const struct compositor *compositor, const struct launch *
 	set_environment(compositor);
 	if (launch->preload)
 		setenv("LD_PRELOAD", launch->preload, 1);
-	if (launch->mode)
-		setenv("UFFD_GUARD_WL_SHM_MODE", launch->mode, 1);
+	/* Hostile clients cut files that they have left open to sealing. */
+	setenv("UFFD_GUARD_WL_SHM_MODE", launch->mode ? launch->mode : "sealed", 1);
 	become(compositor->uid, compositor->may_search);
 	if (compositor->kind->has_no_privileges && geteuid() == 0 && unshare(CLONE_NEWUSER) < 0)
 		perror("unshare");

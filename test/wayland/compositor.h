@@ -38,7 +38,7 @@ struct launch {
 	const char *example;   /* path of our own, for the kind of that name */
 	const char *directory; /* for logs */
 	const char *preload;   /* NULL, or one more library */
-	const char *mode;      /* NULL, or UFFD_GUARD_WL_SHM_MODE */
+	const char *mode;      /* UFFD_GUARD_WL_SHM_MODE; NULL: sealed */
 	int width, height;     /* of the output, where it can be chosen */
 };
 

@@ -810,10 +810,13 @@ static const struct {
 	int seals; /* before */
 	bool is_live, is_sealed;
 } modes[] = {
-	{ NULL, 0, false, false },
-	{ NULL, F_SEAL_SHRINK, true, true },
+	{ "", 0, true, true },
+	{ "", F_SEAL_SHRINK, true, true },
+	{ "auto", 0, true, true },
 	{ "auto", F_SEAL_SEAL, false, false },
 	{ "auto", F_SEAL_SHRINK, true, true },
+	{ "sealed", 0, false, false },
+	{ "sealed", F_SEAL_SHRINK, true, true },
 	{ "lazy", 0, false, false },
 	{ "lazy", F_SEAL_SHRINK, false, true },
 	{ "direct", 0, true, true },
@@ -827,8 +830,7 @@ START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 	struct scene s;
 	struct memory memory;
 	struct picture picture;
-	if (modes[_i].mode)
-		setenv("UFFD_GUARD_WL_SHM_MODE", modes[_i].mode, 1);
+	setenv("UFFD_GUARD_WL_SHM_MODE", modes[_i].mode, 1);
 	scene_start(&s);
 	memory_create(&memory, &s.guest, BYTES, modes[_i].seals);
 	picture_create(&picture, &s.guest, &memory, 0);

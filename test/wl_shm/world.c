@@ -201,8 +201,15 @@ static void bind_camera(struct wl_client *client, void *data, uint32_t version, 
 	wl_resource_set_implementation(resource, &camera_implementation, data, NULL);
 }
 
+/* These clients cut files that they might have sealed. */
+static void respect_what_is_open_to_sealing(void)
+{
+	setenv("UFFD_GUARD_WL_SHM_MODE", "sealed", 0);
+}
+
 void world_start(struct world *world)
 {
+	respect_what_is_open_to_sealing();
 	*world = (struct world){ .display = wl_display_create() };
 	ck_assert_ptr_nonnull(world->display);
 	struct wl_display *display = world->display;

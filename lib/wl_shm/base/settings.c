@@ -13,17 +13,18 @@
 
 static struct settings values;
 
-/* MAP_WRITE is in all modes: it is not known at first which buffer will receive a screenshot. */
+/* "direct" is the name that "auto" had when that sealed nothing. MAP_WRITE is in all modes: it is
+ * not known at first which buffer will receive a screenshot. */
 static uint32_t map_flags_of(const char *mode)
 {
 	const uint32_t lazy = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_ANY_FILE;
-	if (!mode || strcmp(mode, "auto") == 0)
+	if (!mode || !*mode || strcmp(mode, "auto") == 0 || strcmp(mode, "direct") == 0)
+		return lazy | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL;
+	if (strcmp(mode, "sealed") == 0)
 		return lazy | UFFD_GUARD_MAP_DIRECT;
 	if (strcmp(mode, "lazy") == 0)
 		return lazy;
-	if (strcmp(mode, "direct") == 0)
-		return lazy | UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL;
-	shm_log(SETTING_MODE "=%s: it is auto, lazy or direct; taking auto", mode);
+	shm_log(SETTING_MODE "=%s: it is auto, sealed or lazy; taking auto", mode);
 	return map_flags_of(NULL);
 }
 

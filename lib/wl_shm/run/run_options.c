@@ -7,9 +7,10 @@ static const char help[] =
 	"Usage: " PROGRAM " [option...] [--] compositor [argument...]\n"
 	"Runs a Wayland compositor so that no client can crash it through shared memory.\n"
 	"\n"
-	"  --mode MODE   auto: memory that clients have sealed is shown as it is, other\n"
-	"                memory is copied; lazy: all is copied; direct: seal what can be\n"
-	"                sealed (auto, or what UFFD_GUARD_WL_SHM_MODE says)\n"
+	"  --mode MODE   auto: memory that is sealed, or can be sealed, is shown as it is,\n"
+	"                other memory is copied; sealed: none is sealed, only what clients\n"
+	"                have sealed is shown as it is; lazy: all is copied\n"
+	"                (auto, or what UFFD_GUARD_WL_SHM_MODE says)\n"
 	"  --mmap        also guard what the compositor maps of files from clients: keymaps\n"
 	"  --require     end what was started if it turns out not to be guarded\n"
 	"  --stats       say at the end what happened\n"
@@ -21,7 +22,7 @@ static const char help[] =
 	"Exit status: the compositor's; 3 if the output cannot be written, 125 if it could not\n"
 	"be guarded, 126 if it cannot be run, 127 if it was not found.\n";
 
-static const char *const modes[] = { "auto", "lazy", "direct", NULL };
+static const char *const modes[] = { "auto", "sealed", "lazy", "direct", NULL };
 
 #define SETS(member) .offset = offsetof(struct run_options, member)
 
