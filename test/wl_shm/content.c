@@ -1001,13 +1001,23 @@ START_TEST(sealed_memory_is_shown_as_it_is_when_its_pool_has_grown)
 }
 END_TEST
 
+/* With IS_STANDIN the compositor maps files by itself, and its accesses are nothing that
+ * libuffd_guard_wayland.so could see. */
+#ifdef IS_STANDIN
+#define add_of_libwayland(tcase, test) ((void)(test))
+#define N_GROWN			       1 /* whoever maps a file needs it to be there */
+#else
+#define add_of_libwayland(tcase, test) tcase_add_test(tcase, test)
+#define N_GROWN			       2
+#endif
+
 static TCase *commits(void)
 {
 	TCase *tcase = tcase_create("commits");
 	tcase_add_test(tcase, content_stays_as_committed);
 	tcase_add_test(tcase, content_not_yet_read_is_filled_whole_at_the_first_access);
 	tcase_add_test(tcase, attach_without_commit_changes_nothing);
-	tcase_add_test(tcase, access_under_way_is_not_disturbed_by_a_commit);
+	add_of_libwayland(tcase, access_under_way_is_not_disturbed_by_a_commit);
 	tcase_add_test(tcase, second_reader_sees_what_was_committed_since_the_first_began);
 	tcase_add_test(tcase, picture_shown_before_stays_while_another_is_shown);
 	return tcase;
@@ -1048,20 +1058,21 @@ static TCase *readers(void)
 {
 	TCase *tcase = tcase_create("readers");
 	tcase_add_test(tcase, pointer_kept_from_the_first_commit_sees_each_later_one);
-	tcase_add_test(tcase, buffer_never_shown_is_read_anew_at_each_access);
+	add_of_libwayland(tcase, buffer_never_shown_is_read_anew_at_each_access);
 	tcase_add_test(tcase, flood_of_commits_ends_in_the_last_picture);
 	tcase_add_test(tcase, what_was_too_much_at_once_comes_without_another_commit);
 	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
-	tcase_add_test(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
-	tcase_add_test(tcase, connections_of_a_program_have_one_allowance);
+	add_of_libwayland(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
+	add_of_libwayland(tcase, connections_of_a_program_have_one_allowance);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, colours_of_the_last_pixel_are_brought_along);
 	tcase_add_test(tcase, colours_of_a_last_row_without_a_pair_are_brought_along);
 	tcase_add_test(tcase, planes_of_a_format_that_is_unknown_are_brought_along);
-	tcase_add_test(tcase, thread_that_reads_is_not_disturbed_by_commits);
+	add_of_libwayland(tcase, thread_that_reads_is_not_disturbed_by_commits);
 	tcase_add_loop_test(
 		tcase, sealed_memory_is_shown_as_it_is_or_as_the_environment_says, 0, N_MODES);
-	tcase_add_loop_test(tcase, sealed_memory_is_shown_as_it_is_when_its_pool_has_grown, 0, 2);
+	tcase_add_loop_test(
+		tcase, sealed_memory_is_shown_as_it_is_when_its_pool_has_grown, 0, N_GROWN);
 	return tcase;
 }
 

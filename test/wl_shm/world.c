@@ -52,7 +52,9 @@ enum { VIEWPORT_SET_SOURCE = 1, VIEWPORT_SET_DESTINATION, VIEWPORTER_GET_VIEWPOR
 
 static const struct wl_interface *camera_types[] = { NULL, &wl_buffer_interface };
 static const struct wl_message camera_requests[] = { { "shoot", "u?o", camera_types } };
-static const struct wl_interface camera_interface = { "camera", 1, 1, camera_requests, 0, NULL };
+static const struct wl_message camera_events[] = { { "ready", "", camera_types } };
+static const struct wl_interface camera_interface = { "camera", 1, 1, camera_requests, 1,
+	camera_events };
 
 /* ---- The compositor's side ---- */
 
@@ -168,12 +170,27 @@ static const struct {
 		struct wl_client *, struct wl_resource *, uint32_t, struct wl_resource *);
 } viewporter_implementation = { request_destroy, get_viewport };
 
+static struct wl_resource *lens; /* the camera that was used last */
+
 static void shoot(struct wl_client *client, struct wl_resource *resource, uint32_t flags,
 	struct wl_resource *buffer)
 {
 	struct world *world = wl_resource_get_user_data(resource);
 	(void)client, (void)flags;
 	world->shot = buffer;
+	lens = resource;
+}
+
+static void forget_lens(struct wl_resource *resource)
+{
+	if (lens == resource)
+		lens = NULL;
+}
+
+void camera_answer(void)
+{
+	if (lens)
+		wl_resource_post_event(lens, 0);
 }
 
 static const struct {
@@ -198,7 +215,7 @@ static void bind_camera(struct wl_client *client, void *data, uint32_t version, 
 {
 	struct wl_resource *resource =
 		wl_resource_create(client, &camera_interface, (int)version, id);
-	wl_resource_set_implementation(resource, &camera_implementation, data, NULL);
+	wl_resource_set_implementation(resource, &camera_implementation, data, forget_lens);
 }
 
 /* These clients cut files that they might have sealed. */

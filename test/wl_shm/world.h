@@ -116,3 +116,6 @@ void viewport_set_destination(struct wl_proxy *viewport, int width, int height);
 
 /* Hands the buffer to a camera; the compositor finds it in world.shot. */
 void camera_shoot(struct guest *guest, struct wl_buffer *buffer);
+
+/* The compositor tells the client that the picture is ready. */
+void camera_answer(void);

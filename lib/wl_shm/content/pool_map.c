@@ -38,8 +38,8 @@ static int pool_map_reserving(struct wl_shm_pool *pool, int fd, uint32_t flags, 
 		.reserve = reserve,
 		.user_data = pool,
 	};
-	/* Nobody touches the region of a pool with a shadow: EAGER fills as little as it can. */
-	if (pool->shadow && !(uffd_guard_features(guard) & UFFD_GUARD_FEATURE_LAZY))
+	/* Nobody touches regions beside shadows: EAGER fills as little as it can. */
+	if (client->display->batch && !(uffd_guard_features(guard) & UFFD_GUARD_FEATURE_LAZY))
 		options.max_resident = 1;
 	if (program_is_in_disgrace(client->program, &client->display->forgiveness))
 		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE; /* files that cannot block only */

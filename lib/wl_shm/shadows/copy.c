@@ -117,6 +117,14 @@ static void look_again(struct wl_shm_buffer *buffer)
 
 /* ---- When ---- */
 
+void copy_probe(struct wl_shm_buffer *buffer)
+{
+	pthread_mutex_lock(&buffer->pool->lock);
+	probe_last_page(buffer);
+	pthread_mutex_unlock(&buffer->pool->lock);
+	losses_deliver_now(buffer->pool);
+}
+
 bool copy_changed(struct wl_shm_buffer *buffer, const struct damage *changed)
 {
 	struct wl_shm_pool *pool = buffer->pool;

@@ -23,9 +23,10 @@
 static const struct handing {
 	const char *interface, *request;
 	int fd, offset, length;
+	bool is_string;
 } handings[] = {
-	{ "zwp_virtual_keyboard_v1", "keymap", 1, -1, 2 },
-	{ "wp_image_description_creator_icc_v1", "set_icc_file", 0, 1, 2 },
+	{ "zwp_virtual_keyboard_v1", "keymap", 1, -1, 2, true },
+	{ "wp_image_description_creator_icc_v1", "set_icc_file", 0, 1, 2, false },
 };
 
 static int read_file(struct uffd_guard *guard, int fd, struct shadow *copy, size_t length)
@@ -44,13 +45,22 @@ static int read_file(struct uffd_guard *guard, int fd, struct shadow *copy, size
 	return got < 0 ? (int)got : 0;
 }
 
-static int hand_copy(struct uffd_guard *guard, int fd, uint64_t length)
+/* Behind a last page that is full, a mapping has no room for a zero. */
+static void end_string(struct shadow *copy, uint64_t length)
+{
+	if (length == page_ceil(length))
+		copy->data[length - 1] = '\0';
+}
+
+static int hand_copy(struct uffd_guard *guard, int fd, uint64_t length, bool is_string)
 {
 	struct shadow *copy;
 	int err = shadow_create(page_ceil(length + 1), &copy);
 	if (err)
 		return err;
 	err = read_file(guard, fd, copy, length);
+	if (is_string)
+		end_string(copy, length);
 	if (!err)
 		err = shadow_put_behind(copy, fd, SHADOW_SEALED_WRITE);
 	shadow_destroy(copy);
@@ -75,7 +85,7 @@ static void hand_over(struct shm_display *display, const struct handing *handing
 		return;
 	int err = length > MOST_BYTES ? -EFBIG : watch_start(display);
 	if (!err)
-		err = hand_copy(display->guard, fd, length);
+		err = hand_copy(display->guard, fd, length, handing->is_string);
 	if (err && err != -EACCES && err != -EBADF && err != -ENODEV)
 		wl_resource_post_no_memory(message->resource);
 }

@@ -77,7 +77,8 @@ void lent_on_event(const struct wl_protocol_logger_message *message)
 	struct wl_shm_buffer *buffer = buffer_of_borrower(message->resource);
 	if (!buffer)
 		return;
-	const struct wl_shm_pool *pool = buffer->pool;
+	struct wl_shm_pool *pool = buffer->pool;
 	capture_end(&buffer->stores, pool->shadow->data, pool->region);
 	lent_end(buffer);
+	copy_probe(buffer); /* a picture of which the file has no end has not arrived */
 }

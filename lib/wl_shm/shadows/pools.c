@@ -7,6 +7,7 @@
  */
 #include "shadows/pools.h"
 
+#include "base/settings.h"
 #include "base/shm_stats.h"
 #include "content/memory.h"
 #include "content/pool_map.h"
@@ -81,12 +82,26 @@ static int put_shadow(struct wl_shm_pool *pool, int fd)
 		return err;
 	pool_add_descriptor(pool);
 	pool->is_memory = fcntl(fd, F_GET_SEALS) >= 0;
-	err = pool_map(pool, fd, UFFD_GUARD_MAP_ANY_FILE | UFFD_GUARD_MAP_WRITE);
-	if (!err)
-		err = shadow_put_behind(pool->shadow, fd, rights_of(fd));
+	err = shadow_put_behind(pool->shadow, fd, rights_of(fd));
 	if (!err)
 		count_memory(pool);
 	return err;
+}
+
+/* The guard seals what may be sealed, if the settings say so. */
+static int pool_open(struct wl_shm_pool *pool, int fd)
+{
+	const uint32_t flags = settings()->map_flags;
+	if (flags & UFFD_GUARD_MAP_DIRECT && is_safe(fd, pool->size))
+		return keep_file(pool, fd);
+	int err = pool_map(pool, fd, flags);
+	if (err)
+		return err;
+	if (uffd_guard_region_mode(pool->region) != UFFD_GUARD_MODE_DIRECT)
+		return put_shadow(pool, fd);
+	uffd_guard_unmap(pool->region);
+	pool->region = NULL;
+	return keep_file(pool, fd);
 }
 
 /* What nobody can map for reading, and devices, which have no end to be cut: the handler sees to
@@ -119,7 +134,7 @@ void pools_on_create(struct wl_resource *shm, const union wl_argument *arguments
 		wl_resource_post_no_memory(shm);
 		return;
 	}
-	int err = is_safe(fd, size) ? keep_file(pool, fd) : put_shadow(pool, fd);
+	int err = pool_open(pool, fd);
 	if (err) {
 		pool_unref(pool);
 		if (!is_left_to_handler(err))

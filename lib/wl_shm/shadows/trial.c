@@ -107,7 +107,7 @@ static bool exchange_is_seen(
 static int try_exchange(struct wl_display *wl_display)
 {
 	struct trial trial = { 0 };
-	int sockets[2], fd = memfd_create("uffd-guard-trial", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int sockets[2], fd = memfd_create("uffd-guard-trial", MFD_CLOEXEC); /* not to be sealed */
 	if (fd < 0 || ftruncate(fd, SIZE) < 0 ||
 		!wl_global_create(wl_display, &wl_shm_interface, 1, &trial, bind_shm) ||
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) {

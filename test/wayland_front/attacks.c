@@ -1,0 +1,703 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients can do to a compositor that maps their files by itself and guards nothing. Each test
+ * runs in a process of its own: a SIGBUS is its end. The second guest shows one picture from the
+ * beginning, which stays as it should be.
+ */
+#include "world.h"
+
+#include "../support/fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OLD   0x11111111u
+#define NEW   0x22222222u
+#define OTHER 0x33333333u
+
+struct stage {
+	struct world world;
+	struct guest guest, other;
+	struct wl_surface *surface, *other_surface;
+	struct memory memory, other_memory;
+	struct picture picture, other_picture;
+	uint32_t texture[SIDE * SIDE]; /* what the compositor uploads at a commit */
+};
+
+/* As a compositor that uploads at the commit and reads nothing later. */
+static void upload(struct canvas *canvas)
+{
+	struct stage *s = canvas->world->data;
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(canvas->attached);
+	if (buffer && wl_shm_buffer_get_width(buffer) == SIDE)
+		memcpy(s->texture, wl_shm_buffer_get_data(buffer), sizeof(s->texture));
+}
+
+static void stage_start(struct stage *s, int seals)
+{
+	world_start(&s->world);
+	s->world.data = s;
+	s->world.on_commit = upload;
+	guest_join(&s->guest, &s->world);
+	guest_join(&s->other, &s->world);
+	s->surface = wl_compositor_create_surface(s->guest.compositor);
+	s->other_surface = wl_compositor_create_surface(s->other.compositor);
+	picture_create_alone(&s->other_picture, &s->other_memory, &s->other, OTHER);
+	show_all(&s->other, s->other_surface, &s->other_picture);
+	memory_create(&s->memory, &s->guest, BYTES, seals);
+	picture_create(&s->picture, &s->guest, &s->memory, 0);
+	picture_fill(&s->picture, OLD);
+}
+
+static void assert_uploaded(const struct stage *s, uint32_t colour)
+{
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(s->texture[i], colour);
+}
+
+static void stage_stop(struct stage *s)
+{
+	assert_no_error(&s->other);
+	assert_all_pixels(s->other_picture.served, OTHER);
+	wl_surface_destroy(s->other_surface);
+	wl_buffer_destroy(s->other_picture.buffer);
+	memory_destroy(&s->other_memory);
+	wl_surface_destroy(s->surface);
+	wl_buffer_destroy(s->picture.buffer);
+	memory_destroy(&s->memory);
+	guest_leave(&s->guest);
+	guest_leave(&s->other);
+	world_stop(&s->world);
+}
+
+static void stage_stop_offended(struct stage *s, const char *about)
+{
+	assert_error(&s->guest, about, WL_SHM_ERROR_INVALID_FD);
+	assert_disconnected(&s->guest);
+	stage_stop(s);
+}
+
+static void stage_stop_in_peace(struct stage *s)
+{
+	assert_no_error(&s->guest);
+	stage_stop(s);
+}
+
+/* ---- Pictures ---- */
+
+START_TEST(upload_at_the_commit_has_the_new_pixels)
+{
+	const int seals[] = { 0, F_SEAL_SHRINK, F_SEAL_SEAL };
+	struct stage s;
+	stage_start(&s, seals[_i]);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_uploaded(&s, OLD);
+	for (uint32_t colour = NEW; colour < NEW + 5; colour++) {
+		picture_fill(&s.picture, colour);
+		show_all(&s.guest, s.surface, &s.picture);
+		assert_uploaded(&s, colour);
+	}
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(upload_has_what_one_percent_of_damage_has_changed)
+{
+	const int seals[] = { 0, F_SEAL_SHRINK };
+	struct stage s;
+	stage_start(&s, seals[_i]);
+	show_all(&s.guest, s.surface, &s.picture);
+	s.picture.pixels[20 * SIDE + 30] = NEW;
+	show(&s.guest, s.surface, &s.picture, 28, 18, 6, 6);
+	for (int i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(s.texture[i], i == 20 * SIDE + 30 ? NEW : OLD);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(fresh_pool_for_each_frame_is_shown_right)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	for (uint32_t colour = NEW; colour < NEW + 12; colour++) {
+		struct memory memory;
+		struct picture picture;
+		picture_create_alone(&picture, &memory, &s.guest, colour);
+		show_all(&s.guest, s.surface, &picture);
+		assert_uploaded(&s, colour);
+		wl_buffer_destroy(picture.buffer);
+		memory_destroy(&memory);
+		exchange(&s.guest);
+	}
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(picture_that_is_destroyed_stays_for_who_has_it_mapped)
+{
+	struct stage s;
+	struct memory memory;
+	struct picture picture;
+	stage_start(&s, 0);
+	picture_create_alone(&picture, &memory, &s.guest, NEW);
+	show_all(&s.guest, s.surface, &picture);
+	wl_shm_buffer_begin_access(picture.served);
+	const uint32_t *pixels = wl_shm_buffer_get_data(picture.served);
+	wl_buffer_destroy(picture.buffer);
+	memory_destroy(&memory);
+	for (unsigned i = 0; i < 4; i++) {
+		struct picture next;
+		picture_create_alone(&next, &memory, &s.guest, OTHER);
+		show_all(&s.guest, s.surface, &next);
+		wl_buffer_destroy(next.buffer);
+		memory_destroy(&memory);
+	}
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		ck_assert_uint_eq(pixels[i], NEW);
+	wl_shm_buffer_end_access(picture.served);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(pool_that_grows_is_shown_right)
+{
+	const int seals[] = { 0, F_SEAL_SHRINK };
+	struct stage s;
+	struct picture second;
+	stage_start(&s, seals[_i]);
+	show_all(&s.guest, s.surface, &s.picture);
+	ck_assert_int_eq(ftruncate(s.memory.fd, 2 * BYTES), 0);
+	wl_shm_pool_resize(s.memory.pool, 2 * BYTES);
+	uint32_t *both = mmap(NULL, 2 * BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, s.memory.fd, 0);
+	ck_assert_ptr_ne(both, MAP_FAILED);
+	for (unsigned i = SIDE * SIDE; i < 2 * SIDE * SIDE; i++)
+		both[i] = NEW;
+	struct memory larger = s.memory;
+	larger.pixels = both;
+	picture_create(&second, &s.guest, &larger, BYTES);
+	show_all(&s.guest, s.surface, &second);
+	assert_uploaded(&s, NEW);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_uploaded(&s, OLD);
+	wl_buffer_destroy(second.buffer);
+	munmap(both, 2 * BYTES);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(pools_of_one_file_are_shown_right)
+{
+	struct stage s;
+	struct picture again;
+	stage_start(&s, 0);
+	struct memory same = s.memory;
+	same.pool = wl_shm_create_pool(s.guest.shm, s.memory.fd, BYTES);
+	picture_create(&again, &s.guest, &same, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	picture_fill(&s.picture, NEW);
+	show_all(&s.guest, s.surface, &again);
+	assert_uploaded(&s, NEW);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_uploaded(&s, NEW);
+	wl_buffer_destroy(again.buffer);
+	wl_shm_pool_destroy(same.pool);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(punched_hole_is_shown_as_zeros)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	ck_assert_int_eq(
+		fallocate(s.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BYTES), 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_uploaded(&s, 0);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* ---- Cuts ---- */
+
+START_TEST(file_cut_before_its_commit_is_an_error)
+{
+	const off_t lengths[] = { 0, 12, 8192 };
+	struct stage s;
+	stage_start(&s, 0);
+	memory_cut(&s.memory, (size_t)lengths[_i]);
+	show_all(&s.guest, s.surface, &s.picture);
+	stage_stop_offended(&s, "wl_buffer");
+}
+END_TEST
+
+START_TEST(file_cut_and_grown_again_is_shown_as_it_is)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	show_all(&s.guest, s.surface, &s.picture);
+	memory_cut(&s.memory, 0);
+	assert_all_pixels(s.picture.served, OLD);
+	memory_cut(&s.memory, BYTES);
+	show_all(&s.guest, s.surface, &s.picture);
+	assert_uploaded(&s, 0);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* Cut and grow the file until killed. */
+static pid_t churn(int fd, off_t length)
+{
+	const pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	while (child == 0) {
+		if (ftruncate(fd, 0) || ftruncate(fd, length))
+			_exit(1);
+	}
+	return child;
+}
+
+static void read_all(const struct picture *picture)
+{
+	volatile uint32_t sum = 0;
+	wl_shm_buffer_begin_access(picture->served);
+	const uint32_t *pixels = wl_shm_buffer_get_data(picture->served);
+	for (unsigned i = 0; i < SIDE * SIDE; i += 64)
+		sum += pixels[i];
+	wl_shm_buffer_end_access(picture->served);
+}
+
+START_TEST(file_that_is_cut_and_grown_all_the_time_stops_nobody)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	const pid_t child = churn(s.memory.fd, BYTES);
+	for (unsigned i = 0; i < 2000 && s.guest.client; i++) {
+		show_all(&s.guest, s.surface, &s.picture);
+		if (s.guest.client)
+			read_all(&s.picture);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	stage_stop(&s); /* told, if a commit met the file when it was cut */
+}
+END_TEST
+
+START_TEST(sealed_pool_that_grows_beyond_its_file_is_an_error)
+{
+	struct stage s;
+	stage_start(&s, F_SEAL_SHRINK);
+	show_all(&s.guest, s.surface, &s.picture);
+	wl_shm_pool_resize(s.memory.pool, 4 * BYTES);
+	exchange(&s.guest);
+	stage_stop_offended(&s, "wl_shm_pool");
+}
+END_TEST
+
+START_TEST(pool_that_grows_beyond_its_file_is_an_error_when_that_is_shown)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	wl_shm_pool_resize(s.memory.pool, 4 * BYTES);
+	struct wl_buffer *beyond = wl_shm_pool_create_buffer(
+		s.memory.pool, 2 * BYTES, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	wl_surface_attach(s.surface, beyond, 0, 0);
+	wl_surface_damage_buffer(s.surface, 0, 0, SIDE, SIDE);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	wl_buffer_destroy(beyond);
+	stage_stop_offended(&s, "wl_buffer");
+}
+END_TEST
+
+START_TEST(buffer_that_is_destroyed_before_the_cut_stays_shown)
+{
+	struct stage s;
+	struct memory memory;
+	struct picture picture;
+	stage_start(&s, 0);
+	picture_create_alone(&picture, &memory, &s.guest, NEW);
+	show_all(&s.guest, s.surface, &picture);
+	wl_shm_buffer_begin_access(picture.served);
+	const uint32_t *pixels = wl_shm_buffer_get_data(picture.served);
+	wl_buffer_destroy(picture.buffer);
+	memory_cut(&memory, 0);
+	wl_surface_damage(s.surface, 0, 0, SIDE, SIDE);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	ck_assert_uint_eq(pixels[SIDE * SIDE - 1], NEW);
+	wl_shm_buffer_end_access(picture.served);
+	memory_destroy(&memory);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* ---- Files ---- */
+
+START_TEST(file_of_huge_pages_is_cut_and_hurts_nobody)
+{
+	struct stage s;
+	const size_t length = file_granularity(FILE_HUGETLB);
+	int fd = file_create(FILE_HUGETLB, length / (size_t)sysconf(_SC_PAGESIZE), true);
+	if (fd < 0)
+		return;
+	stage_start(&s, 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, fd, (int32_t)length);
+	struct wl_buffer *buffer =
+		wl_shm_pool_create_buffer(pool, 0, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	wl_surface_attach(s.surface, buffer, 0, 0);
+	wl_surface_damage_buffer(s.surface, 0, 0, SIDE, SIDE);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	wl_buffer_destroy(buffer);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+	stage_stop_offended(&s, "wl_buffer");
+}
+END_TEST
+
+START_TEST(compositor_refuses_what_it_refuses_without_us)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	char path[64];
+	int fd = -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s.memory.fd);
+	if (_i == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (_i == 1)
+		fd = open("/", O_RDONLY | O_CLOEXEC);
+	if (_i == 2) { /* what is sealed against writing cannot be mapped writable */
+		fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		ck_assert_int_eq(ftruncate(fd, BYTES), 0);
+		ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	}
+	ck_assert_int_ge(fd, 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, fd, BYTES);
+	exchange(&s.guest);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+	stage_stop_offended(&s, "wl_shm");
+}
+END_TEST
+
+/* ---- How much ---- */
+
+static size_t memory_of_process(void)
+{
+	size_t pages[3] = { 0 };
+	FILE *f = fopen("/proc/self/statm", "re");
+	ck_assert_int_eq(fscanf(f, "%zu %zu %zu", &pages[0], &pages[1], &pages[2]), 3);
+	fclose(f);
+	return pages[1] * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A gigabyte of nothing, in one buffer. */
+START_TEST(sparse_giant_costs_no_memory_and_little_time)
+{
+	enum { SIDE_OF_GIANT = 16384 };
+	struct stage s;
+	stage_start(&s, 0);
+	int fd = memfd_create("giant", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_eq(ftruncate(fd, (off_t)1 << 30), 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, fd, 1 << 30);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		pool, 0, SIDE_OF_GIANT, SIDE_OF_GIANT, SIDE_OF_GIANT * 4, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	const size_t before = memory_of_process();
+	for (unsigned i = 0; i < 100; i++) {
+		wl_surface_attach(s.surface, buffer, 0, 0);
+		wl_surface_damage_buffer(s.surface, 0, 0, SIDE_OF_GIANT, SIDE_OF_GIANT);
+		wl_surface_commit(s.surface);
+		exchange(&s.guest);
+	}
+	ck_assert_uint_lt(memory_of_process(), before + (64 << 20));
+	wl_buffer_destroy(buffer);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+static uint64_t nanoseconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct large {
+	int fd;
+	struct wl_shm_pool *pool;
+	struct wl_buffer *buffer;
+};
+
+enum { WIDTH = 3840, HEIGHT = 2160, BYTES_OF_LARGE = WIDTH * HEIGHT * 4 };
+
+static void large_create(struct large *large, struct guest *guest)
+{
+	large->fd = memfd_create("large", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(large->fd, BYTES_OF_LARGE), 0);
+	void *data = mmap(NULL, BYTES_OF_LARGE, PROT_WRITE, MAP_SHARED, large->fd, 0);
+	ck_assert_ptr_ne(data, MAP_FAILED);
+	memset(data, 1, BYTES_OF_LARGE);
+	munmap(data, BYTES_OF_LARGE);
+	large->pool = wl_shm_create_pool(guest->shm, large->fd, BYTES_OF_LARGE);
+	large->buffer = wl_shm_pool_create_buffer(
+		large->pool, 0, WIDTH, HEIGHT, WIDTH * 4, WL_SHM_FORMAT_XRGB8888);
+	exchange(guest);
+}
+
+static void large_destroy(struct large *large)
+{
+	wl_buffer_destroy(large->buffer);
+	wl_shm_pool_destroy(large->pool);
+	close(large->fd);
+}
+
+static uint64_t cost_of_commits(struct stage *s, const struct large *large, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		wl_surface_attach(s->surface, large->buffer, 0, 0);
+		wl_surface_damage_buffer(s->surface, 0, 0, WIDTH, HEIGHT);
+		wl_surface_commit(s->surface);
+	}
+	wl_display_flush(s->guest.connection);
+	const uint64_t start = nanoseconds();
+	turn(&s->world);
+	return nanoseconds() - start;
+}
+
+START_TEST(flood_of_commits_is_one_copy)
+{
+	struct stage s;
+	struct large large;
+	stage_start(&s, 0);
+	large_create(&large, &s.guest);
+	cost_of_commits(&s, &large, 1); /* fills the shadow */
+	uint64_t one = UINT64_MAX, many = UINT64_MAX;
+	for (unsigned i = 0; i < 5; i++) {
+		const uint64_t a = cost_of_commits(&s, &large, 1);
+		const uint64_t b = cost_of_commits(&s, &large, 60);
+		one = a < one ? a : one;
+		many = b < many ? b : many;
+	}
+	ck_assert_uint_lt(many, 10 * one);
+	large_destroy(&large);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(flood_of_pools_of_one_large_file_stays_within_the_allowance)
+{
+	enum { N = 12 };
+	struct stage s;
+	struct large large, all[N];
+	stage_start(&s, 0);
+	large_create(&large, &s.guest);
+	for (unsigned i = 0; i < N; i++) {
+		all[i].pool = wl_shm_create_pool(s.guest.shm, large.fd, BYTES_OF_LARGE);
+		all[i].buffer = wl_shm_pool_create_buffer(
+			all[i].pool, 0, WIDTH, HEIGHT, WIDTH * 4, WL_SHM_FORMAT_XRGB8888);
+		exchange(&s.guest);
+	}
+	uint64_t one = cost_of_commits(&s, &large, 1), most = 0;
+	for (unsigned i = 0; i < N; i++) {
+		wl_surface_attach(s.surface, all[i].buffer, 0, 0);
+		wl_surface_damage_buffer(s.surface, 0, 0, WIDTH, HEIGHT);
+		wl_surface_commit(s.surface);
+	}
+	wl_display_flush(s.guest.connection);
+	const uint64_t start = nanoseconds();
+	turn(&s.world);
+	most = nanoseconds() - start;
+	/* Four are within the allowance of a period, and the turn may be longer than a period. */
+	ck_assert_uint_lt(most, 20 * one + 200000000);
+	for (unsigned i = 0; i < N; i++) {
+		wl_buffer_destroy(all[i].buffer);
+		wl_shm_pool_destroy(all[i].pool);
+	}
+	large_destroy(&large);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+START_TEST(nothing_is_left_of_a_client)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	const size_t before = count_fds();
+	for (unsigned i = 0; i < 20; i++) {
+		struct guest guest;
+		struct memory memory;
+		struct picture picture;
+		guest_join(&guest, &s.world);
+		picture_create_alone(&picture, &memory, &guest, OLD);
+		struct wl_surface *surface = wl_compositor_create_surface(guest.compositor);
+		show_all(&guest, surface, &picture);
+		wl_surface_destroy(surface);
+		wl_buffer_destroy(picture.buffer);
+		memory_destroy(&memory);
+		if (i % 2)
+			exchange(&guest); /* else it dies with all that it has */
+		guest_leave(&guest);
+	}
+	ck_assert_uint_eq(count_fds(), before);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* ---- Keymaps ---- */
+
+static const struct wl_interface *no_types[] = { NULL, NULL, NULL };
+static const struct wl_message keyboard_requests[] = { { "keymap", "uhu", no_types } };
+static const struct wl_interface keyboard_interface = { "zwp_virtual_keyboard_v1", 1, 1,
+	keyboard_requests, 0, NULL };
+
+/* As compositors do: map it, and take it for a string. */
+static void take_keymap(struct wl_client *client, struct wl_resource *resource, uint32_t format,
+	int32_t fd, uint32_t size)
+{
+	size_t *length = wl_resource_get_user_data(resource);
+	(void)client, (void)format;
+	const char *keymap = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	ck_assert_ptr_ne(keymap, MAP_FAILED);
+	*length = strlen(keymap);
+	munmap((void *)keymap, size);
+	close(fd);
+}
+
+static const struct {
+	void (*keymap)(struct wl_client *, struct wl_resource *, uint32_t, int32_t, uint32_t);
+} keyboard_implementation = { take_keymap };
+
+static void bind_keyboard(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &keyboard_interface, (int)version, id);
+	wl_resource_set_implementation(resource, &keyboard_implementation, data, NULL);
+}
+
+struct keyboard {
+	size_t seen; /* the length of the string */
+	struct wl_global *global;
+	struct wl_proxy *proxy;
+};
+
+#define KEYBOARD_NAME 5 /* the world has four globals */
+
+static void keyboard_create(struct keyboard *keyboard, struct stage *s)
+{
+	keyboard->global = wl_global_create(
+		s->world.display, &keyboard_interface, 1, &keyboard->seen, bind_keyboard);
+	keyboard->proxy =
+		wl_registry_bind(s->guest.registry, KEYBOARD_NAME, &keyboard_interface, 1);
+}
+
+static void keyboard_destroy(struct keyboard *keyboard)
+{
+	wl_proxy_destroy(keyboard->proxy);
+	wl_global_destroy(keyboard->global);
+}
+
+static size_t send_keymap(
+	struct stage *s, struct keyboard *keyboard, off_t length, uint32_t claimed, int seals)
+{
+	int fd = memfd_create("keymap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	for (off_t i = 0; i < length; i++)
+		ck_assert_int_eq(write(fd, "k", 1), 1);
+	if (seals)
+		ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+	keyboard->seen = SIZE_MAX;
+	wl_proxy_marshal(keyboard->proxy, 0, 1, fd, claimed);
+	exchange(&s->guest);
+	close(fd);
+	return keyboard->seen;
+}
+
+START_TEST(keymap_that_is_shorter_than_it_says_ends_in_zeros)
+{
+	const int seals[] = { 0, F_SEAL_SHRINK, F_SEAL_WRITE | F_SEAL_SHRINK };
+	struct stage s;
+	stage_start(&s, 0);
+	struct keyboard keyboard;
+	keyboard_create(&keyboard, &s);
+	ck_assert_uint_eq(send_keymap(&s, &keyboard, 100, 65536, seals[_i]), 100);
+	ck_assert_uint_eq(send_keymap(&s, &keyboard, 0, 4096, seals[_i]), 0);
+	keyboard_destroy(&keyboard);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* A string that fills its last page has no room for a zero behind it. */
+START_TEST(keymap_without_an_end_has_one)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	struct keyboard keyboard;
+	keyboard_create(&keyboard, &s);
+	ck_assert_uint_eq(send_keymap(&s, &keyboard, 4096, 4096, 0), 4095);
+	keyboard_destroy(&keyboard);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* ---- Cases ---- */
+
+static TCase *case_pictures(void)
+{
+	TCase *tcase = tcase_create("pictures");
+	tcase_add_loop_test(tcase, upload_at_the_commit_has_the_new_pixels, 0, 3);
+	tcase_add_loop_test(tcase, upload_has_what_one_percent_of_damage_has_changed, 0, 2);
+	tcase_add_test(tcase, fresh_pool_for_each_frame_is_shown_right);
+	tcase_add_test(tcase, picture_that_is_destroyed_stays_for_who_has_it_mapped);
+	tcase_add_loop_test(tcase, pool_that_grows_is_shown_right, 0, 2);
+	tcase_add_test(tcase, pools_of_one_file_are_shown_right);
+	tcase_add_test(tcase, punched_hole_is_shown_as_zeros);
+	return tcase;
+}
+
+static TCase *case_cuts(void)
+{
+	TCase *tcase = tcase_create("cuts");
+	tcase_add_loop_test(tcase, file_cut_before_its_commit_is_an_error, 0, 3);
+	tcase_add_test(tcase, file_cut_and_grown_again_is_shown_as_it_is);
+	tcase_add_test(tcase, file_that_is_cut_and_grown_all_the_time_stops_nobody);
+	tcase_add_test(tcase, sealed_pool_that_grows_beyond_its_file_is_an_error);
+	tcase_add_test(tcase, pool_that_grows_beyond_its_file_is_an_error_when_that_is_shown);
+	tcase_add_test(tcase, buffer_that_is_destroyed_before_the_cut_stays_shown);
+	return tcase;
+}
+
+static TCase *case_files(void)
+{
+	TCase *tcase = tcase_create("files");
+	tcase_add_test(tcase, file_of_huge_pages_is_cut_and_hurts_nobody);
+	tcase_add_loop_test(tcase, compositor_refuses_what_it_refuses_without_us, 0, 3);
+	tcase_add_loop_test(tcase, keymap_that_is_shorter_than_it_says_ends_in_zeros, 0, 3);
+	tcase_add_test(tcase, keymap_without_an_end_has_one);
+	return tcase;
+}
+
+static TCase *case_bounds(void)
+{
+	TCase *tcase = tcase_create("bounds");
+	tcase_add_test(tcase, sparse_giant_costs_no_memory_and_little_time);
+	tcase_add_test(tcase, flood_of_commits_is_one_copy);
+	tcase_add_test(tcase, flood_of_pools_of_one_large_file_stays_within_the_allowance);
+	tcase_add_test(tcase, nothing_is_left_of_a_client);
+	return tcase;
+}
+
+RUNNER_MAIN("attacks", case_pictures, case_cuts, case_files, case_bounds)
