@@ -22,7 +22,9 @@ compile() { # release, flag
 mkdir "$work/1.21" "$work/1.26"
 for release in 1.21 1.26; do
 	cp "$3"/wayland-server*.h "$3"/wayland-util.h "$3"/wayland-version.h "$work/$release"
-	sed -i "s/^\($getter\)(const struct/\1(struct/; /^wl_shm_buffer_\(un\)\?ref(struct/d" "$work/$release/wayland-server-core.h"
+	# A declaration is two lines: its type stands above its name.
+	sed -i "s/^\($getter\)(const struct/\1(struct/
+		/^\(void\|struct wl_shm_buffer \*\)\$/{N;/\nwl_shm_buffer_\(un\)\?ref(struct/d}" "$work/$release/wayland-server-core.h"
 done
 sed -i "s/^\($getter\)(struct/\1(const struct/" "$work/1.26/wayland-server-core.h"
 cat >>"$work/1.26/wayland-server-core.h" <<'END'
