@@ -142,6 +142,9 @@ expect_status 'check of a program for another machine' 125 "$run" --check "$work
 # ---- Libraries that are not there: the loader would go on without ----
 
 installed=$(dirname "$run")
+# Where the build directory has it, which a copy of the program does not know.
+LD_LIBRARY_PATH=$(dirname "$(ldd "$run" | awk '/libuffd_guard\.so/ { print $3 }')")
+export LD_LIBRARY_PATH
 mkdir "$work/part"
 part=$work/part/uffd-guard-run
 cp "$run" "$work/part"
@@ -159,6 +162,7 @@ for option in --mmap --check; do
 done
 cp "$installed/libuffd_guard_mmap.so" "$work/part"
 expect 'with both' libuffd_guard_wl_shm.so "$("$part" --mmap "$compositor" who)"
+unset LD_LIBRARY_PATH
 
 # ---- Programs that cannot be guarded ----
 
