@@ -28,9 +28,11 @@
 #define PAGE   4096
 #define DARK   0x00302010 /* the witness has no such colour */
 
+/* In huge pages only what cuts them: their sizes are no others' sizes. */
 #define BIT(kind)	  (1u << (kind))
-#define ALL_KINDS	  (BIT(N_FILE_KINDS) - 1)
+#define ALL_KINDS	  (BIT(FILE_HUGETLB) - 1)
 #define KINDS_THAT_SHRINK (ALL_KINDS & ~BIT(FILE_MEMFD_SEALED))
+#define KINDS_AND_HUGE	  (KINDS_THAT_SHRINK | BIT(FILE_HUGETLB))
 
 /* A sheet over a file of @file_size bytes, painted as far as there is file. */
 static int make_sheet(struct attacker *attacker, struct sheet *sheet, off_t file_size)
@@ -61,8 +63,10 @@ static int insist(struct attacker *attacker, struct sheet *sheet)
 /* What fails here fails on purpose: the next thing seen is a file that was not cut. */
 static void cut(int fd, off_t size)
 {
-	if (ftruncate(fd, size) < 0)
-		return;
+	int err = ftruncate(fd, size) < 0 ? -errno : 0;
+	if (err == -EINVAL) /* a file of huge pages has whole ones */
+		err = ftruncate(fd, size < PAGE ? 0 : (off_t)FILE_HUGE_PAGE) < 0 ? -errno : 0;
+	(void)err;
 }
 
 /* ---- What is on the screen ---- */
@@ -111,6 +115,16 @@ static int shrink(struct attacker *attacker)
 	if (err)
 		return err;
 	cut(sheet.fd, 12);
+	return insist(attacker, &sheet);
+}
+
+static int cut_to_nothing(struct attacker *attacker)
+{
+	struct sheet sheet;
+	int err = show_sheet(attacker, &sheet);
+	if (err)
+		return err;
+	cut(sheet.fd, 0);
 	return insist(attacker, &sheet);
 }
 
@@ -348,6 +362,22 @@ static int resize_while_shown(struct attacker *attacker)
 	return err ? err : wait_until_on_screen(attacker, COMMITTED);
 }
 
+/* Above the pool lies another, so that it cannot grow where it is. Who still reads where it was
+ * before is not told. */
+static int move_while_shown(struct attacker *attacker)
+{
+	struct sheet above, sheet;
+	int err = make_sheet(attacker, &above, SIZE);
+	if (!err)
+		err = show_sheet(attacker, &sheet);
+	for (int32_t size = 2 * SIZE; size <= 64 * SIZE && !err; size *= 2) {
+		cut(sheet.fd, size);
+		wl_shm_pool_resize(sheet.pool, size);
+		err = window_show(&attacker->window, NULL);
+	}
+	return err ? err : client_roundtrip(&attacker->client);
+}
+
 static void punch(int fd, off_t size)
 {
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, size) < 0)
@@ -431,6 +461,44 @@ static struct window lay_glass(struct attacker *attacker, struct sheet *glass)
 	glass->buffer = wl_shm_pool_create_buffer(
 		glass->pool, 0, WIDTH, HEIGHT, 4 * WIDTH, WL_SHM_FORMAT_ARGB8888);
 	return window;
+}
+
+static int expect_on_screen(struct attacker *attacker, uint32_t colour, uint64_t n_expected)
+{
+	const uint64_t end = client_clock_ms() + CLIENT_PATIENCE_MS;
+	uint64_t n = 0;
+	int err = 0;
+	do {
+		err = count_on_screen(attacker, colour, &n);
+	} while (!err && n != n_expected && client_clock_ms() < end);
+	if (!err && n != n_expected)
+		attacker->complaint = "what was committed again is not what is shown";
+	return err;
+}
+
+/* A buffer is painted again and committed again: all of it, then one percent. */
+static int commit_again(struct attacker *attacker)
+{
+	struct sheet sheet;
+	int err = show_sheet(attacker, &sheet);
+	for (uint32_t i = 0; i < 5 && !err; i++) {
+		const uint32_t colour = COMMITTED + 16 * i;
+		file_paint(sheet.fd, 0, WIDTH * HEIGHT, colour);
+		err = window_show(&attacker->window, &sheet);
+		if (!err)
+			err = expect_on_screen(attacker, colour, WIDTH * HEIGHT);
+		if (err || attacker->complaint)
+			return err;
+		file_paint(sheet.fd, SIZE / 2, 2 * WIDTH, NOT_COMMITTED + i);
+		wl_surface_attach(attacker->window.surface, sheet.buffer, 0, 0);
+		wl_surface_damage(attacker->window.surface, 0, HEIGHT / 2, WIDTH, 2);
+		window_ask_for_frame(&attacker->window);
+		wl_surface_commit(attacker->window.surface);
+		err = window_wait_for_frame(&attacker->window);
+		if (!err)
+			err = expect_on_screen(attacker, NOT_COMMITTED + i, 2 * WIDTH);
+	}
+	return err;
 }
 
 static int store_between_commits(struct attacker *attacker)
@@ -585,17 +653,18 @@ static int die(struct attacker *attacker)
 }
 
 const struct attack attacks[] = {
-	{ "shrink", "cuts a file that is shown", FATE_INVALID_FD, KINDS_THAT_SHRINK, shrink },
+	{ "shrink", "cuts a file that is shown", FATE_INVALID_FD, KINDS_AND_HUGE, shrink },
 	{ "short", "shows a file that was always too short", FATE_INVALID_FD, ALL_KINDS, be_short },
+	{ "zero", "cuts a file that is shown to nothing", FATE_INVALID_FD, KINDS_AND_HUGE,
+		cut_to_nothing },
 	{ "bad-buffer", "does what Weston's bad-buffer-test does", FATE_INVALID_FD,
 		KINDS_THAT_SHRINK, bad_buffer },
-	{ "regrow", "cuts the file and grows it again", FATE_INVALID_FD, KINDS_THAT_SHRINK,
-		regrow },
-	{ "storm", "cuts and grows the file all the time", FATE_ANY, KINDS_THAT_SHRINK, storm },
+	{ "regrow", "cuts the file and grows it again", FATE_INVALID_FD, KINDS_AND_HUGE, regrow },
+	{ "storm", "cuts and grows the file all the time", FATE_ANY, KINDS_AND_HUGE, storm },
 	{ "grow-beyond", "resizes the pool beyond the file", FATE_INVALID_FD, ALL_KINDS,
 		grow_beyond },
-	{ "destroy-shrink", "destroys the buffer, cuts the file, damages", FATE_ANY,
-		KINDS_THAT_SHRINK, destroy_shrink },
+	{ "destroy-shrink", "destroys the buffer, cuts the file, damages", FATE_ANY, KINDS_AND_HUGE,
+		destroy_shrink },
 	{ "destroy-pool", "destroys the pool, cuts the file, commits", FATE_INVALID_FD,
 		KINDS_THAT_SHRINK, destroy_pool_shrink },
 	{ "capture-short", "has a picture taken into a short file", FATE_INVALID_FD, ALL_KINDS,
@@ -604,6 +673,9 @@ const struct attack attacks[] = {
 		capture_beyond },
 	{ "resize", "resizes the pool while it is shown", FATE_KEPT, ALL_KINDS,
 		resize_while_shown },
+	{ "move", "makes the pool move while it is shown", FATE_KEPT, ALL_KINDS, move_while_shown },
+	{ "again", "commits again what it has painted again", FATE_KEPT,
+		ALL_KINDS | BIT(FILE_HUGETLB), commit_again },
 	{ "punch", "punches holes into what is shown", FATE_KEPT, ALL_KINDS, punch_holes },
 	{ "scroll", "scrolls through a pool of holes", FATE_KEPT, ALL_KINDS, scroll_through_holes },
 	{ "flood", "commits without waiting", FATE_KEPT, ALL_KINDS, flood_commits },

@@ -107,6 +107,7 @@ const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 		.is_unprivileged = true,
 		.maps_itself = true,
 		.allows_overlap = true,
+		.learns_from_unsealed = true,
 		.host = "sway",
 		.before = session_bus,
 		.arguments = kwin },
@@ -172,6 +173,7 @@ static void set_environment(const struct compositor *compositor)
 {
 	setenv("XDG_RUNTIME_DIR", compositor->runtime, 1);
 	setenv("HOME", compositor->runtime, 1);
+	setenv("XDG_CONFIG_HOME", compositor->runtime, 1);
 	setenv("LC_ALL", "C.UTF-8", 1);
 	setenv("LIBGL_ALWAYS_SOFTWARE", "1", 1);
 	setenv("WLR_BACKENDS", "headless", 1);
@@ -344,6 +346,15 @@ static const char labwc_xml[] = "<labwc_config>\n"
 				"<placement><policy>cascade</policy></placement>\n"
 				"</labwc_config>\n";
 
+/* Windows that fade away would be seen through. */
+static const char kwinrc[] = "[Plugins]\n"
+			     "fadeEnabled=false\n"
+			     "kwin4_effect_fadeEnabled=false\n"
+			     "scaleEnabled=false\n"
+			     "kwin4_effect_scaleEnabled=false\n"
+			     "blurEnabled=false\n";
+static const char kdeglobals[] = "[KDE]\nAnimationDurationFactor=0\n";
+
 static int write_configuration(const struct compositor *compositor, const struct launch *launch)
 {
 	char sway_config[512], wayfire_ini[512], phoc_ini[512];
@@ -364,7 +375,8 @@ static int write_configuration(const struct compositor *compositor, const struct
 		launch->width, launch->height);
 	const char *const files[][2] = { { "weston.ini", weston_ini },
 		{ "sway.config", sway_config }, { "wayfire.ini", wayfire_ini },
-		{ "phoc.ini", phoc_ini }, { "rc.xml", labwc_xml } };
+		{ "phoc.ini", phoc_ini }, { "rc.xml", labwc_xml }, { "kwinrc", kwinrc },
+		{ "kdeglobals", kdeglobals } };
 	int err = 0;
 	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]) && !err; i++)
 		err = write_file(compositor->runtime, files[i][0], files[i][1], compositor->uid);

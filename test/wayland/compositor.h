@@ -19,7 +19,8 @@ struct compositor_kind {
 				 */
 	bool maps_itself;	/* has a wl_shm that is not libwayland's */
 	bool allows_overlap;	/* of the rows of a buffer: looks at no stride */
-	bool needs_onlooker;	/* draws only while somebody takes pictures */
+	bool learns_from_unsealed; /* guards itself since the first buffer that may shrink */
+	bool needs_onlooker;	   /* draws only while somebody takes pictures */
 	const char
 		*host; /* NULL, or the kind that it is a window of: that one takes the pictures */
 	uint32_t background;	   /* 0xffRRGGBB; 0: comes with the first frame, whatever it is */

@@ -128,8 +128,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	err = options.attack->run(&attacker);
-	if (err == -ENOTSUP || err == -ENOTBLK) {
+	if (err == -ENOTSUP || err == -ENOTBLK || err == -ENXIO) {
 		printf("SKIP: %s\n", err == -ENOTBLK ? "the directory is not on a disk"
+				     : err == -ENXIO ? "there are no huge pages"
 						     : "this compositor has no such protocol");
 		return EXIT_SKIP;
 	}

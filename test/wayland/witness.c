@@ -205,7 +205,7 @@ static bool find_oneself(struct witness *witness)
 
 /* ---- Life ---- */
 
-int witness_start(struct witness *witness, const char *socket)
+int witness_start(struct witness *witness, const char *socket, bool is_sealed)
 {
 	*witness = (struct witness){ .generation = N_GENERATIONS };
 	int err = client_connect(&witness->client, socket);
@@ -213,7 +213,7 @@ int witness_start(struct witness *witness, const char *socket)
 		return err;
 	err = window_open(&witness->window, &witness->client, "witness");
 	if (!err)
-		err = make_sheet(witness, 0, FILE_MEMFD);
+		err = make_sheet(witness, 0, is_sealed ? FILE_MEMFD_SEALED : FILE_MEMFD);
 	if (!err)
 		err = make_sheet(witness, 1, FILE_MEMFD_SEALED);
 	witness->is_blind = !has_camera(&witness->client);

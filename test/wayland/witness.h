@@ -22,8 +22,8 @@ struct witness {
 };
 
 /* Connects, shows itself, and waits until it sees itself on the screen, as it is. To be stopped
- * also if it fails. */
-int witness_start(struct witness *witness, const char *socket);
+ * also if it fails. @is_sealed: with both buffers. */
+int witness_start(struct witness *witness, const char *socket, bool is_sealed);
 void witness_stop(struct witness *witness);
 
 /* Goes on painting for some time. */
