@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OLD	0x11111111u
@@ -607,7 +608,7 @@ START_TEST(what_was_too_much_at_once_is_there_when_the_buffer_goes)
 }
 END_TEST
 
-enum { N_CONNECTIONS = 8, LARGE_ROWS = 5120 }; /* 20 MiB each: of 32 only one */
+enum { N_CONNECTIONS = 8, N_PROGRAMS = 16, LARGE_ROWS = 5120 }; /* 20 MiB each: of 32 only one */
 
 struct large {
 	struct guest guest;
@@ -647,6 +648,21 @@ static void large_stop(struct large *large)
 	guest_leave(&large->guest);
 }
 
+/* What this thread has worked: others may have the processor. */
+static double worked_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static double turn_ms(struct world *world)
+{
+	const double before = worked_ms();
+	turn(world);
+	return worked_ms() - before;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -676,6 +692,44 @@ START_TEST(connections_of_a_program_have_one_allowance)
 		n_copied += all[i].data[0] == NEW;
 	ck_assert_int_le(n_copied, n_periods);
 	for (unsigned i = 0; i < N_CONNECTIONS; i++)
+		large_stop(&all[i]);
+	world_stop(&world);
+}
+END_TEST
+
+static void large_fill(struct large *large)
+{
+	memset(large->memory.pixels, 1, large->memory.length);
+}
+
+/* As many allowances as programs, and a turn that lasts longer than a period, would be a turn
+ * without an end. */
+START_TEST(programs_that_flood_together_stop_the_display_for_a_period_and_a_frame)
+{
+	struct world world;
+	struct large all[N_PROGRAMS];
+	double one = 0, most = 0;
+	world_start(&world);
+	for (unsigned i = 0; i < N_PROGRAMS; i++) {
+		int sockets[1][2];
+		process_connect(sockets, 1);
+		large_start(&all[i], &world, sockets[0]);
+		large_fill(&all[i]);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		usleep(200000);
+		large_show(&all[0], NEW);
+		const double took = turn_ms(&world);
+		one = took > one ? took : one;
+	}
+	for (unsigned round = 0; round < 10; round++) {
+		for (unsigned i = 0; i < N_PROGRAMS; i++)
+			large_show(&all[i], NEW);
+		const double took = turn_ms(&world);
+		most = took > most ? took : most;
+	}
+	ck_assert_msg(most < 16 + 2 * one, "%f ms, and a frame takes %f", most, one);
+	for (unsigned i = 0; i < N_PROGRAMS; i++)
 		large_stop(&all[i]);
 	world_stop(&world);
 }
@@ -825,6 +879,13 @@ static const struct {
 };
 #define N_MODES ((int)(sizeof(modes) / sizeof(modes[0])))
 
+/* The library does not wait for its seal, and looks again with the first buffer. */
+static void await_seal(const struct memory *memory)
+{
+	for (unsigned i = 0; i < 500 && !(fcntl(memory->fd, F_GET_SEALS) & F_SEAL_SHRINK); i++)
+		usleep(10000);
+}
+
 START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 {
 	struct scene s;
@@ -833,6 +894,9 @@ START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 	setenv("UFFD_GUARD_WL_SHM_MODE", modes[_i].mode, 1);
 	scene_start(&s);
 	memory_create(&memory, &s.guest, BYTES, modes[_i].seals);
+	exchange(&s.guest);
+	if (modes[_i].is_sealed)
+		await_seal(&memory);
 	picture_create(&picture, &s.guest, &memory, 0);
 	picture_fill(&picture, OLD);
 	show_all(&s.guest, s.surface, &picture);
@@ -1064,6 +1128,8 @@ static TCase *readers(void)
 	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
 	add_of_libwayland(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
 	add_of_libwayland(tcase, connections_of_a_program_have_one_allowance);
+	add_of_libwayland(
+		tcase, programs_that_flood_together_stop_the_display_for_a_period_and_a_frame);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, colours_of_the_last_pixel_are_brought_along);
 	tcase_add_test(tcase, colours_of_a_last_row_without_a_pair_are_brought_along);

@@ -139,12 +139,41 @@ static bool spend_own(struct allowance *allowance, int64_t period, uint64_t byte
 	return may;
 }
 
+static int64_t nanoseconds_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Periods alone would not do: copies of more than a period in one turn of the event loop would have
+ * the next period's allowance too, and the turn would have no end. So each copy is paid by as much
+ * time again without one, and no more than this may be owed. */
+#define MOST_OWED (2 * CLIENT_PERIOD * INT64_C(1000000))
+
+int64_t allowance_begin(void)
+{
+	return nanoseconds_now();
+}
+
+void allowance_end(struct allowance *of_all, int64_t begun)
+{
+	const int64_t now = nanoseconds_now();
+	pthread_mutex_lock(&of_all->lock);
+	if (of_all->paid_until < begun)
+		of_all->paid_until = begun;
+	of_all->paid_until += 2 * (now - begun);
+	pthread_mutex_unlock(&of_all->lock);
+}
+
 /* Whoever comes before this is spent may: none waits for ever because its picture is large. */
 static bool spend_of_all(struct allowance *allowance, int64_t period, uint64_t bytes)
 {
+	const int64_t now = nanoseconds_now();
 	pthread_mutex_lock(&allowance->lock);
 	begin_period(allowance, period);
-	const bool may = allowance->spent < ALLOWANCE_OF_ALL;
+	const bool may =
+		allowance->spent < ALLOWANCE_OF_ALL && allowance->paid_until - now < MOST_OWED / 2;
 	if (may)
 		allowance->spent += bytes;
 	pthread_mutex_unlock(&allowance->lock);

@@ -13,6 +13,7 @@ struct allowance {
 	pthread_mutex_t lock; /* order: wl_shm_pool.lock, then this */
 	uint64_t spent;	      /* lock; bytes in period */
 	int64_t period;	      /* lock */
+	int64_t paid_until;   /* lock; nanoseconds: of all programs, when their copies are paid */
 };
 
 struct forgiveness {
@@ -59,6 +60,11 @@ int64_t milliseconds_now(void);
 int64_t client_period(void);
 
 void allowance_init(struct allowance *allowance);
+
+/* Begin to measure a copy that nobody asked for, and end: the time that it took is charged to all,
+ * since how long bytes take is the machine's. Any thread. */
+int64_t allowance_begin(void);
+void allowance_end(struct allowance *of_all, int64_t begun);
 
 /* Charge bytes that are copied before anybody asked to read them; false if the program's allowance
  * of this period is spent, or that of all. Any thread. */

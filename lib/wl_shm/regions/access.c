@@ -138,7 +138,9 @@ static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 		shm_stats_add(&shm_stats()->postponed, 1);
 		return false;
 	}
+	const int64_t begun = allowance_begin();
 	bring_up_to_date(buffer);
+	allowance_end(&client->display->allowance, begun);
 	return true;
 }
 
