@@ -12,6 +12,7 @@ struct wl_shm_pool {
 	struct uffd_guard_region *region; /* NULL if the file is left to the compositor as it is */
 	int32_t size;
 	size_t reserve;		    /* bytes of address space; zeros behind size */
+	bool awaits_seal;	    /* it was not there in time, and may make the region direct */
 	bool is_direct;		    /* the region is the client's memory itself, not a copy */
 	struct wl_list reclaimable; /* memory_account.reclaimable; an empty list if nothing is */
 	struct wl_list buffers;	    /* struct wl_shm_buffer.link */

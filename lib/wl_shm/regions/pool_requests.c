@@ -18,6 +18,7 @@
 #include "regions/buffer_requests.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -44,8 +45,16 @@ static void judge_again(struct wl_shm_pool *pool)
 {
 	pool->is_direct = settings()->map_flags & UFFD_GUARD_MAP_DIRECT &&
 			  uffd_guard_region_make_direct(pool->region, 0) == 1;
+	pool->awaits_seal &= !pool->is_direct;
 	if (pool->is_direct)
 		pool_forget_blocks(pool);
+}
+
+/* True if the guard was told to seal the file, and has not waited until that was done. */
+static bool may_be_sealed_later(int fd)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+	return settings()->map_flags & UFFD_GUARD_MAP_SEAL && seals >= 0 && !(seals & F_SEAL_SEAL);
 }
 
 /* ---- Requests ---- */
@@ -55,6 +64,12 @@ static void pool_request_create_buffer(struct wl_client *wl_client, struct wl_re
 {
 	const struct buffer_layout layout = { offset, width, height, stride, format };
 	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
+	/* Later, somebody may store to what is not the client's memory yet. */
+	if (pool->awaits_seal && wl_list_empty(&pool->buffers)) {
+		pthread_mutex_lock(&pool->lock);
+		judge_again(pool);
+		pthread_mutex_unlock(&pool->lock);
+	}
 	buffer_requests_create(wl_client, pool, id, &layout);
 }
 
@@ -108,6 +123,7 @@ static int pool_open(struct wl_shm_pool *pool, int fd)
 
 	enum uffd_guard_mode mode = uffd_guard_region_mode(pool->region);
 	pool->is_direct = mode == UFFD_GUARD_MODE_DIRECT;
+	pool->awaits_seal = !pool->is_direct && may_be_sealed_later(fd);
 	allow_huge_pages(pool);
 	shm_stats_add(&shm_stats()->pools[mode], 1);
 	/* In mode EAGER uffd_guard_map() has reported what the file lacks. Deliver that now, while
