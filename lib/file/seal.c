@@ -29,6 +29,7 @@
 
 #define MOST_SEALINGS 8
 #define STACK_SIZE    ((size_t)32 << 10)
+#define SMALL_STACK   ((size_t)128 << 10)
 
 /* All callers together wait a hundredth of the time at most. */
 #define MOST_WAIT_NS   (8 * NS_PER_MS)
@@ -112,10 +113,17 @@ static bool start_thread(struct sealing *sealing)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	const bool is_started = pthread_create(&thread, &attr, run, sealing) == 0;
+	/* Where all memory is locked (mlockall), a small stack may be had, and a usual one not.
+	 * -EINVAL: it has no room for the program's thread-local storage. */
+	size_t usual;
+	pthread_attr_getstacksize(&attr, &usual);
+	pthread_attr_setstacksize(&attr, SMALL_STACK);
+	int err = pthread_create(&thread, &attr, run, sealing);
+	if (err == EINVAL && pthread_attr_setstacksize(&attr, usual) == 0)
+		err = pthread_create(&thread, &attr, run, sealing);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	return is_started;
+	return err == 0;
 }
 
 /* ---- Asking ---- */
