@@ -25,6 +25,7 @@
 static int resize_locked(struct uffd_guard_region *region, size_t length)
 {
 	size_t before = atomic_exchange(&region->length, length);
+	store_window_drop(&region->source.window);
 	epoch_synchronize(&region->fills); /* those that worked with the old length */
 	int err = direct_retract(region);
 	if (err)
@@ -38,7 +39,9 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	if (end > boundary)
 		err = resident_drop_synced(
 			region, boundary / page_size(), (end - boundary) / page_size());
-	if (!err && length > before && guard_is_eager(region->guard) && end > boundary)
+	/* Without a descriptor all that comes is direct in a moment. */
+	const bool shall_fill = guard_is_eager(region->guard) && !region->source.memory;
+	if (!err && length > before && shall_fill && end > boundary)
 		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());
 	uint64_t rest = min_u64(page_ceil(shorter), longer) - shorter;
 	if (!err && shorter >= region_direct_end(region))

@@ -135,6 +135,7 @@ static void close_descriptor(struct source *source)
 void source_close(struct source *source)
 {
 	close_descriptor(source);
+	store_window_drop(&source->window);
 	if (source->memory)
 		munmap(source->memory, source->memory_length);
 	source->memory = NULL;
@@ -254,17 +255,21 @@ int source_check_store(const struct source *source)
 /* One mapping at a time, so that a large store needs no large mapping. */
 #define STORE_CHUNK ((size_t)4 << 20)
 
-static int store_chunk(const struct source *source, uint64_t offset, const void *bytes,
+/* The file as far as @end, for the caller alone; or NULL. */
+static char *take_window(struct source *source, uint64_t end)
+{
+	return source->kind == SOURCE_MEMORY
+		       ? store_window_take(&source->window, source->fd, source->offset, end)
+		       : NULL;
+}
+
+/* All of it is stored to: its pages at once, which is cheaper than a fault for each. */
+static int store_by_mapping(const struct source *source, uint64_t position, const void *bytes,
 	size_t length, size_t *stored)
 {
-	if (source->memory)
-		return copy_checked(source->memory + offset, bytes, length, stored);
 	const size_t alignment = source->block_size;
-	const uint64_t position = source->offset + offset;
 	const uint64_t skip = position & (alignment - 1);
 	const size_t size = (skip + length + alignment - 1) & ~(alignment - 1);
-	*stored = 0;
-	/* All of it is stored to: its pages at once, which is cheaper than a fault for each. */
 	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_NORESERVE | MAP_POPULATE, source->fd, (off_t)(position - skip));
 	if (map == MAP_FAILED)
@@ -272,6 +277,20 @@ static int store_chunk(const struct source *source, uint64_t offset, const void 
 
 	int err = copy_checked(map + skip, bytes, length, stored);
 	munmap(map, size);
+	return err;
+}
+
+static int store_chunk(
+	struct source *source, uint64_t offset, const void *bytes, size_t length, size_t *stored)
+{
+	*stored = 0;
+	if (source->memory)
+		return copy_checked(source->memory + offset, bytes, length, stored);
+	char *window = take_window(source, offset + length);
+	if (!window)
+		return store_by_mapping(source, source->offset + offset, bytes, length, stored);
+	int err = copy_checked(window + offset, bytes, length, stored);
+	store_window_give(&source->window);
 	return err;
 }
 
@@ -290,8 +309,8 @@ static int explain_refusal(const void *bytes, unsigned n_vain)
 	return n_vain < STORE_TRIES ? 0 : -ENOSPC;
 }
 
-int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
-	size_t *stored)
+int source_store(
+	struct source *source, uint64_t offset, const void *bytes, size_t length, size_t *stored)
 {
 	int err = 0;
 	*stored = 0;
@@ -322,17 +341,11 @@ static bool store_parts_at(char *start, uint64_t stride, const struct iovec *par
 	return copy_parts(places, parts, n_parts);
 }
 
-bool source_store_parts(const struct source *source, uint64_t offset, uint64_t stride,
-	const struct iovec *parts, int n_parts)
+static bool store_parts_by_mapping(const struct source *source, uint64_t position, size_t length,
+	uint64_t stride, const struct iovec *parts, int n_parts)
 {
-	const size_t length = (size_t)(n_parts - 1) * stride + parts[n_parts - 1].iov_len;
-	const uint64_t position = source->offset + offset;
 	const uint64_t skip = position & (source->block_size - 1);
 	const size_t size = (skip + length + source->block_size - 1) & ~(source->block_size - 1);
-	if (source_length_from(source, offset) < length)
-		return false;
-	if (source->memory)
-		return store_parts_at(source->memory + offset, stride, parts, n_parts);
 	if (length > STORE_CHUNK)
 		return false;
 	char *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, source->fd,
@@ -341,5 +354,22 @@ bool source_store_parts(const struct source *source, uint64_t offset, uint64_t s
 		return false;
 	const bool is_done = store_parts_at(all + skip, stride, parts, n_parts);
 	munmap(all, size);
+	return is_done;
+}
+
+bool source_store_parts(struct source *source, uint64_t offset, uint64_t stride,
+	const struct iovec *parts, int n_parts)
+{
+	const size_t length = (size_t)(n_parts - 1) * stride + parts[n_parts - 1].iov_len;
+	if (source_length_from(source, offset) < length)
+		return false;
+	if (source->memory)
+		return store_parts_at(source->memory + offset, stride, parts, n_parts);
+	char *window = take_window(source, offset + length);
+	if (!window)
+		return store_parts_by_mapping(
+			source, source->offset + offset, length, stride, parts, n_parts);
+	const bool is_done = store_parts_at(window + offset, stride, parts, n_parts);
+	store_window_give(&source->window);
 	return is_done;
 }

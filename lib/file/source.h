@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "file/store_window.h"
 #include "kernel/descriptor.h"
 
 struct blocking_file;
@@ -25,6 +26,7 @@ struct source {
 	char *memory;
 	size_t memory_length;
 	int store_error; /* with memory: what source_check_store() answers */
+	struct store_window window;
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */
@@ -85,11 +87,11 @@ int source_check_store(const struct source *source);
  * Store bytes into the file where it has any: never grows it, raises no signal. *stored is what was
  * stored, whatever is returned; less than @length where the file ends.
  */
-int source_store(const struct source *source, uint64_t offset, const void *bytes, size_t length,
-	size_t *stored);
+int source_store(
+	struct source *source, uint64_t offset, const void *bytes, size_t length, size_t *stored);
 
 /* All parts, each @stride behind the one before it; or false, and some may have been stored.
  * @n_parts: at most SOURCE_MOST_PARTS */
 #define SOURCE_MOST_PARTS 64
-bool source_store_parts(const struct source *source, uint64_t offset, uint64_t stride,
+bool source_store_parts(struct source *source, uint64_t offset, uint64_t stride,
 	const struct iovec *parts, int n_parts);

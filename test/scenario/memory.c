@@ -212,6 +212,22 @@ START_TEST(mlockall_does_not_allocate_the_holes_of_a_direct_file)
 }
 END_TEST
 
+START_TEST(mlockall_does_not_allocate_the_holes_of_a_file_that_is_stored_to)
+{
+	struct fixture f;
+	const unsigned char byte = 1;
+	if (!lock_all_to_come())
+		return;
+	ck_assert(fixture_start(
+		&f, &(struct fixture_options){
+			    .n_pages = 64, .is_sparse = true, .map_flags = UFFD_GUARD_MAP_WRITE }));
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(uffd_guard_write(f.region, 50 * f.page, &byte, 1), 1);
+	ck_assert_uint_eq(file_allocated_bytes(f.fd), f.page);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(locked_pages_can_be_discarded)
 {
 	struct fixture f;
@@ -318,6 +334,7 @@ static TCase *memory_case(void)
 	tcase_add_test(tcase, pages_without_access_for_a_while_are_refreshed_meanwhile);
 	tcase_add_test(tcase, mlockall_does_not_fill_regions_with_zeros);
 	tcase_add_test(tcase, mlockall_does_not_allocate_the_holes_of_a_direct_file);
+	tcase_add_test(tcase, mlockall_does_not_allocate_the_holes_of_a_file_that_is_stored_to);
 	tcase_add_test(tcase, locked_pages_can_be_discarded);
 	tcase_add_loop_test(tcase, region_locked_before_it_is_read_reads_as_the_file, 0, 2);
 	tcase_add_test(tcase, region_that_the_program_moves_away_is_a_guard_no_more);

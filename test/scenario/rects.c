@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -344,6 +345,160 @@ START_TEST(write_says_why_it_cannot)
 }
 END_TEST
 
+/* ---- Many stores, of which the later ones find the file mapped ---- */
+
+#define N_STORES 20
+
+static bool start_stores(struct fixture *f, bool is_sparse)
+{
+	return fixture_start(f, &(struct fixture_options){ .n_pages = N_PAGES,
+					.is_sparse = is_sparse,
+					.map_flags = UFFD_GUARD_MAP_WRITE });
+}
+
+START_TEST(each_of_many_stores_is_in_the_file)
+{
+	struct fixture f;
+	unsigned char bytes[4096], found[4096];
+	ck_assert(start_stores(&f, false));
+	for (unsigned i = 0; i < N_STORES; i++) {
+		const size_t offset = i % 5 * 2 * f.page + 77; /* higher, and lower again */
+		const struct uffd_guard_rect rect = { offset, 1000, 10, 5 };
+		memset(bytes, (int)(100 + i), sizeof(bytes));
+		ck_assert_int_eq(uffd_guard_write(f.region, offset, bytes, 4096), 4096);
+		ck_assert_int_eq(pread(f.fd, found, 4096, (off_t)offset), 4096);
+		ck_assert_mem_eq(found, bytes, 4096);
+		memset(bytes, (int)(150 + i), sizeof(bytes));
+		ck_assert_int_eq(uffd_guard_write_rect(f.region, &rect, bytes, 10), 50);
+		for (size_t row = 0; row < 5; row++) {
+			ck_assert_int_eq(pread(f.fd, found, 11, (off_t)(offset + row * 1000)), 11);
+			ck_assert_mem_eq(found, bytes, 10);
+			ck_assert_uint_eq(found[10], 100 + i);
+		}
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(many_stores_make_no_memory_of_the_holes_between_them)
+{
+	struct fixture f;
+	unsigned char bytes[3] = { 1, 2, 3 };
+	ck_assert(start_stores(&f, true));
+	const struct uffd_guard_rect rect = { f.page, 5 * f.page, 1, 3 };
+	for (unsigned i = 0; i < N_STORES; i++) {
+		ck_assert_int_eq(uffd_guard_write_rect(f.region, &rect, bytes, 1), 3);
+		ck_assert_int_eq(uffd_guard_write(f.region, 11 * f.page, bytes, 3), 3);
+		ck_assert_uint_eq(file_allocated_bytes(f.fd), 3 * f.page);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(file_that_is_cut_and_grown_between_many_stores_keeps_its_length)
+{
+	struct fixture f;
+	unsigned char bytes[2 * 4096], found;
+	ck_assert(start_stores(&f, false));
+	memset(bytes, 99, sizeof(bytes));
+	for (unsigned i = 0; i < N_STORES; i++) {
+		const size_t end = (2 + i % 3) * f.page + 10;
+		assert_ok(ftruncate(f.fd, (off_t)end));
+		ck_assert_int_eq(uffd_guard_write(f.region, end - 10, bytes, f.page), 10);
+		const struct uffd_guard_rect rect = { end - 1 - f.page, f.page, 100, 3 };
+		ck_assert_int_eq(uffd_guard_write_rect(f.region, &rect, bytes, 100), 101);
+		ck_assert_int_eq(lseek(f.fd, 0, SEEK_END), (off_t)end);
+		fixture_truncate(&f, N_PAGES);
+		ck_assert_int_eq(pread(f.fd, &found, 1, (off_t)end), 1);
+		ck_assert_uint_eq(found, 0); /* behind the end nothing was stored */
+		ck_assert_int_eq(
+			uffd_guard_write(f.region, 9 * f.page, bytes, f.page), (ssize_t)f.page);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(seal_against_writing_holds_after_many_stores)
+{
+	struct fixture f;
+	unsigned char byte = 1;
+	ck_assert(start_stores(&f, false));
+	for (unsigned i = 0; i < N_STORES; i++)
+		ck_assert_int_eq(uffd_guard_write(f.region, 0, &byte, 1), 1);
+	assert_ok(fcntl(f.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, &byte, 1), -EPERM);
+	fixture_stop(&f);
+}
+END_TEST
+
+static void store_often(struct fixture *f)
+{
+	unsigned char byte = 1;
+	for (unsigned i = 0; i < N_STORES; i++)
+		ck_assert_int_eq(uffd_guard_write(f->region, i % 7 * f->page, &byte, 1), 1);
+}
+
+START_TEST(resize_and_unmap_leave_no_mapping_of_the_file)
+{
+	struct fixture f;
+	ck_assert(start_stores(&f, false));
+	const size_t mappings = count_mappings();
+	store_often(&f);
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings + 1);
+	assert_ok(uffd_guard_resize(f.region, f.page));
+	if (!IS_SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
+	/* It may be sealed by its client again. */
+	assert_ok(fcntl(f.fd, F_ADD_SEALS, F_SEAL_WRITE));
+	fixture_stop(&f);
+}
+END_TEST
+
+struct storer {
+	struct fixture *f;
+	size_t page;
+};
+
+static void *store_to_a_page(void *data)
+{
+	const struct storer *storer = data;
+	unsigned char bytes[4096];
+	const size_t page = storer->f->page;
+	for (unsigned i = 0; i < 500; i++) {
+		memset(bytes, (int)(i % 250), sizeof(bytes));
+		ck_assert_int_eq(uffd_guard_write(storer->f->region, storer->page * page, bytes,
+					 sizeof(bytes)),
+			sizeof(bytes));
+		if (i % 50 == 0)
+			assert_ok(uffd_guard_resize(
+				storer->f->region, (N_PAGES - i / 50 % 2) * page));
+	}
+	return NULL;
+}
+
+START_TEST(threads_store_to_one_region_at_a_time)
+{
+	struct fixture f;
+	pthread_t threads[4];
+	struct storer storers[4];
+	unsigned char found[4096];
+	ck_assert(start_stores(&f, false));
+	for (size_t i = 0; i < 4; i++) {
+		storers[i] = (struct storer){ &f, 3 * i };
+		assert_ok(pthread_create(&threads[i], NULL, store_to_a_page, &storers[i]));
+	}
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(pread(f.fd, found, 4096, (off_t)(3 * i * f.page)), 4096);
+		for (size_t at = 0; at < 4096; at++)
+			ck_assert_uint_eq(found[at], 499 % 250);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *rects_case(void)
 {
 	TCase *tcase = tcase_create("rects");
@@ -373,4 +528,16 @@ static TCase *past_the_pages_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("rects", rects_case, past_the_pages_case)
+static TCase *many_stores_case(void)
+{
+	TCase *tcase = tcase_create("many stores");
+	tcase_add_test(tcase, each_of_many_stores_is_in_the_file);
+	tcase_add_test(tcase, many_stores_make_no_memory_of_the_holes_between_them);
+	tcase_add_test(tcase, file_that_is_cut_and_grown_between_many_stores_keeps_its_length);
+	tcase_add_test(tcase, seal_against_writing_holds_after_many_stores);
+	tcase_add_test(tcase, resize_and_unmap_leave_no_mapping_of_the_file);
+	tcase_add_test(tcase, threads_store_to_one_region_at_a_time);
+	return tcase;
+}
+
+RUNNER_MAIN("rects", rects_case, past_the_pages_case, many_stores_case)
