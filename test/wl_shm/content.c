@@ -1020,6 +1020,47 @@ START_TEST(what_is_shown_of_a_buffer_stays_when_it_is_destroyed_unreleased)
 }
 END_TEST
 
+/* Each byte of it would be read, and have a page table, at each look. */
+START_TEST(huge_buffer_that_is_a_hole_costs_what_is_read_of_it)
+{
+	enum { ROWS = 16384, ROW_BYTES = 4096, MIB = 1 << 20 }; /* 64 MiB */
+	struct scene s;
+	struct memory memory;
+	if (runner_skip_eager())
+		return;
+	scene_start(&s);
+	memory_create(&memory, &s.guest, (size_t)ROWS * ROW_BYTES, 0);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		memory.pool, 0, 1024, ROWS, ROW_BYTES, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+	const uint64_t before = bytes_copied();
+	for (unsigned i = 1; i <= 8; i++) {
+		memory.pixels[5 + 1024 * (i % 2)] = i;
+		if (i > 2) { /* and before that it is shown by none */
+			wl_surface_attach(s.surface, buffer, 0, 0);
+			wl_surface_damage_buffer(s.surface, 0, 0, INT32_MAX, INT32_MAX);
+			wl_surface_commit(s.surface);
+			exchange(&s.guest);
+		}
+		ck_assert_uint_eq(pixel_at(served, 5, (int)(i % 2)), i);
+		ck_assert_uint_eq(pixel_at(served, 7, ROWS - 1), 0);
+	}
+	ck_assert_uint_lt(bytes_copied() - before, 4 * MIB);
+	memset(memory.pixels, 0x22, memory.length); /* is one no more */
+	wl_surface_attach(s.surface, buffer, 0, 0);
+	wl_surface_damage_buffer(s.surface, 0, 0, INT32_MAX, INT32_MAX);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	ck_assert_uint_eq(pixel_at(served, 1, 0), NEW);
+	memset(memory.pixels, 0x33, memory.length);
+	ck_assert_uint_eq(pixel_at(served, 9, ROWS - 2), NEW);
+	wl_buffer_destroy(buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
 /* A buffer is new, but not what lies there. */
 START_TEST(new_buffer_on_bytes_that_were_read_before_is_all_new)
 {
@@ -1094,6 +1135,7 @@ static TCase *once(void)
 	tcase_add_test(tcase, rest_of_a_buffer_comes_when_it_is_read);
 	tcase_add_test(tcase, buffer_that_is_used_again_is_all_of_the_new_picture);
 	tcase_add_test(tcase, what_is_shown_of_a_buffer_stays_when_it_is_destroyed_unreleased);
+	tcase_add_test(tcase, huge_buffer_that_is_a_hole_costs_what_is_read_of_it);
 	tcase_add_test(tcase, new_buffer_on_bytes_that_were_read_before_is_all_new);
 	return tcase;
 }

@@ -21,7 +21,8 @@
  * reads little. So of a buffer that is shown for the first time (is_partial), only what its commit
  * has damaged is brought over, and faults bring what is read of the rest. Until the compositor
  * releases the buffer, no client may draw there. If the client shows it once more after that, it is
- * one that it uses again: then it is filled as said above.
+ * one that it uses again: then it is filled as said above. A large buffer that is holes for the
+ * most part (is_sparse()) is left to faults with each commit that damages all of it.
  *
  * The client's own memory (DIRECT) needs no refresh.
  */
@@ -34,12 +35,39 @@
 #include "content/rows.h"
 #include "regions/buffer_references.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 /* ---- Bringing up to date; pool->lock is held ---- */
 
-/* What is stale comes, whether its pages are there or not. */
+#define SPARSE_LEAST (UINT64_C(32) << 20) /* smaller buffers are not worth the question */
+
+/* True for a buffer that is holes for the most part. To read them costs time, and to have them page
+ * tables, while the client pays nothing: faults bring what somebody looks at. Of memory only, which
+ * can be asked without waiting. */
+static bool is_sparse(const struct wl_shm_buffer *buffer)
+{
+	struct uffd_guard_region *region = buffer->pool->region;
+	struct stat st;
+	if (buffer->length < SPARSE_LEAST || buffer->may_be_stored_to ||
+		uffd_guard_region_mode(region) != UFFD_GUARD_MODE_LAZY)
+		return false;
+	const int fd = uffd_guard_region_get_fd(region);
+	return fd >= 0 && fcntl(fd, F_GET_SEALS) >= 0 && fstat(fd, &st) == 0 &&
+	       (uint64_t)st.st_blocks * 512 < buffer->length / 4;
+}
+
+/* What is stale comes, whether its pages are there or not; if that is all of a sparse buffer, when
+ * somebody looks. */
 static int buffer_update(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_rect rects[DAMAGE_RECTS];
+	if (buffer->stale.is_whole) {
+		buffer->is_filled = false;
+		memory_count_buffer(buffer);
+		return uffd_guard_discard(
+			buffer->pool->region, (uint64_t)buffer->layout.offset, buffer->length);
+	}
 	const unsigned n = rows_of_damage(buffer, &buffer->stale, rects);
 	memory_count_buffer(buffer);
 	return uffd_guard_update_rects(buffer->pool->region, rects, n);
@@ -102,8 +130,10 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 	look_again(buffer);
 	if (is_up_to_date(buffer) || (buffer->is_partial && memory_is_refused(buffer)))
 		return;
-	if (buffer->stale.is_whole)
-		buffer->is_partial = false;
+	if (rows_cost(buffer, &buffer->stale) == buffer->length) {
+		damage_add_all(&buffer->stale);
+		buffer->is_partial = is_sparse(buffer);
+	}
 	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
 		probe_last_page(buffer);
 		if (buffer_refresh(buffer))
