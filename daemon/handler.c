@@ -11,6 +11,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/serve.h"
 #include "daemon/stack.h"
+#include "daemon/thread.h"
 
 #include "base/clock.h"
 #include "state/guard.h"
@@ -18,9 +19,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +35,7 @@ struct handler {
 	sem_t is_ready; /* posted by the thread once; what stands below is then set */
 	int start_error;
 	bool is_sandboxed, missed_scheduling;
-	int creator_policy;
-	struct sched_param creator_param;
+	struct scheduling creators;
 
 	uint64_t stop_limit_ns;
 
@@ -65,18 +63,6 @@ static int start_loop(struct handler *handler)
 static bool enter_sandbox(const struct handler *handler)
 {
 	return handler->server.loop.is_restricted && sandbox_enter(&handler->sandbox) == 0;
-}
-
-/* Policy and priority are inherited unless the creator asked for SCHED_RESET_ON_FORK, as real-time
- * clients of rtkit do. Asked of the kernel, for this thread: what glibc remembers of a new thread
- * is what its creator had. */
-static bool take_over_scheduling(const struct handler *handler)
-{
-	struct sched_param param;
-	if (sched_getscheduler(0) == handler->creator_policy && sched_getparam(0, &param) == 0 &&
-		param.sched_priority == handler->creator_param.sched_priority)
-		return true;
-	return sched_setscheduler(0, handler->creator_policy, &handler->creator_param) == 0;
 }
 
 /* ---- Files that have not answered by the end ---- */
@@ -138,7 +124,7 @@ static void *handler_run(void *data)
 	struct handler *handler = data;
 
 	stack_touch();
-	handler->missed_scheduling = !take_over_scheduling(handler);
+	handler->missed_scheduling = !scheduling_take_over(&handler->creators);
 	handler->start_error = start_loop(handler);
 	int err = handler->start_error;
 	if (!err)
@@ -161,19 +147,10 @@ static void *handler_run(void *data)
 
 static int handler_start_thread(struct handler *handler)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	handler->creator_policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
-	sched_getparam(0, &handler->creator_param);
-
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = stack_start_thread(&handler->thread, handler_run, handler);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	/* EINVAL too: after unshare(CLONE_NEWPID) there are no threads. */
+	scheduling_note(&handler->creators);
+	int err = thread_start(&handler->thread, "uffd-guard", handler_run, handler);
 	if (err)
-		return -EAGAIN;
-
-	pthread_setname_np(handler->thread, "uffd-guard");
+		return err;
 	while (sem_wait(&handler->is_ready) < 0)
 		; /* EINTR */
 	if (handler->start_error)
@@ -283,4 +260,14 @@ bool handler_is_sandboxed(const struct handler *handler)
 bool handler_missed_scheduling(const struct handler *handler)
 {
 	return handler->missed_scheduling;
+}
+
+const struct sandbox *handler_sandbox(const struct handler *handler)
+{
+	return &handler->sandbox;
+}
+
+const struct scheduling *handler_scheduling(const struct handler *handler)
+{
+	return &handler->creators;
 }

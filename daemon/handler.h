@@ -6,6 +6,8 @@
 
 struct uffd_guard;
 struct handler;
+struct sandbox;
+struct scheduling;
 
 /* Start the thread of a guard whose userfaultfd is open; returns when it is ready to answer. */
 struct handler_options {
@@ -19,6 +21,11 @@ bool handler_uses_io_uring(const struct handler *handler);
 bool handler_is_sandboxed(const struct handler *handler); /* and its ring, if it uses one */
 bool handler_missed_scheduling(
 	const struct handler *handler); /* could not take over its creator's policy */
+
+/* For other threads of the guard: what it may do (nothing is forbidden where no sandbox was
+ * wanted), and its creator's policy. */
+const struct sandbox *handler_sandbox(const struct handler *handler);
+const struct scheduling *handler_scheduling(const struct handler *handler);
 
 /* For tests: called on each handler's thread when it is about to serve. */
 extern void (*handler_test_hook)(void);
