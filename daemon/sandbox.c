@@ -48,6 +48,7 @@ static const int plain[] = {
 	SCMP_SYS(getrusage),
 	SCMP_SYS(io_uring_enter),
 	SCMP_SYS(madvise),
+	SCMP_SYS(mincore),        /* the copier: pages that the program gave back */
 	SCMP_SYS(munlock),
 	SCMP_SYS(munmap),
 	SCMP_SYS(poll),

@@ -70,7 +70,7 @@ struct uffd_guard_region;
 #define UFFD_GUARD_NO_IO_URING           0x8u /**< the handler waits with poll(2) */
 #define UFFD_GUARD_NO_SANDBOX            0x10u /**< the handler thread keeps its rights; for a later filter with TSYNC */
 #define UFFD_GUARD_NO_EVENTS             0x20u /**< losses are told by take_losses only; get_fd is never readable. Since: 0.2 */
-#define UFFD_GUARD_NO_COPIERS            0x40u /**< large copies use the calling thread only. Since: 0.2 */
+#define UFFD_GUARD_NO_COPIERS            0x40u /**< no second thread shares copies of 1 MiB and more with the calling thread. Since: 0.2 */
 /* clang-format on */
 
 /** How a guard is made. Set size to sizeof(struct uffd_guard_options) and what you do not need to

@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "base/page.h"
 #include "calls/create.h"
+#include "daemon/copier.h"
 #include "daemon/handler.h"
 #include "kernel/descriptor.h"
 #include "kernel/valgrind.h"
@@ -259,6 +260,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 	fresh->log = known.log;
 	fresh->log_data = known.log_data;
 	fresh->max_regions = known.max_regions;
+	fresh->may_copy = !(known.flags & UFFD_GUARD_NO_COPIERS);
 	fresh->read_deadline_ms = known.read_deadline_ms ? known.read_deadline_ms : 100;
 	publish_begin(fresh);
 	err = guard_init(fresh, &known);
@@ -279,6 +281,7 @@ void guard_unref(struct uffd_guard *guard)
 {
 	if (atomic_fetch_sub(&guard->references, 1) > 1)
 		return;
+	copier_stop(guard); /* it looks at the handler's sandbox */
 	handler_stop(guard->handler);
 	guard_finish(guard);
 	publish_end(guard);

@@ -15,6 +15,7 @@
 #include "calls/populate.h"
 #include "calls/refresh.h"
 #include "calls/update.h"
+#include "daemon/copier.h"
 #include "pages/change.h"
 #include "state/guard.h"
 #include "state/region.h"
@@ -104,6 +105,7 @@ int uffd_guard_ensure(struct uffd_guard_region *region, uint64_t offset, uint64_
 	err = region_check_source(region);
 	if (err)
 		return err;
+	copier_expect(region->guard, length);
 	change_begin(region);
 	err = ensure_locked(region, offset, length);
 	change_end(region);

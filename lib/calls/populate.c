@@ -5,6 +5,7 @@
 #include "base/cancel.h"
 #include "base/lock.h"
 #include "base/rows.h"
+#include "daemon/copier.h"
 #include "kernel/staging.h"
 #include "pages/evict.h"
 #include "pages/pieces.h"
@@ -43,6 +44,7 @@ int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t l
 	if (!staging)
 		return -ENOMEM;
 
+	copier_expect(region->guard, length);
 	source_begin_call(&region->source);
 	const size_t page = page_size();
 	const size_t end = page_ceil(offset + length) / page;

@@ -10,6 +10,8 @@
 #include "base/page.h"
 #include "base/rows.h"
 #include "calls/update.h"
+#include "daemon/copier.h"
+#include "file/shared_read.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/refuse.h"
@@ -45,7 +47,8 @@ static int read_bytes(struct reading *reading, uint64_t offset, char *buffer, si
 	size_t got = 0;
 	if (offset <
 		reading->lost_from) { /* rows may overlap, and begin before the last one's end */
-		const int err = source_read(&region->source, offset, buffer, length, &got);
+		const int err = shared_read(
+			&region->guard->shared_work, &region->source, offset, buffer, length, &got);
 		if (err && err != -ETIMEDOUT)
 			return err;
 		reading->got += got;
@@ -110,6 +113,7 @@ static ssize_t read_rect(struct uffd_guard_region *region, const struct uffd_gua
 	if (err)
 		return err;
 	rect_end(rect, &end);
+	copier_expect(region->guard, end - rect->offset);
 	source_begin_call(&region->source);
 	err = rect->height == 1 || (rect->stride == rect->width && buffer_stride == rect->width)
 		      ? read_bytes(&reading, rect->offset, buffer, end - rect->offset)

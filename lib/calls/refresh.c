@@ -21,6 +21,7 @@
 
 #include "base/rows.h"
 #include "calls/gather.h"
+#include "file/shared_read.h"
 #include "pages/change.h"
 #include "pages/overwrite.h"
 #include "pages/refill.h"
@@ -44,7 +45,8 @@ static int replace_bytes(struct uffd_guard_region *region, uint64_t start, uint6
 static int read_in_place(const struct source *source, uint64_t from,
 	struct uffd_guard_region *region, uint64_t to, uint64_t length, size_t *got)
 {
-	return source_read(source, from, (void *)region_address(region, to), length, got);
+	return shared_read(&region->guard->shared_work, source, from,
+		(void *)region_address(region, to), length, got);
 }
 
 /* Whether a page that is there must not go, not even for a moment: it may have been populated for a

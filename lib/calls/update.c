@@ -11,6 +11,7 @@
 #include "base/rows.h"
 #include "calls/populate.h"
 #include "calls/refresh.h"
+#include "daemon/copier.h"
 #include "pages/change.h"
 #include "pages/direct.h"
 #include "state/guard.h"
@@ -41,7 +42,7 @@ int rects_check(
 	return err;
 }
 
-/* What covers them all: for a tracer. */
+/* What covers them all: no more bytes are copied than these. */
 static struct uffd_guard_span cover(const struct uffd_guard_rect *rects, size_t n_rects)
 {
 	uint64_t start = UINT64_MAX, last = 0;
@@ -102,8 +103,8 @@ static int bring_over(struct uffd_guard_region *region, const struct uffd_guard_
 		return -ENOMEM;
 
 	const struct uffd_guard_span all = cover(rects, n_rects);
+	copier_expect(region->guard, all.length);
 	PROBE_REFRESH_BEGIN(region, all.offset, all.length);
-	(void)all;
 	change_begin(region);
 	err = bring_over_locked(region, rects, n_rects, cursors, shall_fill);
 	change_end(region);

@@ -7,6 +7,7 @@
 #include "base/lock.h"
 
 #include "base/epoch.h"
+#include "base/shared_work.h"
 #include "kernel/staging.h"
 #include "pages/fill.h"
 #include "pages/resident.h"
@@ -53,13 +54,56 @@ static int fill_piece(
 	return err && guard_check(region->guard) ? -EIO : err;
 }
 
+/* ---- Shared with the copier ---- */
+
+struct filling {
+	struct uffd_guard_region *region;
+	size_t first, end;
+};
+
+/* Where huge pages begin. */
+static size_t piece_start(const struct filling *filling, size_t piece)
+{
+	const size_t most = STAGING_SIZE / page_size();
+	const size_t skew = filling->region->range.start / page_size() % most;
+	const size_t start = (filling->first + skew) / most * most + piece * most;
+	return min_u64(max_u64(start, filling->first + skew) - skew, filling->end);
+}
+
+static bool fill_one(void *data, size_t piece, void *staging)
+{
+	const struct filling *filling = data;
+	const size_t start = piece_start(filling, piece);
+	return fill_piece(filling->region, staging, start,
+		       piece_start(filling, piece + 1) - start) == 0;
+}
+
+/* Answers how many of the pages are filled, from the first on. In EAGER, pages are made by system
+ * calls that the copier's sandbox denies. */
+static size_t fill_shared(
+	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
+{
+	struct filling filling = { .region = region, .first = first, .end = first + n_pages };
+	if (n_pages * page_size() <= STAGING_SIZE || source_may_block(&region->source) ||
+		guard_is_eager(region->guard))
+		return 0;
+	struct chunks chunks = { .work = fill_one, .data = &filling };
+	while (piece_start(&filling, chunks.n_chunks) < filling.end)
+		chunks.n_chunks++;
+	const size_t n_done = shared_work_do(&region->guard->shared_work, &chunks, staging);
+	return n_done ? piece_start(&filling, n_done) - first : 0;
+}
+
 int fill_in_pieces(struct uffd_guard_region *region, struct staging *staging, size_t first,
 	size_t n_pages, bool is_again)
 {
 	int err = 0;
 	const size_t most = STAGING_SIZE / page_size();
 	check(!is_again || lock_is_held(&region->lock));
-	for (size_t end = first + n_pages, n; first < end && !err; first += n) {
+	const size_t end = first + n_pages;
+	if (!is_again)
+		first += fill_shared(region, staging, first, n_pages);
+	for (size_t n; first < end && !err; first += n) {
 		n = min_u64(most, end - first);
 		if (is_again)
 			err = resident_drop_synced(region, first, n);

@@ -8,6 +8,7 @@
 
 #include "base/epoch.h"
 #include "base/range_table.h"
+#include "base/shared_work.h"
 #include "base/stats.h"
 #include "file/source.h"
 #include "kernel/staging.h"
@@ -15,6 +16,7 @@
 #include "state/budget.h"
 #include "state/events.h"
 
+struct copier;
 struct handler;
 struct blocking_inbox;
 
@@ -45,6 +47,13 @@ struct uffd_guard {
 
 	uint32_t max_regions;	    /* 0: by the descriptors of the process */
 	_Atomic uint32_t n_regions; /* mapped, or about to be */
+
+	/* Copies that callers share with a second thread; NULL: it was not started as yet, which
+	 * is tried again at copier_not_before. */
+	bool may_copy; /* such a thread may be started */
+	_Atomic(struct copier *) copier;
+	_Atomic uint64_t copier_not_before;
+	struct shared_work shared_work;
 
 	struct events events;
 	struct staging_pool staging;

@@ -50,16 +50,22 @@ static bool is_named(const char *tid, const char *name)
 	return is_read && strcmp(line, name) == 0;
 }
 
-pid_t find_handler(void)
+pid_t find_thread(const char *name)
 {
 	DIR *tasks = opendir("/proc/self/task");
 	ck_assert_ptr_nonnull(tasks);
 	pid_t tid = 0;
 	for (struct dirent *task; (task = readdir(tasks));) {
-		if (is_named(task->d_name, "uffd-guard"))
+		if (is_named(task->d_name, name))
 			tid = atoi(task->d_name);
 	}
 	closedir(tasks);
+	return tid;
+}
+
+pid_t find_handler(void)
+{
+	const pid_t tid = find_thread("uffd-guard");
 	ck_assert_int_gt(tid, 0);
 	return tid;
 }

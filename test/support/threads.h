@@ -20,5 +20,7 @@ int reader_finish(struct reader *reader);
 struct fixture;
 void assert_handler_gives_up(struct fixture *f);
 
-/* The kernel's number of the thread named uffd-guard. Exactly one guard must exist. */
+/* The kernel's number of a thread of this process with that name, or 0. */
+pid_t find_thread(const char *name);
+/* That of the thread named uffd-guard. Exactly one guard must exist. */
 pid_t find_handler(void);
