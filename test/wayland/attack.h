@@ -12,7 +12,8 @@ enum fate {
 	FATE_INVALID_FD,     /* wl_shm.error.invalid_fd: it lied about its file */
 	FATE_INVALID_STRIDE, /* wl_shm.error.invalid_stride */
 	FATE_DIES,	     /* by its own hand */
-	FATE_ANY	     /* kept or thrown out */
+	FATE_ANY,	     /* kept or thrown out */
+	FATE_LIBWAYLANDS /* kept, and answered as libwayland answers: others may do as they like */
 };
 
 struct attacker {

@@ -174,6 +174,7 @@ static bool is_fate(enum fate fate, const char *word)
 {
 	switch (fate) {
 	case FATE_KEPT:
+	case FATE_LIBWAYLANDS:
 		return strcmp(word, "kept") == 0;
 	case FATE_INVALID_FD:
 		return strcmp(word, "invalid_fd") == 0;
@@ -361,7 +362,8 @@ static void run_cells(struct stage *stage, unsigned i)
 	for (unsigned kind = 0; kind < N_FILE_KINDS; kind++) {
 		struct cell *cell = &stage->table->cells[i][kind];
 		note(cell, "", false);
-		if (!(attack->kinds & options->kinds & kinds & (1u << kind)))
+		if (!(attack->kinds & options->kinds & kinds & (1u << kind)) ||
+			(attack->fate == FATE_LIBWAYLANDS && stage->table->kind->maps_itself))
 			continue;
 		for (uint64_t n = 0; n < (is_mixture ? options->n_mixtures : 1); n++)
 			if (!cell->is_wrong)
