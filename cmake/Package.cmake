@@ -66,9 +66,19 @@ include(Manual)
 install(FILES LICENSE README.md CONTRIBUTING.md NEWS.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
   PATTERN man EXCLUDE
-  PATTERN 70-userfaultfd.rules EXCLUDE)
+  PATTERN 70-userfaultfd.rules EXCLUDE
+  PATTERN system EXCLUDE)
 # Who may fault in the kernel is a matter of who runs programs, and uffd-guard-doctor points there.
 install(FILES docs/examples/70-userfaultfd.rules DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
+install(DIRECTORY docs/examples/system DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
+# And where udev, systemd and AppArmor look for them: it is the system's owner who decides on that.
+option(UFFD_GUARD_SYSTEM_FILES "Install the rule for udev, the group for sysusers.d and the abstraction for AppArmor" OFF)
+if(UFFD_GUARD_SYSTEM_FILES)
+  install(FILES docs/examples/70-userfaultfd.rules DESTINATION lib/udev/rules.d COMPONENT tools)
+  install(FILES docs/examples/system/uffd.conf DESTINATION lib/sysusers.d COMPONENT tools)
+  install(FILES docs/examples/system/apparmor DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/apparmor.d/abstractions
+    RENAME uffd-guard COMPONENT tools)
+endif()
 
 # ---- What is only of the project itself ----
 

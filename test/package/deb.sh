@@ -57,7 +57,7 @@ check_all_files() {
     "$lib/pkgconfig/uffd_guard\.pc" "$lib/cmake/uffd_guard/[a-zA-Z_-]*\.cmake" \
     "$man/man3/uffd_guard[a-z_]*\.3\.gz" "$man/man7/uffd_guard\.7\.gz"
   check_files uffd-guard-tools '/usr/bin/uffd-guard-(bench|doctor|stress|top)' \
-    "$man/man1/uffd-guard-(bench|doctor|stress|top)\.1\.gz" '.*/examples/70-userfaultfd\.rules'
+    "$man/man1/uffd-guard-(bench|doctor|stress|top)\.1\.gz" '.*/examples/70-userfaultfd\.rules' '.*/examples/system/[a-z.]+'
   check_files uffd-guard-doc '/usr/share/doc/uffd-guard/.*'
   if [[ -e $work/build/lib/wl_shm ]]; then # libwayland is there
     check_files uffd-guard-wl-shm /usr/bin/uffd-guard-run "$lib/libuffd_guard_(wl_shm|mmap)\.so" \

@@ -112,6 +112,7 @@ endforeach()
 
 # ---- What is read from the environment: by the names of our variables, wherever they stand in the code ----
 
+read_text(${source}/docs/environment.md environment)
 file(GLOB_RECURSE files ${source}/lib/*.[ch] ${source}/daemon/*.[ch] ${source}/test/*.[ch] ${source}/tools/*.[ch])
 foreach(file ${files})
   read_text(${file} text)
@@ -121,6 +122,10 @@ foreach(file ${files})
   foreach(variable ${variables})
     if(NOT all MATCHES "Ev ${variable}[ \n]")
       fail("${file}: no manual page has the variable ${variable}")
+    endif()
+    is_in("${environment}" "`${variable}" there)
+    if(NOT there)
+      fail("docs/environment.md does not have ${variable}")
     endif()
   endforeach()
 endforeach()
