@@ -21,8 +21,10 @@
  * at the file's end is decided in one place. Chunks begin and end at borders of pages, so no word
  * is torn that a client writes whole.
  *
- * A fault never waits for the copier: no lock is held by it, and it is no part of the handler. A
- * file that may block is never read by it.
+ * What uffd_guard_begin() hands over it does by itself, a little at a time (pages/begun.c).
+ *
+ * A fault never waits for the copier: no lock that it holds is the handler's to take. A file that
+ * may block is never read by it.
  */
 #include "daemon/copier.h"
 
@@ -36,11 +38,13 @@
 #include "base/shared_work.h"
 #include "kernel/staging.h"
 #include "kernel/valgrind.h"
+#include "pages/begun.h"
 #include "state/guard.h"
 
 #include <stdlib.h>
 
-#define RETRY_NS NS_PER_S /* between attempts to start it */
+#define RETRY_NS NS_PER_S	  /* between attempts to start it */
+#define BUSY_NS	 UINT64_C(200000) /* while a caller is at work on a region */
 
 struct copier {
 	struct uffd_guard *guard;
@@ -50,6 +54,15 @@ struct copier {
 };
 
 /* ---- Its thread ---- */
+
+/* Callers' work comes first, so it looks for that after each bit of its own. */
+static void rest(struct shared_work *work, uint32_t calls, enum begun_result result)
+{
+	if (result == BEGUN_NONE)
+		futex_wait(&work->calls, calls);
+	else if (result == BEGUN_BUSY)
+		futex_wait_until(&work->calls, calls, now_ns() + BUSY_NS);
+}
 
 static void *copier_run(void *data)
 {
@@ -64,8 +77,7 @@ static void *copier_run(void *data)
 	while (!atomic_load(&copier->shall_stop)) {
 		const uint32_t calls = atomic_load(&work->calls);
 		shared_work_help(work, copier->staging);
-		if (atomic_load(&work->calls) == calls)
-			futex_wait(&work->calls, calls);
+		rest(work, calls, begun_bring_some(copier->guard, copier->staging));
 	}
 	return NULL;
 }
@@ -104,10 +116,17 @@ static bool is_to_start(struct uffd_guard *guard)
 					    &guard->copier_not_before, &not_before, now + RETRY_NS);
 }
 
+bool copier_is_there(struct uffd_guard *guard)
+{
+	if (is_to_start(guard))
+		atomic_store(&guard->copier, copier_start(guard));
+	return atomic_load(&guard->copier);
+}
+
 void copier_expect(struct uffd_guard *guard, uint64_t n_bytes)
 {
-	if (n_bytes >= SHARED_LEAST && is_to_start(guard))
-		atomic_store(&guard->copier, copier_start(guard));
+	if (n_bytes >= SHARED_LEAST)
+		copier_is_there(guard);
 }
 
 void copier_stop(struct uffd_guard *guard)

@@ -55,6 +55,7 @@ static const int plain[] = {
 	SCMP_SYS(ppoll),          /* what poll() is on some machines */
 	SCMP_SYS(ppoll_time64),
 	SCMP_SYS(pread64),
+	SCMP_SYS(preadv),         /* the copier: rows */
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigprocmask), /* as a thread ends */
 	SCMP_SYS(rt_sigreturn),

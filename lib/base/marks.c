@@ -206,6 +206,53 @@ void marks_take(struct marks *marks, uint64_t start, uint64_t end, struct marks_
 	lock_give(&marks->lock);
 }
 
+#define SOME_BYTES ((uint64_t)256 << 10)
+#define SOME_ROWS  64
+
+/* The beginning of a mark, and what is left of it. Bytes in a row end at a border of pages, so that
+ * no word is torn. */
+static struct uffd_guard_rect take_beginning(
+	const struct uffd_guard_rect *rect, struct uffd_guard_rect *rest)
+{
+	if (is_span(rect)) {
+		const uint64_t stop = end_of(rect),
+			       border = (rect->offset & ~(SOME_BYTES - 1)) + SOME_BYTES;
+		*rest = span(min_u64(border, stop), stop);
+		return span(rect->offset, min_u64(border, stop));
+	}
+	const uint64_t n =
+		min_u64(max_u64(SOME_BYTES / rect->width, 1), min_u64(rect->height, SOME_ROWS));
+	*rest = rows_of(rect, n, rect->height);
+	return rows_of(rect, 0, n);
+}
+
+/* model: begin take */
+void marks_take_some(struct marks *marks, struct marks_taken *taken)
+{
+	struct uffd_guard_rect rest;
+	begin_taking(marks, taken);
+	if (marks->n > 0) {
+		taken->rects[taken->n++] = take_beginning(&marks->rects[0], &rest);
+		if (rest.width == 0 || rest.height == 0)
+			drop(marks, 0);
+		else
+			marks->rects[0] = rest;
+	}
+	lock_give(&marks->lock);
+}
+
+uint64_t marks_count_bytes(struct marks *marks)
+{
+	uint64_t n_bytes = 0;
+	if (!marks)
+		return 0;
+	lock_take(&marks->lock);
+	for (size_t i = 0; i < marks->n; i++)
+		n_bytes += marks->rects[i].width * marks->rects[i].height;
+	lock_give(&marks->lock);
+	return n_bytes;
+}
+
 void marks_take_covered(struct marks *marks, const struct uffd_guard_rect *rects, size_t n_rects,
 	struct marks_taken *taken)
 {
@@ -224,6 +271,7 @@ void marks_take_covered(struct marks *marks, const struct uffd_guard_rect *rects
 	lock_give(&marks->lock);
 }
 
+/* model: begin settle */
 void marks_settle(const struct marks_taken *taken, bool is_done)
 {
 	struct marks *marks = taken->marks;

@@ -32,6 +32,11 @@ void marks_add(struct marks *marks, const struct uffd_guard_rect *rect);
 
 /* Take off what is marked in [start, end). Then bring it over, and settle. */
 void marks_take(struct marks *marks, uint64_t start, uint64_t end, struct marks_taken *taken);
+/* Take off some bytes of one mark, a quarter of a mebibyte or some rows, so that little time passes
+ * until they are settled. taken->n is 0: nothing is marked. */
+void marks_take_some(struct marks *marks, struct marks_taken *taken);
+/* Bytes that are marked; those that overlap count twice. */
+uint64_t marks_count_bytes(struct marks *marks);
 /* Take off the marks that lie wholly in one of the rectangles. */
 void marks_take_covered(struct marks *marks, const struct uffd_guard_rect *rects, size_t n_rects,
 	struct marks_taken *taken);

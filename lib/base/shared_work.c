@@ -112,6 +112,8 @@ void shared_work_call(struct shared_work *work)
 /* model: copier help */
 void shared_work_help(struct shared_work *work, void *tools)
 {
+	if (!atomic_load(&work->is_open))
+		return;
 	atomic_fetch_add(&work->n_inside, 1);
 	if (atomic_load(&work->is_open))
 		claim_chunks(work, tools);

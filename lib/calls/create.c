@@ -11,6 +11,7 @@
 #include "daemon/handler.h"
 #include "kernel/descriptor.h"
 #include "kernel/valgrind.h"
+#include "pages/begun.h"
 #include "state/loss.h"
 #include "state/publish.h"
 #include "state/region.h"
@@ -190,12 +191,14 @@ static void guard_finish(struct uffd_guard *guard)
 	descriptor_close(guard->zeros.fd, guard->mark);
 	fork_witness_destroy(guard);
 	staging_pool_finish(&guard->staging);
+	begun_finish(&guard->begun);
 	pthread_mutex_destroy(&guard->lock);
 }
 
 static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options *known)
 {
 	lock_init(&guard->lock);
+	begun_init(&guard->begun);
 	range_table_init(&guard->ranges);
 	staging_pool_init(&guard->staging);
 	guard->zeros.fd = guard->uffd.fd = -1;

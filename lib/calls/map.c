@@ -17,6 +17,7 @@
 #include "file/blocking_file.h"
 #include "file/seal.h"
 #include "kernel/descriptor.h"
+#include "pages/begun.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
 #include "pages/mapping.h"
@@ -346,7 +347,7 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 		.lifetime.references = 1,
 	};
 	fresh->publication.stats = &fresh->publication.own_stats;
-	lock_init(&fresh->lock);
+	lock_init_as(&fresh->lock, PTHREAD_PRIO_INHERIT);
 	loss_overflow_init(&fresh->lifetime.overflow);
 
 	guard_ref(guard);
@@ -387,6 +388,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	struct uffd_guard *guard = region->guard;
 	/* First: on_event may be at work on the region, and must find all of it. */
 	dispatch_forget_region(region);
+	begun_forget(region);
 	take_away(region);
 	resident_end(region);
 	publish_withdraw(region);

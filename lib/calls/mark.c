@@ -3,6 +3,9 @@
  * update in steps, for a server that learns of changes long before it looks, or never looks: mark
  * notes the rectangles, ensure brings over the noted bytes of its range.
  *
+ * begin lets the guard's copier bring over what is noted meanwhile, a little at a time, each with
+ * region->lock: pages/begun.c. Ensure gets the lock next, and does what is left.
+ *
  * Where nothing is noted and all pages are there, ensure reads a few words of memory and makes no
  * system call. What another thread has taken off the notes and not brought over yet counts as
  * noted: ensure waits for it by taking region->lock.
@@ -16,6 +19,7 @@
 #include "calls/refresh.h"
 #include "calls/update.h"
 #include "daemon/copier.h"
+#include "pages/begun.h"
 #include "pages/change.h"
 #include "state/guard.h"
 #include "state/region.h"
@@ -38,6 +42,7 @@ static struct marks *marks_of(struct uffd_guard_region *region)
 	return fresh;
 }
 
+/* model: begin mark */
 int uffd_guard_mark_rects(
 	struct uffd_guard_region *region, const struct uffd_guard_rect *rects, size_t n_rects)
 {
@@ -55,9 +60,30 @@ int uffd_guard_mark_rects(
 
 /* ---- begin ---- */
 
+/* Less is brought over sooner than another thread is awake. */
+#define BEGIN_LEAST ((uint64_t)128 << 10)
+
+/* Left to ensure: what may wait for the client, and what is not done by writing in place. */
+static bool can_be_begun(const struct uffd_guard_region *region)
+{
+	return !source_may_block(&region->source) && !region_tracks_stores(region) &&
+	       !source_is_sparse(&region->source);
+}
+
+/* model: begin begin */
 int uffd_guard_begin(struct uffd_guard_region *region)
 {
-	return region_check_range(region, 0, 0); /* all is left to ensure */
+	UNCANCELLED;
+	int err = region_check_range(region, 0, 0);
+	const uint64_t n_bytes = err ? 0 : marks_count_bytes(atomic_load(&region->marks));
+	if (n_bytes < BEGIN_LEAST)
+		return err;
+	err = region_check_source(region);
+	if (err || !can_be_begun(region) || !copier_is_there(region->guard))
+		return err;
+	begun_add(region, n_bytes);
+	shared_work_call(&region->guard->shared_work);
+	return 0;
 }
 
 /* ---- ensure ---- */
@@ -91,6 +117,7 @@ static int ensure_locked(struct uffd_guard_region *region, uint64_t offset, uint
 	return err;
 }
 
+/* model: begin ensure */
 int uffd_guard_ensure(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	UNCANCELLED;

@@ -20,9 +20,9 @@
 #include "base/lock.h"
 
 #include "base/rows.h"
-#include "calls/gather.h"
 #include "file/shared_read.h"
 #include "pages/change.h"
+#include "pages/gather.h"
 #include "pages/overwrite.h"
 #include "pages/refill.h"
 #include "state/guard.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes to a region, one at a time. Callers' threads. */
+/* Changes to a region, one at a time. Callers, and the copier. */
 #pragma once
+
+#include <stdbool.h>
 
 struct uffd_guard_region;
 
@@ -8,4 +10,6 @@ struct uffd_guard_region;
  * deadline for all that is read of a file that may block. Between them the thread holds
  * region->lock. Not nested. */
 void change_begin(struct uffd_guard_region *region);
+/* The copier: begin if no caller is at it or wants to be. */
+bool change_try_begin(struct uffd_guard_region *region);
 void change_end(struct uffd_guard_region *region);

@@ -54,6 +54,10 @@ struct uffd_guard {
 	_Atomic(struct copier *) copier;
 	_Atomic uint64_t copier_not_before;
 	struct shared_work shared_work;
+	struct begun_regions {	      /* whose marks the copier brings over: pages/begun.c */
+		pthread_mutex_t lock; /* before a region's, but for a copier that has that */
+		struct uffd_guard_region *first, *last;
+	} begun;
 
 	struct events events;
 	struct staging_pool staging;

@@ -53,6 +53,15 @@ struct uffd_guard_region {
 
 	_Atomic(struct marks *) marks; /* what the client has changed; NULL: never marked */
 
+	/* What the copier is to bring over of it, and has not yet; guard->begun.lock. */
+	struct begun {
+		struct uffd_guard_region *before, *behind;
+		uint64_t n_left; /* bytes; 0: it is not in the list */
+		/* Without a lock: */
+		atomic_bool is_at_work; /* the copier has region->lock, for a moment */
+		atomic_uint n_wanting;	/* callers that wait for region->lock; it lets them */
+	} begun;
+
 	/* What goes to make room. Any thread that fills, without a lock; see evict.c. */
 	struct eviction {
 		struct budget budget; /* the region's own */

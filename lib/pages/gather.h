@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Spans read in one go. Callers' threads, with region->lock. */
+/* Spans read in one go. Callers and the copier, with region->lock. */
 #pragma once
 
 #include <uffd_guard.h>

@@ -3,7 +3,7 @@
  * Spans that lie close to each other, like the rows of a damaged rectangle: a system call for each
  * costs more than reading the bytes between them as well, into a scratch buffer.
  */
-#include "calls/gather.h"
+#include "pages/gather.h"
 #include "base/lock.h"
 
 #include "base/rows.h"
