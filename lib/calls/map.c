@@ -212,6 +212,26 @@ static int open_source(
 	return 0;
 }
 
+/* Of the descriptor, not of what was short at the moment. */
+static int explain_file(const struct uffd_guard *guard, int err)
+{
+	switch (err) {
+	case -EBADF:
+		return refuse_file(guard, err, "uffd_guard_map: fd is not open, or O_PATH");
+	case -EACCES:
+		return refuse_file(guard, err, "uffd_guard_map: fd is open for writing only");
+	case -ENODEV:
+		return refuse_file(guard, err,
+			"uffd_guard_map: fd is of no file in memory (nor, with ANY_FILE in flags, "
+			"of a regular file)");
+	case -EOPNOTSUPP:
+		return refuse_file(guard, err,
+			"uffd_guard_map: fd is of a file that may block, and the guard has no "
+			"io_uring");
+	}
+	return err;
+}
+
 static void close_source(struct uffd_guard_region *region)
 {
 	sealing_drop(region->sealing);
@@ -265,7 +285,7 @@ static int map_region(
 
 	int err = open_source(region, fd, options);
 	if (err)
-		return err;
+		return explain_file(region->guard, err);
 	err = mapping_reserve(&region->range, options, reserve);
 	if (err)
 		goto err_source;

@@ -132,7 +132,7 @@ ssize_t uffd_guard_read(
 	const struct uffd_guard_rect rect = { offset, length, length, 1 };
 	int err = region_check_range(region, offset, length);
 	if (!err && length > 0 && !buffer)
-		err = -EINVAL;
+		err = refuse(region->guard, -EINVAL, "uffd_guard_read: buffer is NULL");
 	if (err || length == 0)
 		return err;
 	return read_rect(region, &rect, buffer, length);
@@ -146,7 +146,7 @@ ssize_t uffd_guard_read_rect(struct uffd_guard_region *region, const struct uffd
 	if (err || rect->width == 0 || rect->height == 0)
 		return err;
 	if (!buffer)
-		return -EINVAL;
+		return refuse(region->guard, -EINVAL, "uffd_guard_read_rect: buffer is NULL");
 	if (rect->height > 1 && buffer_stride < rect->width)
 		return refuse(region->guard, -EINVAL,
 			"uffd_guard_read_rect: buffer_stride is less than the rectangle's width");

@@ -31,7 +31,7 @@ int rects_check(
 {
 	int err = region_check_range(region, 0, 0);
 	if (!err && n_rects > 0 && !rects)
-		err = -EINVAL;
+		err = refuse(region->guard, -EINVAL, "rects is NULL");
 	for (size_t i = 0; i < n_rects && !err; i++) {
 		uint64_t end;
 		if (!rect_end(&rects[i], &end) || end > atomic_load(&region->length))
@@ -134,14 +134,16 @@ int uffd_guard_refresh_spans(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
 	UNCANCELLED;
-	if (n_spans > 0 && !spans)
-		return -EINVAL;
+	int err = region_check_range(region, 0, 0);
+	if (!err && n_spans > 0 && !spans)
+		err = refuse(region->guard, -EINVAL, "uffd_guard_refresh_spans: spans is NULL");
+	if (err)
+		return err;
 	struct uffd_guard_rect few[RECTS_ON_STACK], *rects = few;
 	if (n_spans > RECTS_ON_STACK)
 		rects = calloc(n_spans, sizeof(*rects));
 	if (!rects)
 		return -ENOMEM;
-	int err = 0;
 	for (size_t i = 0; i < n_spans && !err; i++) {
 		err = region_check_range(region, spans[i].offset, spans[i].length);
 		rects[i] = rect_of_range(spans[i].offset, spans[i].length);

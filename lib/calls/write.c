@@ -54,13 +54,13 @@ static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_
 static int check_write(const struct uffd_guard_region *region, const void *buffer)
 {
 	if (!buffer)
-		return -EINVAL;
+		return refuse(region->guard, -EINVAL, "uffd_guard_write: buffer is NULL");
 	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
 		return refuse(region->guard, -EACCES,
 			"uffd_guard_write: the region was mapped without UFFD_GUARD_MAP_WRITE in "
 			"flags");
 	const int err = region_check_source(region);
-	return err ? err : source_check_store(&region->source);
+	return err ? err : refuse_store(region->guard, source_check_store(&region->source));
 }
 
 static ssize_t write_rect(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,

@@ -7,6 +7,7 @@
 #include "pages/evict.h"
 #include "state/guard.h"
 #include "state/loss.h"
+#include "state/refuse.h"
 #include "state/region.h"
 
 #include <errno.h>
@@ -114,10 +115,12 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 	if (err)
 		return err;
 	if (!(region->flags & UFFD_GUARD_MAP_WRITE))
-		return -EACCES;
+		return refuse(region->guard, -EACCES,
+			"uffd_guard_write_back: the region was mapped without UFFD_GUARD_MAP_WRITE "
+			"in flags");
 	err = region_check_source(region);
 	if (!err)
-		err = source_check_store(&region->source);
+		err = refuse_store(region->guard, source_check_store(&region->source));
 	if (err)
 		return err;
 

@@ -31,13 +31,24 @@ static void tell(int level, const char *message, void *data)
 }
 
 /* One message, of the call and with the name. */
-static void assert_told(const char *call, const char *name)
+static void assert_told_as(int level, const char *call, const char *name)
 {
 	ck_assert_msg(told.n == 1, "%u messages about %s of %s", told.n, name, call);
-	ck_assert_int_eq(told.level, LOG_ERR);
+	ck_assert_int_eq(told.level, level);
 	ck_assert_msg(strstr(told.text, call), "not of %s: %s", call, told.text);
 	ck_assert_msg(strstr(told.text, name), "%s is not named: %s", name, told.text);
 	told = (struct told){ 0 };
+}
+
+static void assert_told(const char *call, const char *name)
+{
+	assert_told_as(LOG_ERR, call, name);
+}
+
+/* What a client can bring about again and again is none of the program's errors. */
+static void assert_told_of_file(const char *call, const char *name)
+{
+	assert_told_as(LOG_INFO, call, name);
 }
 
 static struct uffd_guard_options good_options(void)
@@ -134,6 +145,28 @@ START_TEST(map_tells_which_argument_is_wrong)
 	ck_assert_ptr_null(region);
 	assert_told("uffd_guard_map", bad->name);
 	ck_assert_uint_eq(fixture_stats(&f).regions, 1);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(map_tells_of_a_descriptor_of_another_kind)
+{
+	struct fixture f;
+	struct uffd_guard_region *region;
+	int ends[2];
+	start(&f);
+	assert_ok(pipe(ends));
+	const int to_nothing = open("/", O_PATH), to_write = open("/dev/null", O_WRONLY);
+	ck_assert_int_eq(uffd_guard_map(f.guard, ends[0], 1, NULL, &region), -ENODEV);
+	assert_told_of_file("uffd_guard_map", "fd");
+	ck_assert_int_eq(uffd_guard_map(f.guard, to_nothing, 1, NULL, &region), -EBADF);
+	assert_told_of_file("uffd_guard_map", "fd");
+	ck_assert_int_eq(uffd_guard_map(f.guard, to_write, 1, NULL, &region), -EACCES);
+	assert_told_of_file("uffd_guard_map", "fd");
+	close(to_write);
+	close(to_nothing);
+	close(ends[0]);
+	close(ends[1]);
 	fixture_stop(&f);
 }
 END_TEST
@@ -270,6 +303,44 @@ START_TEST(write_tells_that_the_region_is_not_for_writing)
 	start(&f);
 	ck_assert_int_eq(uffd_guard_write(f.region, 0, "", 1), -EACCES);
 	assert_told("uffd_guard_write", "UFFD_GUARD_MAP_WRITE");
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, 1), -EACCES);
+	assert_told("uffd_guard_write_back", "UFFD_GUARD_MAP_WRITE");
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(calls_tell_that_the_file_is_not_for_writing)
+{
+	struct fixture f;
+	const struct uffd_guard_map_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_MAP_WRITE };
+	start(&f);
+	uffd_guard_unmap(f.region);
+	assert_ok(fcntl(f.fd, F_ADD_SEALS, F_SEAL_WRITE));
+	assert_ok(uffd_guard_map(f.guard, f.fd, N_PAGES * f.page, &options, &f.region));
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, "", 1), -EPERM);
+	assert_told_of_file("write", "sealed");
+	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, 1), -EPERM);
+	assert_told_of_file("write", "sealed");
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(calls_tell_that_a_pointer_is_missing)
+{
+	struct fixture f;
+	start(&f);
+	const struct uffd_guard_rect rect = { 0, 1, 1, 1 };
+	ck_assert_int_eq(uffd_guard_read(f.region, 0, NULL, 1), -EINVAL);
+	assert_told("uffd_guard_read", "buffer");
+	ck_assert_int_eq(uffd_guard_read_rect(f.region, &rect, NULL, 1), -EINVAL);
+	assert_told("uffd_guard_read_rect", "buffer");
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, NULL, 1), -EINVAL);
+	assert_told("uffd_guard_write", "buffer");
+	ck_assert_int_eq(uffd_guard_refresh_spans(f.region, NULL, 1), -EINVAL);
+	assert_told("uffd_guard_refresh_spans", "spans");
+	ck_assert_int_eq(uffd_guard_mark_rects(f.region, NULL, 1), -EINVAL);
+	assert_told("", "rects");
 	fixture_stop(&f);
 }
 END_TEST
@@ -294,6 +365,7 @@ static TCase *refusals_case(void)
 	tcase_add_test(tcase, create_tells_of_a_member_that_is_not_known);
 	tcase_add_loop_test(tcase, map_tells_which_argument_is_wrong, 0,
 		sizeof(bad_regions) / sizeof(bad_regions[0]));
+	tcase_add_test(tcase, map_tells_of_a_descriptor_of_another_kind);
 	tcase_add_test(tcase, map_tells_of_a_size_that_was_forgotten);
 	tcase_add_test(tcase, map_tells_that_max_regions_are_mapped);
 	tcase_add_loop_test(tcase, calls_tell_that_a_range_is_outside, 0,
@@ -302,6 +374,8 @@ static TCase *refusals_case(void)
 		sizeof(calls_of_rects) / sizeof(calls_of_rects[0]));
 	tcase_add_test(tcase, calls_tell_that_rows_would_overlap_in_the_buffer);
 	tcase_add_test(tcase, write_tells_that_the_region_is_not_for_writing);
+	tcase_add_test(tcase, calls_tell_that_the_file_is_not_for_writing);
+	tcase_add_test(tcase, calls_tell_that_a_pointer_is_missing);
 	tcase_add_test(tcase, resize_and_make_direct_tell_which_argument_is_wrong);
 	return tcase;
 }
