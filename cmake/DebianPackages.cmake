@@ -86,7 +86,17 @@ if(UFFD_GUARD_TOOLS)
 endif()
 
 if(TARGET uffd_guard_wl_shm)
-  debian_package(wl_shm uffd-guard-wl-shm x11 no DEPENDS lib
+  debian_package(wayland uffd-guard-wayland x11 no DEPENDS lib
+    DESCRIPTION
+    "guard Wayland compositors that map client memory themselves"
+    "A library to be put in front of a Wayland compositor that has a wl_shm of its"
+    "own, such as KWin, Mir and those on wlroots: a client that truncates the file"
+    "behind a buffer gets a protocol error, and the compositor no SIGBUS."
+    "."
+    "It defines nothing but wl_display_create(), and can be let into compositors"
+    "with file capabilities; that is off by default. See uffd_guard_wayland(7).")
+  set(CPACK_DEBIAN_WAYLAND_PACKAGE_CONTROL_EXTRA ${triggers})
+  debian_package(wl_shm uffd-guard-wl-shm x11 no DEPENDS lib wayland
     DESCRIPTION
     "guard a Wayland compositor against clients that truncate their buffers"
     "uffd-guard-run starts a Wayland compositor that nobody recompiled with"

@@ -30,6 +30,8 @@ endforeach()
 
 if(UFFD_GUARD_HAS_WAYLAND)
   install(TARGETS uffd_guard_wl_shm uffd_guard_mmap LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT wl_shm)
+  install(TARGETS uffd_guard_wayland LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT wayland)
+  install(FILES include/uffd_guard_wayland.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
   if(UFFD_GUARD_TOOLS)
     install(TARGETS uffd-guard-run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT wl_shm)
   endif()

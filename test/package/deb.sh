@@ -53,7 +53,7 @@ check_files() { # package, extended regular expression...
 check_all_files() {
   local man=/usr/share/man lib=/usr/lib/$triplet
   check_files libuffd-guard0 "$lib/libuffd_guard\.so\.0" "$lib/libuffd_guard\.so\.0\.[0-9.]+"
-  check_files libuffd-guard-dev /usr/include/uffd_guard.h "$lib/libuffd_guard\.so" "$lib/libuffd_guard\.a" \
+  check_files libuffd-guard-dev "/usr/include/uffd_guard(_wayland)?\.h" "$lib/libuffd_guard\.so" "$lib/libuffd_guard\.a" \
     "$lib/pkgconfig/uffd_guard\.pc" "$lib/cmake/uffd_guard/[a-zA-Z_-]*\.cmake" \
     "$man/man3/uffd_guard[a-z_]*\.3\.gz" "$man/man7/uffd_guard\.7\.gz"
   check_files uffd-guard-tools '/usr/bin/uffd-guard-(bench|doctor|stress|top)' \
@@ -62,6 +62,7 @@ check_all_files() {
   if [[ -e $work/build/lib/wl_shm ]]; then # libwayland is there
     check_files uffd-guard-wl-shm /usr/bin/uffd-guard-run "$lib/libuffd_guard_(wl_shm|mmap)\.so" \
       "$man/man1/uffd-guard-run\.1\.gz" "$man/man7/uffd_guard_wl_shm\.7\.gz"
+    check_files uffd-guard-wayland "$lib/libuffd_guard_wayland\.so" "$man/man7/uffd_guard_wayland\.7\.gz"
   fi
 }
 

@@ -17,6 +17,11 @@ struct shm_stats *shm_stats(void)
 	return shared;
 }
 
+bool shm_stats_are_shared(void)
+{
+	return shared != &own;
+}
+
 void shm_stats_share(const char *variable)
 {
 	const char *text = secure_getenv(variable);

@@ -33,6 +33,7 @@ struct shm_stats {
 };
 
 struct shm_stats *shm_stats(void);
+bool shm_stats_are_shared(void);
 
 /* Count from now on in the shared memory whose descriptor is in @variable. Call it before there are
  * threads. */

@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "base/shm_stats.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -65,7 +66,11 @@ __attribute__((constructor)) static void on_load(void)
 
 __attribute__((destructor)) static void on_exit_without_use(void)
 {
-	if (to_be_told == getpid() && atomic_load(&shm_stats()->displays) == 0)
-		shm_log("%s made no wl_shm of libwayland-server: nothing was guarded",
+	/* If libuffd_guard_wayland.so is there too, what it did is known by shared counters only.
+	 */
+	const bool is_known =
+		shm_stats_are_shared() || !dlsym(RTLD_DEFAULT, "uffd_guard_wayland_set_guarded");
+	if (to_be_told == getpid() && is_known && atomic_load(&shm_stats()->displays) == 0)
+		shm_log("%s served no clients by libwayland-server: nothing was guarded",
 			program_invocation_short_name);
 }

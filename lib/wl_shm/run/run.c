@@ -30,10 +30,14 @@ static int prepare_preload(const struct run_options *options, const char *direct
 {
 	const char *before = getenv("LD_PRELOAD");
 	char *list;
-	int length =
-		asprintf(&list, "%s/" LIBRARY "%s%s%s%s%s", directory, options->mmap ? ":" : "",
-			options->mmap ? directory : "", options->mmap ? "/" LIBRARY_MMAP : "",
-			before && *before ? ":" : "", before ? before : "");
+	const char *colon = before && *before ? ":" : "";
+	const int length =
+		!directory ? asprintf(&list, LIBRARY_WAYLAND "%s%s", colon, before ? before : "")
+			   : asprintf(&list, "%s/" LIBRARY ":%s/" LIBRARY_WAYLAND "%s%s%s%s%s",
+				     directory, directory, options->mmap ? ":" : "",
+				     options->mmap ? directory : "",
+				     options->mmap ? "/" LIBRARY_MMAP : "", colon,
+				     before ? before : "");
 	if (length < 0)
 		return cannot("set the environment");
 	int result = setenv("LD_PRELOAD", list, 1);
@@ -52,7 +56,7 @@ int run_prepare_stats(const struct run_options *options, int stats_fd)
 {
 	char number[16];
 	snprintf(number, sizeof(number), "%d", stats_fd);
-	if (setenv(SETTING_STATS, number, 1) < 0 ||
+	if (setenv(SETTING_STATS, number, 1) < 0 || setenv(SETTING_WAYLAND_STATS, number, 1) < 0 ||
 		(options->mmap && options->stats && setenv(SETTING_MMAP_STATS, number, 1) < 0))
 		return cannot("set the environment");
 	return 0;

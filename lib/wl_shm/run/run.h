@@ -6,8 +6,8 @@
 
 struct shm_stats;
 
-/* Put the libraries of @directory into LD_PRELOAD, before what is in there. 0, or -1 after a
- * message. */
+/* Put the libraries of @directory into LD_PRELOAD, before what is in there; if that is NULL, the
+ * one that can be put there by its name. 0, or -1 after a message. */
 int run_prepare(const struct run_options *options, const char *directory);
 
 /* Become the command. Answers an exit code if that fails. */

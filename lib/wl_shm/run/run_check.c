@@ -97,6 +97,8 @@ int run_check_libraries(bool with_mmap, char directory[PATH_MAX])
 	int err = find_libraries(directory);
 	if (!err)
 		err = load_library(directory, LIBRARY, "");
+	if (!err)
+		err = load_library(directory, LIBRARY_WAYLAND, "");
 	if (!err && with_mmap)
 		err = load_library(directory, LIBRARY_MMAP,
 			", or leave out --mmap: keymaps are not guarded then");
@@ -170,6 +172,8 @@ static bool find_in_path(const char *name, char path[PATH_MAX])
 	}
 }
 
+static const char has_capabilities[] = "has file capabilities";
+
 /* Answer why the loader would ignore LD_PRELOAD, or NULL. */
 static const char *reason_for_secure_mode(const char *path)
 {
@@ -180,7 +184,7 @@ static const char *reason_for_secure_mode(const char *path)
 		(st.st_mode & S_ISGID && st.st_gid != getgid()))
 		return "is setuid or setgid";
 	if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
-		return "has file capabilities";
+		return has_capabilities;
 	return NULL;
 }
 
@@ -200,7 +204,28 @@ bool run_find_command(const char *name, char path[PATH_MAX])
 	return may_access(name, F_OK);
 }
 
-int run_check_command(const char *name, char path[PATH_MAX])
+/* In secure mode the loader takes a library from its own directories, by name, and if it is
+ * set-user-ID. */
+static bool is_let_into_all(const char *directory, char path[PATH_MAX])
+{
+	struct stat st;
+	snprintf(path, PATH_MAX, "%.4000s/" LIBRARY_WAYLAND, directory);
+	return (strncmp(directory, "/usr/lib", 8) == 0 || strncmp(directory, "/lib", 4) == 0) &&
+	       stat(path, &st) == 0 && st.st_mode & S_ISUID && st.st_uid == 0;
+}
+
+static int refuse_capable(const char *path, const char *library)
+{
+	fprintf(stderr,
+		PROGRAM ": %s has file capabilities: the loader puts no library in front of it, "
+			"but one that may go into every program:\n"
+			"  dpkg-statoverride --update --add root root 4644 %s\n"
+			"(or chmod u+s). uffd_guard_wayland(7) says what that means.\n",
+		path, library);
+	return EXIT_NOT_RUN;
+}
+
+int run_check_command(const char *name, const char *directory, char path[PATH_MAX], bool *by_name)
 {
 	if (!run_find_command(name, path)) {
 		fprintf(stderr, PROGRAM ": %s: not found\n", name);
@@ -210,7 +235,13 @@ int run_check_command(const char *name, char path[PATH_MAX])
 		fprintf(stderr, PROGRAM ": %s: not a program that you may run\n", path);
 		return EXIT_NOT_RUN;
 	}
+	char library[PATH_MAX];
 	const char *reason = reason_for_secure_mode(path);
+	*by_name = reason == has_capabilities && is_let_into_all(directory, library);
+	if (*by_name)
+		return 0;
+	if (reason == has_capabilities)
+		return refuse_capable(path, library);
 	if (!reason && elf_is_static(path))
 		reason = "is linked statically";
 	if (!reason && has_strict_sanitizer(path)) {

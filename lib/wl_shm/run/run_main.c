@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uffd-guard-run: run a Wayland compositor with libuffd_guard_wl_shm.so in LD_PRELOAD.
+ * uffd-guard-run: run a Wayland compositor with libuffd_guard_wl_shm.so, and
+ * libuffd_guard_wayland.so, in LD_PRELOAD.
  *
  * It checks that the compositor will be guarded, and becomes it by execve(2). Only for --stats and
  * --require it stays as the parent, and ends as the compositor ends.
@@ -108,17 +109,6 @@ static int tell_check(const struct run_options *options, const char *path, struc
 	return cli_finish_output() ? CLI_EXIT_NOT_WRITTEN : check->exit_code;
 }
 
-/* Tell at once what would otherwise be told when it ends. False if that was required not to be. */
-static bool may_start(const struct run_options *options, const char *path)
-{
-	struct ways ways;
-	ways_find(&ways, path);
-	if (ways.serving != SERVING_OWN)
-		return true;
-	fprintf(stderr, PROGRAM ": wl_shm IS NOT GUARDED: %s has a wl_shm of its own\n", path);
-	return !options->require;
-}
-
 int main(int argc, char **argv)
 {
 	struct run_options options;
@@ -131,15 +121,17 @@ int main(int argc, char **argv)
 	err = run_check_libraries(options.mmap, directory);
 	if (!err)
 		err = run_check_machine(&features);
-	const int exit_code = err		? EXIT_CANNOT
-			      : options.command ? run_check_command(options.command[0], path)
-						: 0;
+	bool by_name = false;
+	const int exit_code =
+		err		  ? EXIT_CANNOT
+		: options.command ? run_check_command(options.command[0], directory, path, &by_name)
+				  : 0;
 	if (options.only_check)
 		return tell_check(&options, path,
 			&(struct check){ err, features, exit_code, options.mmap, { 0 } });
 	if (exit_code)
 		return exit_code;
-	if (!may_start(&options, path) || run_prepare(&options, directory))
+	if (run_prepare(&options, by_name ? NULL : directory))
 		return EXIT_CANNOT;
 	return run_it(&options, path);
 }

@@ -18,8 +18,6 @@
 static const char *reason_of(enum serving serving)
 {
 	switch (serving) {
-	case SERVING_OWN:
-		return "it has a wl_shm of its own";
 	case SERVING_FOREIGN:
 		return "it is no program of the kind that the library is of";
 	default:
@@ -39,6 +37,8 @@ static void print_ways(const struct check *check, const char *command)
 	else if (ways->serving == SERVING_LIBWAYLAND)
 		printf("%s can be guarded: %s takes wl_shm from libwayland-server\n", command,
 			ways->asker);
+	else if (ways->serving == SERVING_OWN)
+		printf("%s can be guarded: it has a wl_shm of its own, and gets copies\n", command);
 	else
 		printf("%s: wl_shm IS NOT GUARDED: %s\n", command, reason_of(ways->serving));
 	if (check->exit_code == 0 && check->with_mmap && ways->receives_files)
@@ -131,10 +131,8 @@ void report_text(const struct shm_stats *stats, const char *command)
 {
 	fprintf(stderr, PROGRAM ": %s\n", command);
 	if (value_of(&stats->displays) == 0) {
-		fputs("  The library was not used: nothing was guarded. Does the compositor take "
-		      "wl_shm from\n  libwayland-server.so? (Rust and Qt compositors may have "
-		      "their "
-		      "own.)\n",
+		fputs("  The library was not used: nothing was guarded. Is the compositor linked "
+		      "with\n  libwayland-server.so? (Some in Rust are not.)\n",
 			stderr);
 		return;
 	}

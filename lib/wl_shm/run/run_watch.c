@@ -61,7 +61,7 @@ static bool is_unguarded(pid_t pid)
 	errno = 0;
 	while (fgets(line, sizeof(line), f)) {
 		has_server |= strstr(line, "/" SERVER) != NULL;
-		has_library |= strstr(line, "/" LIBRARY) != NULL;
+		has_library |= strstr(line, "/" LIBRARY) || strstr(line, "/" LIBRARY_WAYLAND);
 	}
 	const bool is_denied = errno == EACCES;
 	fclose(f);

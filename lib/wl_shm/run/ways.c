@@ -95,5 +95,5 @@ void ways_find(struct ways *ways, const char *path)
 bool ways_are_there(const struct ways *ways, bool with_mmap)
 {
 	return ways->serving == SERVING_UNKNOWN || ways->serving == SERVING_LIBWAYLAND ||
-	       (with_mmap && ways->receives_files);
+	       ways->serving == SERVING_OWN || (with_mmap && ways->receives_files);
 }

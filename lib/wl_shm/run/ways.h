@@ -9,7 +9,7 @@ enum serving {
 	SERVING_UNKNOWN,   /* a script: it depends on what it starts */
 	SERVING_FOREIGN,   /* a program of another kind of machine: the library does not fit */
 	SERVING_NOTHING,   /* it does not need libwayland-server */
-	SERVING_OWN,	   /* it needs that, and has a wl_shm of its own */
+	SERVING_OWN,	   /* it needs that, and has a wl_shm of its own: by LIBRARY_WAYLAND */
 	SERVING_LIBWAYLAND /* it asks libwayland-server for wl_shm */
 };
 

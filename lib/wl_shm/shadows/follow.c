@@ -50,12 +50,9 @@ static const struct back back = {
 
 static bool has_guard(struct shm_display *display)
 {
-	const bool is_first = !display->guard;
 	int err = watch_start(display);
 	if (err)
 		shm_log("a client is refused: no guard can be made (%s)", strerror(-err));
-	else if (is_first)
-		shm_stats_add(&shm_stats()->displays, 1);
 	return err == 0;
 }
 
@@ -117,9 +114,13 @@ int follow_start(struct wl_display *wl_display)
 		return err;
 	display->back = &back;
 	display->logger = wl_display_add_protocol_logger(wl_display, on_message, display);
-	return display->logger ? 0 : -ENOMEM;
+	if (!display->logger)
+		return -ENOMEM;
+	shm_stats_add(&shm_stats()->displays, 1);
+	return 0;
 }
 
+/* Another wl_shm counts it then. */
 int follow_stop(struct wl_display *wl_display)
 {
 	struct shm_display *display = display_of(wl_display);
@@ -129,6 +130,7 @@ int follow_stop(struct wl_display *wl_display)
 		return -EBUSY;
 	wl_protocol_logger_destroy(display->logger);
 	display->logger = NULL;
+	atomic_fetch_sub(&shm_stats()->displays, 1);
 	watch_stop(display);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <uffd_guard.h>
 #include <uffd_guard_wayland.h>
 
 #define LIBRARY "libuffd_guard_wayland.so"
@@ -37,7 +38,10 @@ static int trial_result;
 
 static void try_once(void)
 {
+	struct shm_stats *stats = shm_stats();
 	trial_result = trial_run(create_display());
+	atomic_store(&stats->displays, 0); /* nobody's */
+	atomic_store(&stats->pools[UFFD_GUARD_MODE_LAZY], 0);
 	if (trial_result)
 		shm_log("NOTHING IS GUARDED: a test of the guard has failed (%s). `uffd-guard-run "
 			"--check` says what is missing",
