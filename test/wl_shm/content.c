@@ -1131,11 +1131,11 @@ static TCase *commits(void)
 static TCase *once(void)
 {
 	TCase *tcase = tcase_create("once");
-	tcase_add_test(tcase, new_buffer_of_each_frame_costs_what_is_read_of_it);
+	add_of_libwayland(tcase, new_buffer_of_each_frame_costs_what_is_read_of_it);
 	tcase_add_test(tcase, rest_of_a_buffer_comes_when_it_is_read);
 	tcase_add_test(tcase, buffer_that_is_used_again_is_all_of_the_new_picture);
 	tcase_add_test(tcase, what_is_shown_of_a_buffer_stays_when_it_is_destroyed_unreleased);
-	tcase_add_test(tcase, huge_buffer_that_is_a_hole_costs_what_is_read_of_it);
+	add_of_libwayland(tcase, huge_buffer_that_is_a_hole_costs_what_is_read_of_it);
 	tcase_add_test(tcase, new_buffer_on_bytes_that_were_read_before_is_all_new);
 	return tcase;
 }

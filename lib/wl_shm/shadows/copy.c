@@ -94,8 +94,10 @@ static bool bring_over(struct wl_shm_buffer *buffer)
 	struct uffd_guard_rect rects[DAMAGE_RECTS];
 	const unsigned n = rects_of_stale(buffer, rects);
 	if (!is_all_copied(buffer, rects, n, batch)) {
-		if (!may_copy(buffer))
+		if (!may_copy(buffer)) {
+			shm_stats_add(&shm_stats()->postponed, 1);
 			return false;
+		}
 		probe_last_page(buffer);
 		for (unsigned i = 0; i < n && !settings()->is_refresh_broken; i++)
 			copy_rect(pool, &rects[i], batch);
