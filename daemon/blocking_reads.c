@@ -6,8 +6,10 @@
  * answered, so a file that stalls holds up nobody else, and not even its own region beyond the
  * deadline: then the page becomes zeros, and the loss is reported.
  *
- * A read that is overdue stays in flight. When all of a file's are, it counts as stalled and is not
- * asked again until one returns: faults are answered with zeros at once.
+ * Few are in flight at a time (turns.c); others wait for their turn. A read that is overdue stays
+ * in flight, or is not made if it has not had its turn. When all of a file's are overdue, or all
+ * turns of its server, the file counts as stalled and is not asked again until one returns: faults
+ * are answered with zeros at once.
  *
  * The file's struct outlives its region while the kernel may still write to a buffer. It is closed
  * by the ring too: close(2) of such a file may ask its server.
@@ -22,38 +24,60 @@
 #include "state/region.h"
 
 #include <errno.h>
-
-/* In a tag, beside the file's address: it is the close that was answered, not a read. */
-#define TAG_CLOSE UINT64_C(1)
+#include <stddef.h>
 
 /* ---- Reads in flight ---- */
 
 void blocking_reads_init(struct blocking_reads *reads, struct loop *loop)
 {
 	*reads = (struct blocking_reads){ .loop = loop };
+	turns_init(&reads->turns);
 	atomic_init(&reads->inbox.latest, NULL);
+}
+
+static struct blocking_read *read_of(struct blocking_turn *turn)
+{
+	return (struct blocking_read *)((char *)turn - offsetof(struct blocking_read, turn));
+}
+
+/* It has its turn. */
+/* model: blocking begin */
+static void begin(struct blocking_reads *reads, struct blocking_turn *turn)
+{
+	struct blocking_file *file = turn->file;
+	file->n_in_flight++;
+	reads->n_in_flight++;
+	if (turn == &file->closing) {
+		loop_uring_close(reads->loop, file->fd, (uintptr_t)turn);
+		return;
+	}
+	const struct blocking_read *read = read_of(turn);
+	loop_uring_read(reads->loop, file->fd, read->buffer + read->from, read->length - read->from,
+		read->position + read->from, (uintptr_t)turn);
+}
+
+static void ask(struct blocking_reads *reads, struct blocking_turn *turn)
+{
+	if (turns_ask(&reads->turns, turn))
+		begin(reads, turn);
+}
+
+static bool is_stalled(const struct blocking_reads *reads, const struct blocking_file *file)
+{
+	const uint64_t now = now_ns();
+	return turns_are_stalled(
+		&reads->turns, file, now > file->deadline_ns ? now - file->deadline_ns : 0);
 }
 
 /* model: blocking close_when_idle */
 static void close_when_idle(struct blocking_reads *reads, struct blocking_file *file)
 {
-	if (file->region || file->n_in_flight > 0)
+	if (file->region || file->n_in_flight > 0 || file->closing.list)
 		return;
-	if (reads->loop->is_deaf) { /* the program has closed it */
+	if (reads->loop->is_deaf) /* the program has closed it */
 		blocking_file_destroy(file);
-		return;
-	}
-	file->n_in_flight++;
-	reads->n_in_flight++;
-	loop_uring_close(reads->loop, file->fd, (uintptr_t)file | TAG_CLOSE);
-}
-
-static void submit_read(struct blocking_reads *reads, struct blocking_read *read)
-{
-	read->file->n_in_flight++;
-	reads->n_in_flight++;
-	loop_uring_read(reads->loop, read->file->fd, read->buffer + read->from,
-		read->length - read->from, read->position + read->from, (uintptr_t)read);
+	else
+		ask(reads, &file->closing);
 }
 
 /* Whether the file may have more. As in source_read(): from the beginning of the page it stopped
@@ -70,14 +94,26 @@ static bool take_result(struct blocking_read *read, int result)
 	return true;
 }
 
+/* All files of a guard have the same deadline. */
+static void wait_for(struct waited_for *list, struct blocking_read *read)
+{
+	read->next = NULL;
+	read->previous = list->last;
+	*(list->last ? &list->last->next : &list->first) = read;
+	list->last = read;
+}
+
 /* model: blocking forget_waiter */
 static void forget_waiter(struct blocking_reads *reads, struct blocking_read *read)
 {
-	struct blocking_read **at = &reads->waited_for;
-	while (*at != read)
-		at = &(*at)->next;
-	*at = read->next;
+	struct waited_for *list = &reads->waited_for;
+	*(read->previous ? &read->previous->next : &list->first) = read->next;
+	*(read->next ? &read->next->previous : &list->last) = read->previous;
 	read->is_waited_for = false;
+	if (read->turn.list) { /* not made, if it has not had its turn */
+		turns_forget(&read->turn);
+		read->is_asked = false;
+	}
 	epoch_leave(read->file->fills, read->ticket);
 }
 
@@ -117,7 +153,7 @@ static void finish_read(struct blocking_reads *reads, struct blocking_read *read
 		blocking_call_finish(read);
 		return;
 	}
-	read->is_in_flight = false;
+	read->is_asked = false;
 	if (read->is_waited_for)
 		answer_fault(reads, read);
 	else if (file->region)
@@ -135,22 +171,31 @@ static bool is_wanted(const struct blocking_read *read)
 static void complete_read(struct blocking_reads *reads, struct blocking_read *read, int result)
 {
 	struct blocking_file *file = read->file;
-	file->n_in_flight--;
-	if (take_result(read, result) && is_wanted(read))
-		submit_read(reads, read);
-	else
+	const bool goes_on = take_result(read, result) && is_wanted(read);
+	const bool is_closed = atomic_load(&reads->inbox.is_closed);
+	if (goes_on && !is_closed) {
+		ask(reads, &read->turn);
+	} else {
+		read->error = goes_on ? -EIO : read->error;
 		finish_read(reads, read);
+	}
 	close_when_idle(reads, file);
 }
 
 /* model: blocking complete */
 void blocking_reads_complete(struct blocking_reads *reads, uint64_t tag, int result)
 {
+	struct blocking_turn *turn = (struct blocking_turn *)(uintptr_t)tag,
+			     *next = turns_end(&reads->turns, turn);
+	struct blocking_file *file = turn->file;
+	file->n_in_flight--;
 	reads->n_in_flight--;
-	if (tag & TAG_CLOSE)
-		blocking_file_destroy((struct blocking_file *)(uintptr_t)(tag & ~TAG_CLOSE));
+	if (next)
+		begin(reads, next);
+	if (turn == &file->closing)
+		blocking_file_destroy(file);
 	else
-		complete_read(reads, (struct blocking_read *)(uintptr_t)tag, result);
+		complete_read(reads, read_of(turn), result);
 }
 
 /* ---- Requests of callers ---- */
@@ -168,6 +213,10 @@ static void release_file(struct blocking_reads *reads, struct blocking_file *fil
 			page_size(), &done);
 		forget_waiter(reads, read);
 	}
+	if (file->call.turn.list) { /* its caller has gone on without it */
+		turns_forget(&file->call.turn);
+		blocking_call_finish(&file->call);
+	}
 	file->has_parked = true; /* for all we know */
 	wake_parked(file);
 	file->region = NULL;
@@ -179,6 +228,16 @@ static void release_file(struct blocking_reads *reads, struct blocking_file *fil
 		close_when_idle(reads, file);
 }
 
+static void take_call(struct blocking_reads *reads, struct blocking_read *read)
+{
+	if (!is_stalled(reads, read->file)) {
+		ask(reads, &read->turn);
+		return;
+	}
+	read->error = -ETIMEDOUT;
+	blocking_call_finish(read);
+}
+
 /* model: blocking take_requests */
 void blocking_reads_take_requests(struct blocking_reads *reads)
 {
@@ -186,7 +245,7 @@ void blocking_reads_take_requests(struct blocking_reads *reads)
 	for (; request; request = next) {
 		next = request->next; /* it may be gone after this */
 		if (request->kind == REQUEST_READ)
-			submit_read(reads, (struct blocking_read *)request);
+			take_call(reads, (struct blocking_read *)request);
 		else
 			release_file(reads, (struct blocking_file *)request);
 	}
@@ -197,16 +256,16 @@ void blocking_reads_take_requests(struct blocking_reads *reads)
 static struct blocking_read *find_free(struct blocking_file *file)
 {
 	for (size_t i = 0; i < N_FAULT_READS; i++) {
-		if (!file->faults[i].is_in_flight)
+		if (!file->faults[i].is_asked)
 			return &file->faults[i];
 	}
 	return NULL;
 }
 
-static bool is_stalled(const struct blocking_file *file)
+static bool are_overdue(const struct blocking_file *file)
 {
 	for (size_t i = 0; i < N_FAULT_READS; i++) {
-		if (!file->faults[i].is_in_flight || file->faults[i].is_waited_for)
+		if (!file->faults[i].is_asked || file->faults[i].is_waited_for)
 			return false;
 	}
 	return true;
@@ -236,12 +295,13 @@ void blocking_reads_answer_later(struct blocking_reads *reads, struct uffd_guard
 		epoch_leave(&region->fills, ticket);
 		return;
 	}
+	if (are_overdue(file) || is_stalled(reads, file)) {
+		answer_with_zeros(reads, region, page, min_u64(page_size(), length - start));
+		epoch_leave(&region->fills, ticket);
+		return;
+	}
 	if (!read) {
-		if (is_stalled(file))
-			answer_with_zeros(
-				reads, region, page, min_u64(page_size(), length - start));
-		else
-			file->has_parked = true;
+		file->has_parked = true;
 		epoch_leave(&region->fills, ticket);
 		return;
 	}
@@ -253,30 +313,21 @@ void blocking_reads_answer_later(struct blocking_reads *reads, struct uffd_guard
 	read->start = now;
 	read->deadline = now + file->deadline_ns;
 	read->ticket = ticket;
-	read->is_in_flight = read->is_waited_for = true;
-	read->next = reads->waited_for;
-	reads->waited_for = read;
-	submit_read(reads, read);
+	read->is_asked = read->is_waited_for = true;
+	wait_for(&reads->waited_for, read);
+	ask(reads, &read->turn);
 }
 
 uint64_t blocking_reads_next_deadline(const struct blocking_reads *reads)
 {
-	uint64_t next = 0;
-	for (const struct blocking_read *read = reads->waited_for; read; read = read->next) {
-		if (next == 0 || read->deadline < next)
-			next = read->deadline;
-	}
-	return next;
+	return reads->waited_for.first ? reads->waited_for.first->deadline : 0;
 }
 
 /* model: blocking expire */
 void blocking_reads_expire(struct blocking_reads *reads, uint64_t now)
 {
-	struct blocking_read *read = reads->waited_for, *next;
-	for (; read; read = next) {
-		next = read->next;
-		if (read->deadline > now)
-			continue;
+	struct blocking_read *read;
+	while ((read = reads->waited_for.first) && read->deadline <= now) {
 		answer_with_zeros(
 			reads, read->file->region, read->page, min_u64(page_size(), read->length));
 		stats_count_fault(read->file->region->guard->stats, now - read->start);
@@ -288,11 +339,33 @@ void blocking_reads_expire(struct blocking_reads *reads, uint64_t now)
 /* model: blocking abandon */
 void blocking_reads_abandon(struct blocking_reads *reads)
 {
-	while (reads->waited_for)
-		forget_waiter(reads, reads->waited_for);
+	while (reads->waited_for.first)
+		forget_waiter(reads, reads->waited_for.first);
+}
+
+/* Callers free files themselves from now on, which must not be waiting for a turn then. */
+/* model: blocking drop_calls */
+static void drop_calls(struct blocking_reads *reads)
+{
+	struct blocking_turn *closings = NULL, *turn;
+	while ((turn = turns_any_waiting(&reads->turns))) {
+		turns_forget(turn);
+		if (turn == &turn->file->closing) {
+			turn->next = closings;
+			closings = turn;
+			continue;
+		}
+		read_of(turn)->error = -EIO;
+		blocking_call_finish(read_of(turn));
+	}
+	while ((turn = closings)) {
+		closings = turn->next;
+		ask(reads, turn);
+	}
 }
 
 void blocking_reads_close(struct blocking_reads *reads)
 {
+	drop_calls(reads);
 	blocking_inbox_close(&reads->inbox);
 }

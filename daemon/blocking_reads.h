@@ -3,6 +3,7 @@
  * blocking_reads_init() before it and the inbox. */
 #pragma once
 
+#include "daemon/turns.h"
 #include "file/blocking_file.h"
 
 struct loop;
@@ -10,9 +11,12 @@ struct loop;
 struct blocking_reads {
 	struct loop *loop;
 	struct blocking_inbox inbox;
-	struct blocking_read *waited_for; /* for faults, until the deadline */
-	unsigned n_in_flight;		  /* of the ring, until it has answered */
-	int error;			  /* because of which no fault can be answered any more */
+	struct turns turns;
+	struct waited_for {
+		struct blocking_read *first, *last;
+	} waited_for;	      /* for faults, until the deadline; the earliest first */
+	unsigned n_in_flight; /* of the ring, until it has answered */
+	int error;	      /* because of which no fault can be answered any more */
 };
 
 void blocking_reads_init(struct blocking_reads *reads, struct loop *loop);

@@ -181,6 +181,7 @@ static struct handler *handler_create(
 		.guard = guard,
 		.blocking_reads = &server->blocking_reads,
 	};
+	server->loop.n_workers = TURNS_MOST;
 	server->loop.on_answer = on_answer;
 	server->loop.on_answer_data = &server->blocking_reads;
 	server->loop.wake = (struct wake){ .read_fd = -1, .write_fd = -1 };

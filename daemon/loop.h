@@ -34,6 +34,7 @@ struct loop {
 			     The ring's only */
 	struct wake wake;
 	bool is_deaf; /* nobody can wake us any more: the program has closed our descriptors */
+	unsigned n_workers;  /* of the kernel, for files that block: as many as are asked for */
 	bool shall_restrict; /* restrict the ring to the operations used here */
 	bool is_restricted;  /* set by start */
 

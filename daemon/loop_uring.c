@@ -19,9 +19,6 @@
 #include <unistd.h>
 
 #define ENTRIES 64
-#define WORKERS                                                                                    \
-	1024 /* of the kernel, that wait for files that block: so many may stall at once           \
-	      */
 
 enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE, REQUEST_CANCEL };
 
@@ -117,7 +114,7 @@ static int uring_start(struct loop *loop)
 		exit_ring(loop);
 		return err;
 	}
-	unsigned workers[2] = { WORKERS, 0 };
+	unsigned workers[2] = { loop->n_workers, 0 };
 	io_uring_register_iowq_max_workers(
 		&loop->ring, workers); /* 5.15; before, the kernel's own bound */
 	loop->is_restricted = loop->shall_restrict && restrict_ring(&loop->ring);

@@ -207,7 +207,7 @@ static int open_source(
 		return err;
 	}
 	/* From now on closing it is the handler's: that may wait. */
-	blocking_file_adopt_fd(file, source->fd, &source->file);
+	blocking_file_adopt_fd(file, source->fd, &source->file, source->kind == SOURCE_REMOTE);
 	source->blocking = file;
 	return 0;
 }

@@ -97,18 +97,21 @@ struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigne
 	file->fills = fills;
 	file->size = size;
 	lock_init(&file->lock);
-	file->call = (struct blocking_read){ .file = file, .buffer = buffer };
+	file->closing.file = file;
+	file->call = (struct blocking_read){ .turn.file = file, .file = file, .buffer = buffer };
 	for (size_t i = 0; i < N_FAULT_READS; i++)
-		file->faults[i] = (struct blocking_read){ .file = file,
+		file->faults[i] = (struct blocking_read){ .turn.file = file,
+			.file = file,
 			.buffer = buffer + CALL_BYTES + i * FAULT_BYTES };
 	return file;
 }
 
 void blocking_file_adopt_fd(
-	struct blocking_file *file, int fd, const struct descriptor_file *identity)
+	struct blocking_file *file, int fd, const struct descriptor_file *identity, bool is_remote)
 {
 	file->fd = fd;
 	file->identity = *identity;
+	file->is_remote = is_remote;
 }
 
 void blocking_file_destroy(struct blocking_file *file)

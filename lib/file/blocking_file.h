@@ -33,6 +33,18 @@ struct blocking_inbox {
 	struct wake *wake; /* the handler */
 };
 
+/* A request in the ring, or one that waits for its turn: daemon/turns.c. The handler's. */
+struct blocking_turn {
+	struct blocking_file *file;
+	uint64_t taken_at;
+	struct turn_list *list; /* that it waits in; NULL: none */
+	struct blocking_turn *next, *previous;
+};
+
+struct turn_list {
+	struct blocking_turn *first, *last;
+};
+
 /* Of a caller's read; a futex. */
 enum wait_state {
 	WAIT_IDLE,
@@ -43,6 +55,7 @@ enum wait_state {
 
 struct blocking_read {
 	struct blocking_request request; /* callers' only */
+	struct blocking_turn turn;
 	struct blocking_file *file;
 	char *buffer;
 	uint64_t position;	     /* in the file */
@@ -52,11 +65,11 @@ struct blocking_read {
 	_Atomic uint32_t wait_state; /* callers' only: enum wait_state */
 
 	/* Faults' only. */
-	bool is_in_flight, is_waited_for;
-	size_t page; /* that is waited for */
+	bool is_asked, is_waited_for; /* in flight, or it waits for its turn */
+	size_t page;		      /* that is waited for */
 	uint64_t start, deadline;
-	uint32_t ticket;	    /* of the region's fills */
-	struct blocking_read *next; /* blocking_reads.waited_for */
+	uint32_t ticket;		       /* of the region's fills */
+	struct blocking_read *next, *previous; /* blocking_reads.waited_for */
 };
 
 /* Outlives its region while the kernel may still write to one of its buffers. */
@@ -65,6 +78,8 @@ struct blocking_file {
 	struct blocking_inbox *inbox;
 	int fd;
 	struct descriptor_file identity; /* of fd */
+	bool is_remote;			 /* it asks a server, and closing it may, too */
+	struct blocking_turn closing;
 	uint64_t deadline_ns;
 	struct uffd_guard_region *region; /* the handler's; NULL once released */
 	struct epoch *fills;		  /* of the region */
@@ -86,7 +101,7 @@ struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigne
  * source.caller_closes. NULL is a no-op. */
 void blocking_file_destroy(struct blocking_file *file);
 void blocking_file_adopt_fd(
-	struct blocking_file *file, int fd, const struct descriptor_file *identity);
+	struct blocking_file *file, int fd, const struct descriptor_file *identity, bool is_remote);
 
 /* Answer faults that wait for it, and let nobody use it afterwards. The handler closes it once
  * nothing is in flight, however long that takes, unless it sets source.caller_closes. The region

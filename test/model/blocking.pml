@@ -11,7 +11,7 @@
  * Who takes part: READERS (1 or 2, of a page each), CALLS (reads by one caller, then it unmaps and destroys the guard),
  *   -DREFRESH (it waits for fills before), -DSTALL, -DNO_DEADLINE (so far away that a lost wake-up is a hang),
  *   -DGIVE_UP, -DLOCAL (closing the file waits for nobody), -DRING_FAILS (the handler cannot wait for the ring any
- *   more, in the end)
+ *   more, in the end), -DTURNS (there is one turn in the ring, and a stranger's file has it at first)
  * Cures taken out: -DX_..., where each stands.
  */
 #define N_EPOCHS 1
@@ -26,6 +26,14 @@ bool is_mapped = true, is_registered = true, is_filled[2] = false;
 bool is_waiting[2], is_queued[2];
 /* Reads in the ring: asked; answered, but not looked at. */
 bool fault_read, fault_answered, call_read, call_answered, close_asked, close_answered;
+#ifdef TURNS
+bool stranger_read = true, is_taken = true;
+#else
+bool stranger_read, is_taken;
+#endif
+bool stranger_answered;
+/* Wait for their turn. */
+bool fault_waits, call_waits, close_waits;
 bool is_stalled = false;
 bool is_rung = false; /* the eventfd */
 
@@ -38,6 +46,7 @@ end:	do
 	:: fault_read && !fault_answered && !is_stalled -> fault_answered = true
 	:: call_read && !call_answered && !is_stalled -> call_answered = true
 	:: close_asked && !close_answered -> close_answered = true
+	:: stranger_read && !stranger_answered && !is_stalled -> stranger_answered = true
 #ifdef STALL
 	:: !is_stalled -> is_stalled = true
 #endif
@@ -64,7 +73,12 @@ byte n_reading = READERS;
 bool region_is_gone = false, file_is_freed = false, fd_is_closed = false;
 
 inline close_fd() { atomic { assert(!fd_is_closed); fd_is_closed = true } }
-inline free_file() { atomic { assert(!file_is_freed && !fault_read && !call_read); file_is_freed = true } }
+inline free_file() {
+	atomic {
+		assert(!file_is_freed && !fault_read && !call_read && !fault_waits && !call_waits && !close_waits);
+		file_is_freed = true
+	}
+}
 
 inline leave_fills(ticket) {
 	assert(!region_is_gone);
@@ -200,6 +214,47 @@ proctype caller() {
 
 /* ---- The handler ---- */
 
+inline begin(what) { /* daemon/blocking_reads.c:begin */
+	assert(!file_is_freed);
+	n_in_flight++;
+	what = true
+}
+
+inline ask(what, waits) { /* daemon/turns.c:turns_ask */
+#ifdef TURNS
+	if
+	:: !is_taken -> is_taken = true; begin(what)
+	:: else -> waits = true
+	fi
+#else
+	begin(what)
+#endif
+}
+
+inline next() { /* daemon/turns.c:turns_end */
+#ifdef TURNS
+	is_taken = false;
+#ifndef X_NEXT
+	if
+	:: fault_waits -> is_taken = true; fault_waits = false; begin(fault_read)
+	:: call_waits -> is_taken = true; call_waits = false; begin(call_read)
+	:: close_waits -> is_taken = true; close_waits = false; begin(close_asked)
+	:: !fault_waits && !call_waits && !close_waits
+	fi
+#endif
+#else
+	skip
+#endif
+}
+
+inline forget_turn() { /* daemon/turns.c:turns_forget */
+#ifndef X_FORGET_TURN
+	fault_waits = false
+#else
+	skip
+#endif
+}
+
 inline wake_parked() { /* daemon/blocking_reads.c:wake_parked */
 #ifndef X_PARKED
 	if :: has_parked -> assert(!region_is_gone); has_parked = false; wake_all() :: else fi
@@ -210,21 +265,25 @@ inline wake_parked() { /* daemon/blocking_reads.c:wake_parked */
 
 inline forget_waiter() { /* daemon/blocking_reads.c:forget_waiter */
 	is_waited_for = false;
+	forget_turn();
 	leave_fills(fault_ticket)
 }
 
 inline close_when_idle() { /* daemon/blocking_reads.c:close_when_idle */
 	if
-	:: !has_region && n_in_flight == 0 -> n_in_flight++; close_asked = true
+	:: !has_region && n_in_flight == 0 && !close_waits -> ask(close_asked, close_waits)
 	:: else
 	fi
 }
 
 inline answer_later() { /* daemon/blocking_reads.c:blocking_reads_answer_later */
 	if
-	:: !fault_read -> n_in_flight++; fault_page = page; fault_ticket = ticket; is_waited_for = true; fault_read = true
 	:: fault_read && !is_waited_for -> install(page); leave_fills(ticket) /* all are stalled */
-	:: else -> has_parked = true; leave_fills(ticket)
+	:: is_stalled && is_taken -> install(page); leave_fills(ticket) /* so is its server */
+	:: !fault_read && !fault_waits ->
+		fault_page = page; fault_ticket = ticket; is_waited_for = true;
+		ask(fault_read, fault_waits)
+	:: (fault_read || fault_waits) && is_waited_for -> has_parked = true; leave_fills(ticket)
 	fi;
 	ticket = 0
 }
@@ -236,33 +295,40 @@ inline answer_fault() { /* daemon/blocking_reads.c:answer_fault */
 }
 
 inline complete_read() { /* daemon/blocking_reads.c:complete_read */
-	assert(!file_is_freed);
-	n_in_flight--;
 	if
 	:: fault_answered ->
-		atomic { fault_answered = false; fault_read = false }
+		atomic { fault_answered = false; fault_read = false; n_in_flight-- }
+		next();
 		if
 		:: is_waited_for -> answer_fault()
 		:: !is_waited_for && has_region -> wake_parked()
 		:: else
 		fi
-	:: call_answered -> atomic { call_answered = false; call_read = false } finish_call()
+	:: call_answered ->
+		atomic { call_answered = false; call_read = false; n_in_flight-- }
+		next();
+		finish_call()
 	fi;
 	close_when_idle()
 }
 
 inline complete() { /* daemon/blocking_reads.c:blocking_reads_complete */
 	if
-	:: fault_answered || call_answered -> complete_read()
+	:: fault_answered || call_answered -> assert(!file_is_freed); complete_read()
 	:: close_answered ->
 		atomic { close_answered = false; close_asked = false; n_in_flight-- }
+		next();
 		if :: file_has_fd -> close_fd() :: else /* EBADF */ fi;
 		free_file()
+	:: stranger_answered ->
+		atomic { stranger_answered = false; stranger_read = false }
+		next()
 	fi
 }
 
 inline release() { /* daemon/blocking_reads.c:release_file */
 	if :: is_waited_for -> install(fault_page); forget_waiter() :: else fi;
+	if :: call_waits -> call_waits = false; finish_call() :: else fi;
 	has_parked = true;
 	wake_parked();
 	has_region = false;
@@ -279,7 +345,11 @@ inline release() { /* daemon/blocking_reads.c:release_file */
 
 inline take_requests() { /* daemon/blocking_reads.c:blocking_reads_take_requests */
 	atomic { taken_read = asks_read; taken_release = asks_release; asks_read = false; asks_release = false }
-	if :: taken_read -> assert(!file_is_freed); n_in_flight++; call_read = true :: else fi;
+	if
+	:: taken_read && is_stalled && is_taken -> finish_call()
+	:: taken_read && !(is_stalled && is_taken) -> ask(call_read, call_waits)
+	:: else
+	fi;
 	if :: taken_release -> release() :: else fi;
 	taken_read = false; taken_release = false
 }
@@ -308,7 +378,7 @@ inline serve() { /* daemon/serve.c:serve_until_stopped */
 	do
 	:: shall_stop -> break
 	:: is_queued[0] || is_queued[1] -> take_fault(); take_requests()
-	:: fault_answered || call_answered || close_answered -> complete(); take_requests()
+	:: fault_answered || call_answered || close_answered || stranger_answered -> complete(); take_requests()
 	:: is_rung -> is_rung = false; take_requests()
 #ifndef X_EXPIRE
 	:: is_waited_for && is_stalled -> expire(); take_requests()
@@ -345,16 +415,25 @@ inline give_up() { /* daemon/serve.c:serve_give_up */
 
 inline wait_for_files(has_limit) { /* daemon/handler.c:wait_for_blocking_files */
 	do
-	:: n_in_flight == 0 -> break
-	:: n_in_flight > 0 && has_limit && shall_stop -> break
-	:: !has_limit && is_stalled && ((fault_read && !fault_answered) || (call_read && !call_answered)) ->
+	:: n_in_flight == 0 && !stranger_read -> break
+	:: (n_in_flight > 0 || stranger_read) && has_limit && shall_stop -> break
+	:: !has_limit && is_stalled && ((fault_read && !fault_answered) || (call_read && !call_answered) ||
+		(stranger_read && !stranger_answered)) ->
 		break /* for ever */
 #ifdef RING_FAILS
-	:: n_in_flight > 0 -> break
+	:: n_in_flight > 0 || stranger_read -> break
 #endif
-	:: fault_answered || call_answered || close_answered -> complete(); take_requests()
+	:: fault_answered || call_answered || close_answered || stranger_answered -> complete(); take_requests()
 	:: is_rung -> is_rung = false; take_requests()
 	od
+}
+
+inline drop_calls() { /* daemon/blocking_reads.c:drop_calls */
+#ifndef X_DROP_CALLS
+	if :: call_waits -> call_waits = false; finish_call() :: else fi
+#else
+	skip
+#endif
 }
 
 inline close_inbox() { /* lib/file/blocking_file.c:blocking_inbox_close */
@@ -369,8 +448,9 @@ inline close_inbox() { /* lib/file/blocking_file.c:blocking_inbox_close */
 
 inline finish() { /* daemon/handler.c:handler_end */
 	wait_for_files(true);
+	drop_calls();
 	close_inbox();
-	outlives_guard = (n_in_flight > 0);
+	outlives_guard = (n_in_flight > 0 || stranger_read);
 	has_ended = true;
 	if
 	:: outlives_guard ->

@@ -391,6 +391,79 @@ static void wait_until_fds_are(size_t n)
 	ck_assert_uint_eq(count_fds(), n);
 }
 
+/* ---- Many of one client's ---- */
+
+#define N_STALLED  200
+#define N_TOUCHERS 8
+
+struct toucher {
+	pthread_t thread;
+	struct uffd_guard_region **regions;
+	size_t first;
+};
+
+static void *touch_some(void *data)
+{
+	const struct toucher *toucher = data;
+	for (size_t i = toucher->first; i < N_STALLED; i += N_TOUCHERS) {
+		volatile unsigned char *bytes = uffd_guard_region_data(toucher->regions[i]);
+		for (size_t page = 20; page < PAGES; page += 20)
+			(void)bytes[page * (size_t)getpagesize()];
+	}
+	return NULL;
+}
+
+static void touch_all(struct uffd_guard_region **regions)
+{
+	struct toucher touchers[N_TOUCHERS];
+	for (size_t i = 0; i < N_TOUCHERS; i++) {
+		touchers[i] = (struct toucher){ .regions = regions, .first = i };
+		assert_ok(pthread_create(&touchers[i].thread, NULL, touch_some, &touchers[i]));
+	}
+	for (size_t i = 0; i < N_TOUCHERS; i++)
+		pthread_join(touchers[i].thread, NULL);
+}
+
+/* Each read that stalls has a thread of the kernel, which counts as one of the process. */
+START_TEST(stalled_server_takes_few_threads_and_no_disks_turn)
+{
+	struct served s;
+	struct uffd_guard_region *stalled[N_STALLED], *disk;
+	if (runner_skip_eager() || !served_start(&s, FUSE_ANSWERS, 500))
+		return;
+	const int fd = find_disk();
+	if (fd < 0)
+		return;
+	assert_ok(map_any(s.f.guard, fd, 0, &disk));
+	const volatile unsigned char *bytes = uffd_guard_region_data(disk);
+	ck_assert_uint_eq(bytes[0], page_value(0));
+	const size_t n_threads = count_threads(), n_fds = count_fds();
+	for (size_t i = 0; i < N_STALLED; i++)
+		assert_ok(map_any(s.f.guard, s.f.fd, 0, &stalled[i]));
+	fuse_file_behave(s.file, FUSE_STALLS);
+	touch_all(stalled);
+	ck_assert_uint_le(count_threads(), n_threads + 6);
+	uffd_guard_region_take_losses(disk);
+	for (size_t page = 10; page < PAGES; page += 10)
+		ck_assert_uint_eq(bytes[page * s.f.page], page_value(page));
+	ck_assert_uint_eq(uffd_guard_region_take_losses(disk), 0);
+
+	/* Closing them asks the server, too. */
+	for (size_t i = 0; i < N_STALLED; i++)
+		uffd_guard_unmap(stalled[i]);
+	ck_assert_uint_eq(bytes[5 * s.f.page], page_value(5));
+	ck_assert_uint_eq(uffd_guard_region_take_losses(disk), 0);
+	ck_assert_uint_le(count_threads(), n_threads + 6);
+
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	wait_until_fds_are(n_fds);
+	wait_for_page(&s.f, 3);
+	uffd_guard_unmap(disk);
+	close(fd);
+	served_stop(&s);
+}
+END_TEST
+
 /* It is given up before it has an address. */
 START_TEST(file_that_finds_no_room_leaves_its_guard_as_it_was)
 {
@@ -563,6 +636,7 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, fault_on_a_stalled_file_is_zeros_after_the_deadline);
 	tcase_add_test(tcase, calls_on_a_stalled_file_return_after_the_deadline);
 	tcase_add_test(tcase, stalled_file_delays_its_own_region_only);
+	tcase_add_test(tcase, stalled_server_takes_few_threads_and_no_disks_turn);
 	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
 	tcase_add_test(tcase, file_that_finds_no_room_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, unmapping_a_served_file_leaves_its_guard_as_it_was);

@@ -29,7 +29,7 @@ static void stage_start(struct stage *stage)
 	assert_ok(descriptor_find_file(stage->fd, false, &identity));
 	stage->file = blocking_file_create(&stage->inbox, 1000, some_region, &stage->fills);
 	ck_assert_ptr_nonnull(stage->file);
-	blocking_file_adopt_fd(stage->file, stage->fd, &identity);
+	blocking_file_adopt_fd(stage->file, stage->fd, &identity, false);
 	blocking_inbox_close(&stage->inbox);
 }
 
