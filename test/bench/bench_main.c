@@ -13,6 +13,7 @@
 #include "bench_growth.h"
 #include "bench_options.h"
 #include "bench_report.h"
+#include "beside.h"
 #include "peer.h"
 #include "plot.h"
 #include "rows.h"
@@ -66,7 +67,9 @@ int main(int argc, char **argv)
 	if (options.plot_directory && plot_prepare(options.plot_directory))
 		return EXIT_NOT_RUN;
 	interrupt_expect();
-	err = bench_start(&bench, &options);
+	err = beside_begin(options.beside);
+	if (!err)
+		err = bench_start(&bench, &options);
 	if (err) {
 		say_why_not(err);
 		return EXIT_NOT_RUN;
@@ -74,6 +77,7 @@ int main(int argc, char **argv)
 	peers_settle();
 	err = run(&bench, options.json ? &report_json : &report_table);
 	bench_finish(&bench);
+	beside_end();
 	if (cli_finish_output())
 		return EXIT_NOT_RUN;
 	if (interrupt_came())

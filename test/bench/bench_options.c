@@ -21,6 +21,8 @@ static const char help[] =
 	"  --frame SIZE      720p, 1080p, 1440p, 4k, 8k or WIDTHxHEIGHT (4k)\n"
 	"  --seconds N       about how long (60); each row runs 10 rounds even so\n"
 	"  --loop LOOP       uring or poll: how the library waits for faults (the best)\n"
+	"  --beside WHAT     one: only one processor may be used; busy: another program computes;\n"
+	"                    both with targets of their own (free)\n"
 	"  --json            the result as one JSON object\n"
 	"  --plot DIR        also draw charts of frame cost, and keep their data, in DIR;\n"
 	"                    with --filter plot nothing else\n"
@@ -70,6 +72,13 @@ static int take_directory(void *member, const char *value)
 	return *value ? 0 : cli_complain("--plot: give a directory");
 }
 
+static const char *const besides[] = {
+	[BESIDE_FREE] = "free",
+	[BESIDE_ONE] = "one",
+	[BESIDE_BUSY] = "busy",
+	NULL,
+};
+
 #define SETS(member) .offset = offsetof(struct options, member)
 
 static const struct cli_option rows[] = {
@@ -78,6 +87,7 @@ static const struct cli_option rows[] = {
 	{ "frame", CLI_OTHER, SETS(frame), .parse = take_frame, .takes = "4k, for instance" },
 	{ "seconds", CLI_UNSIGNED, SETS(seconds), .least = 1, .most = 1000000 },
 	{ "loop", CLI_CHOICE, SETS(loop), .choices = loop_wishes },
+	{ "beside", CLI_CHOICE, SETS(beside), .choices = besides },
 	{ "json", CLI_FLAG, SETS(json) },
 	{ "plot", CLI_OTHER, SETS(plot_directory), .parse = take_directory,
 		.takes = "a directory" },

@@ -14,10 +14,13 @@ struct frame {
 	uint32_t width, height; /* in pixels of 4 bytes */
 };
 
+enum beside { BESIDE_FREE, BESIDE_ONE, BESIDE_BUSY };
+
 struct options {
 	struct frame frame;
 	unsigned seconds;
 	enum loop_wish loop;
+	enum beside beside;
 	bool json;
 	const char *filter;	    /* names with commas between them; NULL: everything */
 	const char *plot_directory; /* NULL: no charts */

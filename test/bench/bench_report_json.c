@@ -42,8 +42,11 @@ static void write_error(int err)
 	json_put_string(&json, "error", err ? strerror(-err) : NULL);
 }
 
+static const struct options *options; /* of this run */
+
 static void begin(const struct bench *bench)
 {
+	options = bench->options;
 	struct utsname system;
 	const uint32_t features = uffd_guard_features(bench->guard);
 	uname(&system);
@@ -70,6 +73,7 @@ static void write_figures(struct contender *contender)
 		json_put_real(&json, "p50", series_median(&contender->singles));
 		json_put_real(&json, "p99", series_quantile(&contender->singles, 0.99));
 	}
+	json_put_real(&json, "used", series_median(&contender->used));
 	json_put_real(&json, "spread", series_spread(&contender->samples));
 	json_put_real(&json, "median", series_median(&contender->samples));
 	json_put_unsigned(&json, "samples", contender->samples.n);
@@ -91,19 +95,17 @@ static void write_contender(struct contender *contender)
 
 static void write_row(const struct row *row, struct contest *contest, int err)
 {
-	const double ratio = contest_ratio(contest);
+	const double ratio = contest_ratio(contest), target = row_target(row, options);
 	begin_item("rows");
 	json_begin_object(&json, NULL);
 	json_put_string(&json, "id", row->id);
 	json_put_string(&json, "title", row->title);
 	json_put_string(&json, "unit", row->unit == UNIT_NS ? "ns" : "bytes");
-	json_put_real(&json, "target", row->target);
+	json_put_real(&json, "target", target);
+	json_put_bool(&json, "disturbed", contest->is_disturbed);
 	json_put_real(&json, "ratio", ratio);
 	json_put_real(&json, "spread", isnan(ratio) ? NAN : contest_spread(contest));
-	json_put_string(&json, "verdict",
-		isnan(ratio)	       ? "n/a"
-		: ratio <= row->target ? "ok"
-				       : "miss");
+	json_put_string(&json, "verdict", isnan(ratio) ? "n/a" : ratio <= target ? "ok" : "miss");
 	if (contest->n)
 		json_put_string(&json, "against", contest->contenders[contest->against].name);
 	json_begin_array(&json, "contenders");

@@ -45,8 +45,11 @@ static void print_right(const char *text, int width)
 
 /* ---- Header ---- */
 
+static const struct options *options; /* of this run */
+
 static void begin(const struct bench *bench)
 {
+	options = bench->options;
 	struct utsname system;
 	uint32_t features = uffd_guard_features(bench->guard);
 	uname(&system);
@@ -85,15 +88,17 @@ static void print_why_not(const struct row *row, const char *why_not)
 static void print_headline(const struct row *row, struct contest *contest)
 {
 	char text[32];
-	double ratio = contest_ratio(contest);
+	const double ratio = contest_ratio(contest), target = row_target(row, options);
 	printf("%-4s %-40s", row->id, row->title);
 	print_right(format_value(row->unit, median_of(&contest->contenders[0]), text, sizeof(text)),
 		11);
 	print_right(format_value(row->unit, median_of(&contest->contenders[contest->against]), text,
 			    sizeof(text)),
 		11);
-	printf("%8.3f%8.2f%6.1f %%  %s\n", ratio, row->target, 100 * contest_spread(contest),
-		ratio <= row->target ? "ok" : "MISS");
+	printf("%8.3g%8.3g%6.1f %%  %s\n", ratio, target, 100 * contest_spread(contest),
+		contest->is_disturbed ? "disturbed"
+		: ratio <= target     ? "ok"
+				      : "MISS");
 }
 
 static void format_contender(
@@ -113,8 +118,9 @@ static void format_contender(
 			format_ns(series_median(&contender->singles), low, sizeof(low)),
 			format_ns(series_quantile(&contender->singles, 0.99), high, sizeof(high)));
 	}
-	snprintf(text, size, "%s %s%s", contender->name,
-		format_value(row->unit, median_of(contender), value, sizeof(value)), p99);
+	snprintf(text, size, "%s %s%s, %.2f cpu", contender->name,
+		format_value(row->unit, median_of(contender), value, sizeof(value)), p99,
+		series_median(&contender->used));
 }
 
 /* Print all contenders, in as many lines as needed. */

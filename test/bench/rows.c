@@ -6,6 +6,7 @@
 
 #include "../support/time_ns.h"
 #include "bench_report.h"
+#include "beside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,11 +21,19 @@ const struct frame_size frame_sizes[] = {
 	{ .name = NULL },
 };
 
-static const struct row *const tables[] = { rows_frame, rows_fault, rows_pool };
-static const char *const others[] = { "growth", "plot" };
+static const struct row *const tables[] = { rows_frame, rows_copy, rows_fault, rows_pool };
+/* Of a processor, what others may take from a row whose figures are to be believed. */
+#define MOST_DISTURBED 0.05
+
+static const char *const other_names[] = { "growth", "plot" };
+
+double row_target(const struct row *row, const struct options *options)
+{
+	return options->beside == BESIDE_FREE ? row->target : row->target_busy;
+}
 
 #define N_TABLES (sizeof(tables) / sizeof(*tables))
-#define N_OTHERS (sizeof(others) / sizeof(*others))
+#define N_OTHERS (sizeof(other_names) / sizeof(*other_names))
 
 static bool is_wanted(const struct options *options, const struct row *row)
 {
@@ -49,9 +58,11 @@ static void run_row(
 	uint64_t start = clock_ns();
 	contest = (struct contest){ .n = 0 };
 
+	const struct others before = others_note();
 	int err = row->open(bench, &contest);
 	if (!err)
 		contest_run(&contest, row->id, start + ns);
+	contest.is_disturbed = others_since(&before, bench->options->beside) > MOST_DISTURBED;
 	if (err || contest_is_whole(&contest))
 		report->row(row, &contest, err);
 	contest_finish(&contest);
@@ -82,7 +93,7 @@ bool rows_have(const char *name, size_t length)
 		}
 	}
 	for (size_t i = 0; i < N_OTHERS; i++) {
-		if (is_name(name, length, others[i]))
+		if (is_name(name, length, other_names[i]))
 			return true;
 	}
 	return false;
@@ -96,6 +107,6 @@ const char *rows_names(void)
 		for (const struct row *row = tables[i]; row->id; row++)
 			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s, ", row->id);
 	}
-	snprintf(names + n, sizeof(names) - n, "%s and %s", others[0], others[1]);
+	snprintf(names + n, sizeof(names) - n, "%s and %s", other_names[0], other_names[1]);
 	return names;
 }

@@ -213,8 +213,10 @@ static int open_regions(struct bench *bench, struct contest *contest)
 }
 
 const struct row rows_fault[] = {
-	{ "B7", NULL, "random fault, same core / minimal loop", 1, UNIT_NS, 2, open_same_core },
-	{ "B7x", "B7", "random fault, two cores / minimal loop", 1, UNIT_NS, 2, open_two_cores },
-	{ "B8", NULL, "random fault, 10,000 regions / 1 region", 1.1, UNIT_NS, 4, open_regions },
-	{ NULL, NULL, NULL, 0, UNIT_NS, 0, NULL },
+	{ "B7", NULL, "random fault, same core / minimal loop", 1, 1, UNIT_NS, 2, open_same_core },
+	{ "B7x", "B7", "random fault, two cores / minimal loop", 0.75, 1, UNIT_NS, 2,
+		open_two_cores },
+	{ "B8", NULL, "random fault, 10,000 regions / 1 region", 1.1, 1.1, UNIT_NS, 4,
+		open_regions },
+	{ NULL, NULL, NULL, 0, 0, UNIT_NS, 0, NULL },
 };

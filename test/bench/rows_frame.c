@@ -60,14 +60,6 @@ static void add_limit(struct contest *contest, const struct use_options *options
 	add_hot(contest, &limit, &peer_memcpy);
 }
 
-static void add_copies(struct contest *contest, const struct use_options *options)
-{
-	add_limit(contest, options);
-	add_hot(contest, options, &peer_pread_fresh);
-	add_hot(contest, options, &peer_pread);
-	add_hot(contest, options, &peer_uring);
-}
-
 static int open_cold_read(struct bench *bench, struct contest *contest)
 {
 	struct use_options use = frame_use(bench, contest, damages_whole(bench->frame_length));
@@ -77,12 +69,12 @@ static int open_cold_read(struct bench *bench, struct contest *contest)
 	peer_uffd_guard_use(bench->guard);
 	add_cold(contest, &use, &peer_uffd_guard);
 	next_is_against(contest);
+	add_hot(contest, &use, &peer_pread_fresh);
 	add_limit(contest, &use);
 	add_cold(contest, &use, &peer_map_shared);
 	add_hot(contest, &use, &peer_map_shared);
 	add_cold(contest, &use, &peer_sigbus);
 	add_cold(contest, &use, &peer_uffd_minimal);
-	add_hot(contest, &use, &peer_pread_fresh);
 	add_hot(contest, &use, &peer_pread);
 	add_hot(contest, &use, &peer_uring);
 	add_hot(contest, &use, &peer_wl_shm);
@@ -110,7 +102,10 @@ static int open_populate(struct bench *bench, struct contest *contest)
 		return -ENOMEM;
 	contest_add(contest, "uffd_guard", sample_populate, bench, NULL);
 	next_is_against(contest);
-	add_copies(contest, &use);
+	add_hot(contest, &use, &peer_pread_fresh);
+	add_limit(contest, &use);
+	add_hot(contest, &use, &peer_pread);
+	add_hot(contest, &use, &peer_uring);
 	return 0;
 }
 
@@ -122,7 +117,10 @@ static int open_refresh(struct bench *bench, struct contest *contest)
 	peer_uffd_guard_use(bench->guard);
 	add_hot(contest, &use, &peer_uffd_guard_populated);
 	next_is_against(contest);
-	add_copies(contest, &use);
+	add_hot(contest, &use, &peer_pread);
+	add_limit(contest, &use);
+	add_hot(contest, &use, &peer_pread_fresh);
+	add_hot(contest, &use, &peer_uring);
 	return 0;
 }
 
@@ -193,6 +191,8 @@ static int open_squares(struct bench *bench, struct contest *contest)
 	peer_uffd_guard_use(bench->guard);
 	add_hot(contest, &use, &peer_uffd_guard_populated);
 	next_is_against(contest);
+	whole.name = "pread, whole";
+	add_hot(contest, &whole, &peer_pread);
 	whole.name = "uffd_guard, whole";
 	add_hot(contest, &whole, &peer_uffd_guard_populated);
 	add_limit(contest, &use);
@@ -239,12 +239,14 @@ static int open_direct(struct bench *bench, struct contest *contest)
 }
 
 const struct row rows_frame[] = {
-	{ "B1", NULL, "cold lazy read of a frame / memcpy", 1.5, UNIT_NS, 4, open_cold_read },
-	{ "B2", NULL, "populate of a frame / memcpy", 1.15, UNIT_NS, 2, open_populate },
-	{ "B3", NULL, "refresh of a frame / memcpy", 1.08, UNIT_NS, 2, open_refresh },
-	{ "B4", NULL, "refresh, read / pread, read", 0.65, UNIT_NS, 3, open_refresh_and_read },
-	{ "B5", NULL, "refresh of 16 spans, 1 % / memcpy", 2, UNIT_NS, 1, open_spans },
-	{ "B5r", NULL, "refresh of 16 squares, 1 % / whole", 0.12, UNIT_NS, 1, open_squares },
-	{ "B6", NULL, "read in DIRECT / plain MAP_SHARED", 1.02, UNIT_NS, 1, open_direct },
-	{ NULL, NULL, NULL, 0, UNIT_NS, 0, NULL },
+	{ "B1", NULL, "cold lazy read / mmap, pread, read", 0.45, 0.55, UNIT_NS, 4,
+		open_cold_read },
+	{ "B2", NULL, "populate of a frame / mmap, pread", 0.4, 0.45, UNIT_NS, 2, open_populate },
+	{ "B3", NULL, "refresh of a frame / pread", 0.6, 1, UNIT_NS, 2, open_refresh },
+	{ "B4", NULL, "refresh, read / pread, read", 0.7, 1, UNIT_NS, 3, open_refresh_and_read },
+	{ "B5", NULL, "refresh of 16 spans, 1 % / memcpy", 2, 2, UNIT_NS, 1, open_spans },
+	{ "B5r", NULL, "16 squares, 1 % / pread of the frame", 0.17, 0.21, UNIT_NS, 1,
+		open_squares },
+	{ "B6", NULL, "read in DIRECT / plain MAP_SHARED", 1.02, 1.02, UNIT_NS, 1, open_direct },
+	{ NULL, NULL, NULL, 0, 0, UNIT_NS, 0, NULL },
 };

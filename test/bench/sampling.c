@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define STEADY 0.03
 
@@ -40,13 +41,25 @@ struct contender *contest_add(struct contest *contest, const char *name,
 	return contender;
 }
 
+/* Of all threads. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
 static void take_sample(struct contender *contender, unsigned round)
 {
 	if (contender->why_not[0])
 		return;
 	if (round == 1) /* drop those of the warm-up */
 		contender->singles.n = 0;
+	const uint64_t start = clock_ns(), cpu = cpu_ns();
 	double value = contender->sample(contender);
+	if (round > 0)
+		series_add(
+			&contender->used, (double)(cpu_ns() - cpu) / (double)(clock_ns() - start));
 	if (value < 0)
 		contender_give_up(contender, "%s", strerror((int)-value));
 	else if (round > 0)
@@ -111,6 +124,7 @@ void contest_finish(struct contest *contest)
 			contender->close(contender->self);
 		series_finish(&contender->samples);
 		series_finish(&contender->singles);
+		series_finish(&contender->used);
 	}
 	if (contest->detach)
 		contest->detach(contest->attached);

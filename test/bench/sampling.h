@@ -19,6 +19,7 @@ struct contender {
 	void (*close)(void *self);
 	char why_not[96]; /* not empty: it does not run */
 
+	struct series used; /* processors that were at work during a sample */
 	struct series samples,
 		singles; /* singles: of one fault each, where the row is about these */
 };
@@ -29,7 +30,8 @@ struct contest {
 	unsigned n;
 	unsigned against; /* index of the contender that ours is divided by */
 	unsigned n_rounds;
-	void *attached; /* something that contenders share */
+	bool is_disturbed; /* others have used the machine meanwhile */
+	void *attached;	   /* something that contenders share */
 	void (*detach)(void *attached);
 };
 
