@@ -156,6 +156,26 @@ ssize_t uffd_guard_write_rect(struct uffd_guard_region *region, const struct uff
 	return count_copied(region, rect);
 }
 
+/* ---- Hidden windows: the mapping is always new ---- */
+
+int uffd_guard_mark_rects(
+	struct uffd_guard_region *region, const struct uffd_guard_rect *rects, size_t n_rects)
+{
+	(void)n_rects;
+	return check(region, rects);
+}
+
+int uffd_guard_ensure(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
+{
+	(void)region, (void)offset, (void)length;
+	return 0;
+}
+
+uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)
+{
+	return region->has_ended ? UFFD_GUARD_LOST_TRUNCATED : 0;
+}
+
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length)
 {
 	(void)offset;

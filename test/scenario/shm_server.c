@@ -105,6 +105,36 @@ START_TEST(client_gets_the_pixels_that_it_put)
 }
 END_TEST
 
+/* What was drawn while the window was hidden is there when it is shown; nothing is copied before.
+ */
+START_TEST(hidden_window_is_up_to_date_when_it_is_shown)
+{
+	start();
+	const int socket = client_start();
+	const struct file from = file_start(_i ? F_SEAL_SHRINK : 0), to = file_start(0);
+	assert_ok(shm_attach(socket, 3, from.fd, LENGTH, 0));
+	assert_ok(shm_attach(socket, 7, to.fd, LENGTH, SHM_WRITE));
+	for (uint32_t seed = 1; seed < 20; seed++) {
+		draw(&from, seed);
+		assert_ok(shm_transfer(socket, SHM_DAMAGE, 3, WIDTH, HEIGHT));
+		if (seed % 3)
+			continue;
+		assert_ok(shm_transfer(socket, SHM_SHOW, 3, WIDTH, HEIGHT));
+		get_picture(socket, 7);
+		ck_assert_mem_eq(to.pixels, from.pixels, LENGTH);
+	}
+	if (!_i) {
+		assert_ok(ftruncate(from.fd, 0));
+		assert_ok(shm_transfer(socket, SHM_DAMAGE, 3, WIDTH, HEIGHT));
+		ck_assert_int_eq(shm_transfer(socket, SHM_SHOW, 3, WIDTH, HEIGHT), -ENODATA);
+	}
+	file_stop(&from);
+	file_stop(&to);
+	close(socket);
+	stop();
+}
+END_TEST
+
 START_TEST(rectangle_lands_where_it_was_put_and_nowhere_else)
 {
 	start();
@@ -376,6 +406,11 @@ static const struct bad_request bad_requests[] = {
 	{ -ERANGE, { .kind = SHM_GET, .offset = UINT64_MAX, ROWS } },
 	{ -ERANGE, { .kind = SHM_PUT, .stride = UINT32_MAX, .width = 1, .height = 2 } },
 	{ -ERANGE, { .kind = SHM_PUT, .offset = UINT64_MAX - 3, .width = 1, .height = 1 } },
+	{ -ERANGE, { .kind = SHM_SHOW, .x = UINT32_MAX, ROWS } },
+	{ -ERANGE, { .kind = SHM_SHOW, .offset = 4, ROWS } },
+	{ -ERANGE, { .kind = SHM_SHOW, .stride = UINT32_MAX, .width = 1, .height = 2 } },
+	{ -ERANGE, { .kind = SHM_DAMAGE, .offset = 4, ROWS } },
+	{ -ERANGE, { .kind = SHM_DAMAGE, .width = 1, .height = UINT32_MAX } },
 	{ -ERANGE, { .kind = SHM_FILL, .offset = UINT64_MAX - 3, .width = 1, .height = 1 } },
 	{ -ERANGE, { .kind = SHM_FILL, .stride = UINT32_MAX - 3, .width = 1, .height = 2 } },
 	{ -ERANGE, { .kind = SHM_FILL, .offset = LENGTH, .width = 1, .height = 1 } },
@@ -467,6 +502,7 @@ static TCase *shm_server_case(void)
 		exit(77); /* SKIP_RETURN_CODE in CMake */
 	}
 	tcase_add_loop_test(tcase, client_gets_the_pixels_that_it_put, 0, 2);
+	tcase_add_loop_test(tcase, hidden_window_is_up_to_date_when_it_is_shown, 0, 2);
 	tcase_add_test(tcase, rectangle_lands_where_it_was_put_and_nowhere_else);
 	tcase_add_test(tcase, only_a_sealed_segment_is_a_pixmap_and_both_draw_into_it);
 	tcase_add_test(tcase, file_that_was_cut_is_told_by_the_request_that_missed_its_pixels);

@@ -13,6 +13,9 @@ enum shm_kind {
 	SHM_GET,    /* pixels of the picture into the segment */
 	SHM_PIXMAP, /* the segment is to be drawn into, too: -EPERM unless it is sealed */
 	SHM_FILL,   /* draw into it */
+	SHM_DAMAGE, /* pixels of the segment are new, but nobody sees them now: its window is hidden
+		     */
+	SHM_SHOW,   /* it is seen again: these pixels, into the picture */
 	SHM_DETACH
 };
 

@@ -7,11 +7,13 @@
  *	get	write_rect, from the picture straight into the client's file
  *	both	plain loads and stores where the client has sealed its file (DIRECT): for nothing
  *	pixmap	make_direct (or ONLY_DIRECT at attach): memory that both draw into must be live
+ *	damage	mark_rects: of a window that is hidden nothing is copied
+ *	show	ensure, then plain loads: what was marked comes over, however often it was
  *	detach	unmap
  *
  * Put and get fill no page of a region, so a segment costs the server a descriptor and addresses,
- * but no memory. What a file lacks is the answer of the very call that missed it: no events are
- * needed.
+ * but no memory; a sealed one no descriptor either. Show fills pages. What a file lacks is the
+ *answer of the very call that missed it: no events are needed.
  */
 #include "server.h"
 
@@ -136,6 +138,36 @@ static int transfer(
 	return status_of(uffd_guard_write_rect(segment, &rect, at, stride), &rect);
 }
 
+/* ---- Hidden windows ---- */
+
+static int note_damage(const struct server *server, struct uffd_guard_region *segment,
+	const struct shm_request *request)
+{
+	const struct uffd_guard_rect rect = rect_of(request);
+	if (request->width > server->width || request->height > server->height)
+		return -ERANGE;
+	return uffd_guard_mark_rects(segment, &rect, 1);
+}
+
+static int show(
+	struct server *server, struct uffd_guard_region *segment, const struct shm_request *request)
+{
+	const struct uffd_guard_rect rect = rect_of(request);
+	const size_t stride = (size_t)server->width * PIXEL_SIZE;
+	if (request->x > server->width || request->width > server->width - request->x ||
+		request->y > server->height || request->height > server->height - request->y ||
+		!is_inside(segment, &rect))
+		return -ERANGE;
+	int err = uffd_guard_ensure(
+		segment, rect.offset, (rect.height - 1) * rect.stride + rect.width);
+	if (err)
+		return err;
+	copy_rows((char *)(server->picture + (size_t)request->y * server->width + request->x),
+		stride, (const char *)uffd_guard_region_data(segment) + rect.offset, rect.stride,
+		&rect);
+	return uffd_guard_region_take_losses(segment) ? -ENODATA : 0;
+}
+
 /* ---- Pixmaps ---- */
 
 static int make_pixmap(struct uffd_guard_region *segment)
@@ -186,6 +218,10 @@ int request_obey(
 		return make_pixmap(*segment);
 	case SHM_FILL:
 		return fill(server, *segment, request);
+	case SHM_DAMAGE:
+		return note_damage(server, *segment, request);
+	case SHM_SHOW:
+		return show(server, *segment, request);
 	case SHM_DETACH:
 		return detach(segment);
 	}
