@@ -35,7 +35,7 @@ make_base() {
 
 unmount() {
   local directory
-  for directory in proc dev/shm dev; do
+  for directory in proc dev/shm dev/pts dev; do
     ! mountpoint -q "$root/$directory" || umount "$root/$directory"
   done
 }
@@ -47,6 +47,7 @@ make_root() {
   mount -t proc proc "$root/proc"
   mount --bind /dev "$root/dev"
   mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+  mount --bind /dev/pts "$root/dev/pts"
   mkdir "$root/uffd_guard"
   cp -r "$source"/{CMakeLists.txt,LICENSE,*.md,cmake,daemon,docs,include,lib,test} "$root/uffd_guard"
 }

@@ -251,7 +251,7 @@ START_TEST(client_that_declares_a_terabyte_costs_the_budget)
 	struct fixture f;
 	if (skip_terabyte())
 		return;
-	const size_t n_pages = ((size_t)1 << 40) / (size_t)getpagesize();
+	const size_t n_pages = (size_t)((UINT64_C(1) << 40) / (size_t)getpagesize());
 	start(&f, &rows[_i], n_pages, true, 0);
 	for (size_t i = 0; i < 500; i++)
 		file_write_page(f.fd, i * 500009, 7);

@@ -132,7 +132,8 @@ static const struct {
 		-EINVAL },
 	{ 1, { .size = sizeof(struct uffd_guard_map_options), .flags = UFFD_GUARD_MAP_SEAL },
 		-EINVAL },
-	{ (size_t)1 << 50, { .size = sizeof(struct uffd_guard_map_options) }, -ENOMEM },
+	{ (size_t)(sizeof(size_t) > 4 ? UINT64_C(1) << 50 : UINT64_C(3) << 30),
+		{ .size = sizeof(struct uffd_guard_map_options) }, -ENOMEM },
 };
 #define N_REFUSED_OPTIONS ((int)(sizeof(refused_options) / sizeof(refused_options[0])))
 
@@ -361,7 +362,7 @@ START_TEST(region_of_a_terabyte_is_mapped_read_and_unmapped)
 		return;
 	struct uffd_guard *guard = guard_start(0);
 	struct uffd_guard_region *region;
-	const size_t length = (size_t)1 << 40;
+	const size_t length = (size_t)(UINT64_C(1) << 40);
 	int fd = file_create(FILE_MEMFD, length / PAGE, true);
 	file_write_page(fd, length / PAGE - 1, 5);
 	assert_ok(uffd_guard_map(guard, fd, length, NULL, &region));

@@ -281,7 +281,7 @@ START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
 		unit_skip("the thread sanitizer takes memory for all that is looked at");
 		return;
 	}
-	const size_t n_pages = ((size_t)1 << 40) / 4096;
+	const size_t n_pages = (size_t)((UINT64_C(1) << 40) / 4096);
 	const size_t bitmap = n_pages / 8 * 2 / (size_t)sysconf(_SC_PAGESIZE);
 	struct presence presence;
 	size_t before = resident_pages();
