@@ -17,6 +17,7 @@ cmake --build "$work/build" -j 2 >>"$work/log" 2>&1 || { tail -n 20 "$work/log";
 program_of() {
 	case $1 in
 	wl_shm_*) echo "$work/build/test/wl_shm/$1" ;;
+	front_*) echo "$work/build/test/wayland_front/$1" ;;
 	*) echo "$work/build/test/scenario_$1" ;;
 	esac
 }

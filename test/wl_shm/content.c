@@ -1106,14 +1106,10 @@ START_TEST(sealed_memory_is_shown_as_it_is_when_its_pool_has_grown)
 }
 END_TEST
 
-/* With IS_STANDIN the compositor maps files by itself, and its accesses are nothing that
- * libuffd_guard_wayland.so could see. */
 #ifdef IS_STANDIN
-#define add_of_libwayland(tcase, test) ((void)(test))
-#define N_GROWN			       1 /* whoever maps a file needs it to be there */
+#define N_GROWN 1 /* whoever maps a file needs it to be there */
 #else
-#define add_of_libwayland(tcase, test) tcase_add_test(tcase, test)
-#define N_GROWN			       2
+#define N_GROWN 2
 #endif
 
 static TCase *commits(void)

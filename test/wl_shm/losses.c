@@ -65,7 +65,8 @@ START_TEST(commit_of_a_buffer_that_was_cut_is_an_error)
 	stage_start(&s, 0);
 	memory_cut(&s.memory, (size_t)(long[]){ 12, 0, 8192 }[_i]);
 	show_all(&s.guest, s.surface, &s.picture);
-	ck_assert_uint_eq(pixel_at(s.picture.served, SIDE - 1, SIDE - 1), 0);
+	if (s.guest.client) /* else it was found at the commit */
+		ck_assert_uint_eq(pixel_at(s.picture.served, SIDE - 1, SIDE - 1), 0);
 	stage_stop_offended(&s);
 }
 END_TEST
@@ -453,7 +454,7 @@ static TCase *files_that_block(void)
 	tcase_add_test(tcase, file_that_stalls_once_is_no_offence_however_often_it_is_committed);
 	tcase_add_test(tcase, file_that_stalls_again_and_again_is_an_error);
 	tcase_add_test(tcase, pool_of_a_file_that_stalls_stops_nobody);
-	tcase_add_test(
+	add_of_libwayland(
 		tcase, program_that_was_disconnected_for_stalling_is_known_when_it_comes_back);
 	return tcase;
 }
@@ -462,12 +463,12 @@ static TCase *offences(void)
 {
 	TCase *tcase = tcase_create("offences");
 	tcase_add_loop_test(tcase, commit_of_a_buffer_that_was_cut_is_an_error, 0, 3);
-	tcase_add_test(tcase, error_is_there_when_the_access_ends);
+	add_of_libwayland(tcase, error_is_there_when_the_access_ends);
 	tcase_add_test(tcase, cut_while_shown_is_an_error_at_the_next_commit);
 	tcase_add_test(tcase, cut_of_a_buffer_within_a_page_is_an_error);
-	tcase_add_test(tcase, cut_and_grown_again_is_an_error_where_it_was_read);
-	tcase_add_test(tcase, loss_that_only_a_fault_finds_is_an_error);
-	tcase_add_test(tcase, sealed_pool_that_outgrows_its_file_is_an_error);
+	add_of_libwayland(tcase, cut_and_grown_again_is_an_error_where_it_was_read);
+	add_of_libwayland(tcase, loss_that_only_a_fault_finds_is_an_error);
+	add_of_libwayland(tcase, sealed_pool_that_outgrows_its_file_is_an_error);
 	return tcase;
 }
 

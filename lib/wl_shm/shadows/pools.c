@@ -26,7 +26,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* ---- The file ---- */
+/* ---- The file. A look at its length may wait for a client, unless it has seals. ---- */
 
 /* True if reads from a mapping can never fail. Not so on hugetlbfs, which may have no page left. */
 static bool is_safe(int fd, int32_t size)
@@ -36,12 +36,6 @@ static bool is_safe(int fd, int32_t size)
 	int seals = fcntl(fd, F_GET_SEALS);
 	return seals >= 0 && seals & F_SEAL_SHRINK && fstat(fd, &file) == 0 &&
 	       file.st_size >= size && fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
-}
-
-static bool is_regular(int fd)
-{
-	struct stat file;
-	return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
 }
 
 static enum shadow_rights rights_of(int fd)
@@ -126,7 +120,7 @@ void pools_on_create(struct wl_resource *shm, const union wl_argument *arguments
 	const int fd = arguments[1].h;
 	const int32_t size = arguments[2].i;
 	struct shm_client *client = client_of(wl_resource_get_client(shm));
-	if (size <= 0 || !is_regular(fd))
+	if (size <= 0)
 		return; /* the handler refuses it */
 	struct wl_shm_pool *pool =
 		client && descriptors_allow_pool(client, fd) ? pool_create(client, size) : NULL;
