@@ -100,6 +100,7 @@ enum { STEP_1, STEP_100 = 1 << 3, STEP_500 = 2 << 3, STEP_4096 = 4 << 3, STEP_50
 #define ENSURE_ALL                        { OP_ENSURE, 0, 0, 0, ALL }
 #define WITH_RECTS(op, page, tail, width, rows, n) { op, 0, page, tail, width, rows, n }
 #define MARK(page, tail, width, rows, n)  WITH_RECTS(OP_MARK_RECTS, page, tail, width, rows, n)
+#define WRITE_ROWS(page, tail)            WITH_RECTS(OP_WRITE_RECT, page, tail, BYTES_100, ROWS_8 | EVERY_300, 1)
 #define SYSCALL_ALL                       { OP_SYSCALL, 0, 0, 0, ALL }
 #define TAKE                              { OP_TAKE_LOSSES }
 #define DISPATCH                          { OP_DISPATCH }
@@ -327,6 +328,21 @@ static const struct seed {
 			REFRESH_ALL, READ_ALL, { OP_CLIENT_SEAL, 0, FUTURE_WRITE },
 			{ OP_WRITE, 0, 0, 0, ALL }, { OP_MAP, 1, 0, 4 },
 			{ OP_WRITE, 1, 0, 0, ALL } } },
+	{ "rectangles-written-often",
+		{ FILE_OF(8, 0, MEMFD, EVERY_OTHER), MAP_OF(WRITE, 8, 0), WRITE_ROWS(0, AT_1),
+			WRITE_ROWS(1, 0), WRITE_ROWS(0, AT_511), WRITE_ROWS(2, AT_7),
+			WRITE_ROWS(5, AT_100), WRITE_ROWS(1, AT_1000), WRITE_ROWS(0, AT_63),
+			WRITE_ROWS(4, 0), WRITE_ROWS(5, AT_1), TRUNCATE(2, AT_7),
+			WRITE_ROWS(1, AT_2048), TRUNCATE(8, 0), WRITE_ROWS(3, AT_8), READ_ALL } },
+	{ "direct-without-descriptor",
+		{ FILE_OF(4, AT_100, SEALABLE, EVERY_OTHER), { OP_CLIENT_SEAL, 0, SHRINK },
+			MAP_OF(WRITE | DIRECT, 4, AT_100), WRITE_ROWS(0, AT_7),
+			WITH_RECTS(OP_COPY_RECT, 1, AT_7, BYTES_100, ROWS_17 | EVERY_300, 1),
+			{ OP_WRITE, 0, 2, 0, ALL }, { OP_RESIZE, 0, 1, AT_7 }, READ_ALL,
+			WRITE_BACK_ALL, { OP_RESIZE, 0, 4, AT_100 }, READ_ALL,
+			{ OP_MAP, 1, DIRECT, 4, AT_100 }, STORE(1, 0, BYTES_64),
+			WITH_RECTS(OP_COPY_RECT, 0, 0, BYTES_100, ROWS_17 | EVERY_300, 1),
+			{ OP_RESIZE, 1, 2, 0 }, READ_ALL } },
 	{ "made-direct", { FILE_OF(4, 0, SEALABLE, DATA), { OP_MAP, 0, WRITE, 4, 0, 0, 4 },
 				 STORE(1, 0, PAGES_2), { OP_MAKE_DIRECT, 0, 0 }, READ_ALL,
 				 MARK(0, 0, PAGES_3, ROWS_1, RECTS_1), { OP_MAKE_DIRECT, 0, SEAL },
