@@ -313,6 +313,42 @@ static int capture_into(struct attacker *attacker, struct wl_buffer *buffer)
 	return err ? err : insist(attacker, &sheet);
 }
 
+static void on_wanted_format(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t format,
+	uint32_t width, uint32_t height, uint32_t stride)
+{
+	(void)frame, (void)width, (void)height, (void)stride;
+	*(uint32_t *)data = format;
+}
+
+static void on_asked_too_late(void *data, struct zwlr_screencopy_frame_v1 *frame)
+{
+	(void)data, (void)frame;
+}
+
+static const struct zwlr_screencopy_frame_v1_listener format_listener = {
+	.buffer = on_wanted_format,
+	.failed = on_asked_too_late,
+};
+
+/* What the compositor wants its pictures to be: it refuses others without looking at their file. */
+static uint32_t capture_format(struct client *client)
+{
+	struct output_capture capture;
+	uint32_t format = WL_SHM_FORMAT_XRGB8888;
+	if (client->screencopy) {
+		struct zwlr_screencopy_frame_v1 *frame = zwlr_screencopy_manager_v1_capture_output(
+			client->screencopy, 0, client->output);
+		zwlr_screencopy_frame_v1_add_listener(frame, &format_listener, &format);
+		client_roundtrip(client);
+		zwlr_screencopy_frame_v1_destroy(frame);
+	} else if (client->output_capture) {
+		if (output_capture_init(&capture, client) == 0)
+			format = capture.format;
+		output_capture_finish(&capture);
+	}
+	return format;
+}
+
 static int capture_into_short(struct attacker *attacker)
 {
 	struct client *client = &attacker->client;
@@ -322,7 +358,7 @@ static int capture_into_short(struct attacker *attacker)
 		return fd;
 	sheet_init(&sheet, client, fd, client->output_width, client->output_height);
 	return capture_into(attacker, wl_shm_pool_create_buffer(sheet.pool, 0, sheet.width,
-					      sheet.height, sheet.stride, WL_SHM_FORMAT_XRGB8888));
+					      sheet.height, sheet.stride, capture_format(client)));
 }
 
 static int capture_beyond(struct attacker *attacker)
@@ -336,7 +372,7 @@ static int capture_beyond(struct attacker *attacker)
 	sheet_init(&sheet, client, fd, client->output_width, client->output_height);
 	wl_shm_pool_resize(sheet.pool, 2 * sheet.size);
 	return capture_into(attacker, wl_shm_pool_create_buffer(sheet.pool, sheet.size, sheet.width,
-					      sheet.height, sheet.stride, WL_SHM_FORMAT_XRGB8888));
+					      sheet.height, sheet.stride, capture_format(client)));
 }
 
 /* ---- Not lies ---- */

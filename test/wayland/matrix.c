@@ -28,7 +28,9 @@
 #define MOST_ATTACKS   32
 #define HOLES_MAY_COST (96 << 10) /* KiB of memory that the compositor may have after all */
 #define CELL_LENGTH    24
-#define FRAMES_OF_HOST 3 /* until it shows what its window was given */
+#define FRAMES_BEFORE                                                                              \
+	3 /* that a host, or Mir's renderer, may still show when a picture is taken                \
+	   */
 
 struct options {
 	const struct compositor_kind *compositor; /* NULL: all */
@@ -132,9 +134,8 @@ static void remark(struct stage *stage, const char *attack, const char *file, co
 
 /* When the client is gone, all of the witness can be seen again, sooner or later; stale pixels are
  * wrong at once. */
-static const char *judge_witness(struct witness *witness)
+static const char *judge_witness(struct witness *witness, uint32_t may_be_late)
 {
-	const uint32_t may_be_late = witness->client.camera ? FRAMES_OF_HOST : 0;
 	const uint64_t end = client_clock_ms() + CLIENT_PATIENCE_MS;
 	struct testimony testimony;
 	unsigned n_right = 0;
@@ -165,6 +166,8 @@ static const char *word_for(const char *answer)
 	const bool is_of_pool = strncmp(interface, "wl_shm", 6) == 0;
 	if (is_of_buffer && code == WL_SHM_ERROR_INVALID_FD)
 		return "invalid_fd";
+	if (strcmp(interface, "wl_shm_pool") == 0 && code == WL_SHM_ERROR_INVALID_FD)
+		return "invalid_fd"; /* resized beyond its file, before there is a buffer */
 	if (is_of_pool && code == WL_SHM_ERROR_INVALID_STRIDE)
 		return "invalid_stride";
 	return "other error";
@@ -216,7 +219,10 @@ static void judge(struct stage *stage, const struct attack *attack, enum file_ki
 		remark(stage, attack->name, file, answer);
 		cell->is_wrong = true;
 	}
-	const char *wrong = stage->n_torn ? "stale pixels" : judge_witness(&stage->witness);
+	const struct compositor_kind *shown_by = stage->table->kind;
+	const uint32_t may_be_late = shown_by->host || shown_by->needs_onlooker ? FRAMES_BEFORE : 0;
+	const char *wrong =
+		stage->n_torn ? "stale pixels" : judge_witness(&stage->witness, may_be_late);
 	if (!wrong && compositor_is_alive(&stage->compositor))
 		return;
 	if (wl_display_get_error(stage->witness.client.display))
