@@ -196,8 +196,8 @@ struct uffd_guard_map_options {
  * without UFFD_GUARD_MAP_WRITE such stores are merely lost at the next refresh.
  *
  * @param guard from uffd_guard_create()
- * @param fd a memfd (hugetlb too), or a file on tmpfs or hugetlbfs, open for reading; with
- * UFFD_GUARD_MAP_ANY_FILE any regular file
+ * @param fd a memfd (hugetlb too), or a file on tmpfs, ramfs (Linux 6.8) or hugetlbfs, open for
+ * reading; with UFFD_GUARD_MAP_ANY_FILE any regular file
  * @param length bytes, > 0
  * @param options NULL for the defaults
  * @param region set on success; yours, to be given back with uffd_guard_unmap()

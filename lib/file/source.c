@@ -27,6 +27,7 @@
 #include "kernel/copy.h"
 
 #include "file/blocking_file.h"
+#include "file/mounted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,9 @@ static int open_blocking(struct source *source, int fd)
 	 * has no positions either. */
 	if (is_unknown && (errno == EINVAL || errno == ESPIPE))
 		return -ENODEV;
-	source->kind = is_unknown && errno == EOPNOTSUPP ? SOURCE_REMOTE : SOURCE_DISK;
+	source->kind = SOURCE_DISK;
+	if (is_unknown && errno == EOPNOTSUPP)
+		source->kind = is_on_ramfs(fd) ? SOURCE_MEMORY : SOURCE_REMOTE;
 	source->block_size = page_size();
 	return 0;
 }

@@ -12,7 +12,7 @@
 struct blocking_file;
 
 enum source_kind {
-	SOURCE_MEMORY,	/* tmpfs: answers at once */
+	SOURCE_MEMORY,	/* tmpfs, ramfs: answers at once */
 	SOURCE_HUGETLB, /* so does hugetlbfs, but its pages can run out at a load */
 	SOURCE_DISK,	/* any other file system: reads may block */
 	SOURCE_REMOTE,	/* the same without RWF_NOWAIT: even close(2) may ask a server */

@@ -21,6 +21,10 @@
 
 #define N_PAGES 8
 
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+
 /* ---- A file system of the test's own ---- */
 
 static bool write_text(const char *path, const char *text)
@@ -393,6 +397,44 @@ START_TEST(resize_of_a_direct_region_that_the_program_protected_leaves_it_whole)
 }
 END_TEST
 
+/* ---- A file system of memory that knows no seals ---- */
+
+START_TEST(file_on_ramfs_is_memory)
+{
+	struct fixture f = { .page = (size_t)sysconf(_SC_PAGESIZE) };
+	if (syscall(SYS_statmount, NULL, NULL, 0, 0) < 0 && errno == ENOSYS) {
+		runner_skip("no statmount(2) in this kernel");
+		return;
+	}
+	if (!enter_mount_namespace() || mount("none", "/tmp", "ramfs", 0, NULL) < 0) {
+		runner_skip("may not mount a ramfs");
+		return;
+	}
+	f.fd = open("/tmp/file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	ck_assert_int_ge(f.fd, 0);
+	for (size_t i = 0; i < N_PAGES; i++)
+		file_write_page(f.fd, i, page_value(i));
+	f.guard = guard_start(0);
+	const struct uffd_guard_map_options map = { .size = sizeof(map),
+		.flags = UFFD_GUARD_MAP_WRITE };
+	assert_ok(uffd_guard_map(f.guard, f.fd, N_PAGES * f.page, &map, &f.region));
+	f.data = uffd_guard_region_data(f.region);
+	for (size_t i = 0; i < N_PAGES; i++)
+		assert_page_is(&f, i, page_value(i));
+	f.data[f.page] = 200;
+	ck_assert_int_eq(uffd_guard_write_back(f.region, f.page, 1), 1);
+	unsigned char byte = 0;
+	ck_assert_int_eq(pread(f.fd, &byte, 1, (off_t)f.page), 1);
+	ck_assert_uint_eq(byte, 200);
+	fixture_truncate(&f, 2);
+	assert_ok(uffd_guard_refresh(f.region, 0, N_PAGES * f.page));
+	assert_page_is(&f, 0, page_value(0));
+	assert_page_is(&f, 3, 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *stores_case(void)
 {
 	TCase *tcase = tcase_create("stores");
@@ -417,6 +459,7 @@ static TCase *direct_case(void)
 	tcase_add_test(tcase, move_of_a_direct_part_that_fails_half_way_leaves_no_gap);
 	tcase_add_loop_test(
 		tcase, resize_of_a_direct_region_that_the_program_protected_leaves_it_whole, 0, 3);
+	tcase_add_test(tcase, file_on_ramfs_is_memory);
 	return tcase;
 }
 
