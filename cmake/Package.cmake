@@ -37,6 +37,26 @@ if(UFFD_GUARD_HAS_WAYLAND)
   endif()
 endif()
 
+# What shells complete: cmake/completions.sh makes these files.
+function(install_completions program component)
+  set(files ${PROJECT_SOURCE_DIR}/cmake/completions)
+  install(FILES ${files}/${program}.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${program}
+    COMPONENT ${component})
+  install(FILES ${files}/${program}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+    COMPONENT ${component})
+  install(FILES ${files}/_${program} DESTINATION ${UFFD_GUARD_ZSH_COMPLETIONS} COMPONENT ${component})
+endfunction()
+set(UFFD_GUARD_ZSH_COMPLETIONS ${CMAKE_INSTALL_DATADIR}/zsh/site-functions CACHE STRING "Where zsh looks for completions")
+
+foreach(program uffd-guard-bench uffd-guard-doctor uffd-guard-stress uffd-guard-top)
+  if(TARGET ${program})
+    install_completions(${program} tools)
+  endif()
+endforeach()
+if(TARGET uffd-guard-run)
+  install_completions(uffd-guard-run wl_shm)
+endif()
+
 # ---- CMake package ----
 
 install(EXPORT shared FILE uffd_guardSharedTargets.cmake NAMESPACE uffd_guard:: DESTINATION ${package_dir})

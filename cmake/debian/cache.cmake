@@ -23,4 +23,5 @@ set(CMAKE_MODULE_LINKER_FLAGS "${link}" CACHE STRING "")
 set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "")
 set(CMAKE_INSTALL_DOCDIR share/doc/uffd-guard CACHE PATH "")
 set(CMAKE_SKIP_INSTALL_RPATH ON CACHE BOOL "") # the loader looks there by itself
+set(UFFD_GUARD_ZSH_COMPLETIONS share/zsh/vendor-completions CACHE STRING "")
 set(BUILD_TESTING OFF CACHE BOOL "")

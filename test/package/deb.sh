@@ -56,11 +56,13 @@ check_all_files() {
   check_files libuffd-guard-dev "/usr/include/uffd_guard(_wayland)?\.h" "$lib/libuffd_guard\.so" "$lib/libuffd_guard\.a" \
     "$lib/pkgconfig/uffd_guard\.pc" "$lib/cmake/uffd_guard/[a-zA-Z_-]*\.cmake" \
     "$man/man3/uffd_guard[a-z_]*\.3\.gz" "$man/man7/uffd_guard\.7\.gz"
+  local completions='/usr/share/(bash-completion/completions/|fish/vendor_completions.d/|zsh/vendor-completions/_)'
   check_files uffd-guard-tools '/usr/bin/uffd-guard-(bench|doctor|stress|top)' \
-    "$man/man1/uffd-guard-(bench|doctor|stress|top)\.1\.gz" '.*/examples/70-userfaultfd\.rules' '.*/examples/system/[a-z.]+'
+    "$man/man1/uffd-guard-(bench|doctor|stress|top)\.1\.gz" '.*/examples/70-userfaultfd\.rules' \
+    '.*/examples/system/[a-z.]+' "${completions}uffd-guard-(bench|doctor|stress|top)(\.fish)?"
   check_files uffd-guard-doc '/usr/share/doc/uffd-guard/.*'
   if [[ -e $work/build/lib/wl_shm ]]; then # libwayland is there
-    check_files uffd-guard-wl-shm /usr/bin/uffd-guard-run "$lib/libuffd_guard_(wl_shm|mmap)\.so" \
+    check_files uffd-guard-wl-shm /usr/bin/uffd-guard-run "${completions}uffd-guard-run(\.fish)?" "$lib/libuffd_guard_(wl_shm|mmap)\.so" \
       "$man/man1/uffd-guard-run\.1\.gz" "$man/man7/uffd_guard_wl_shm\.7\.gz"
     check_files uffd-guard-wayland "$lib/libuffd_guard_wayland\.so" "$man/man7/uffd_guard_wayland\.7\.gz"
   fi
