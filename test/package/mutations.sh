@@ -31,7 +31,7 @@ while read -r row; do
 	expect_change "cure $name" "$file" "$script"
 	case $program in
 	wl_shm_*) program=test/wl_shm/${program#wl_shm_}.c ;;
-	front_attacks_c) program=test/wayland_front/attacks.c ;;
+	front_attacks_*) program=test/wayland_front/attacks.c ;;
 	front_*_c) program=${program#front_} program=test/wl_shm/${program%_c}.c ;;
 	*) program=test/scenario/${program%_[0-9]*}.c ;;
 	esac

@@ -3,7 +3,8 @@
  * A wl_shm of a compositor's own, as Hyprland has it: the file's length is looked at, then it is
  * mapped, shared and writable; a resize maps it again; nothing guards the reads. It stands under
  * the names of libwayland's functions, so that the tests of that wl_shm can be run with this one.
- * With IS_RAW it makes the system calls itself, as compositors that are not in C do.
+ * With IS_RAW it makes the system calls itself, as compositors that are not in C do, and does not
+ * look at the length again when a pool grows, as KWin does not.
  */
 #include "world.h"
 
@@ -54,6 +55,16 @@ static bool is_as_long(int fd, int32_t size)
 {
 	struct stat file;
 	return fstat(fd, &file) == 0 && file.st_size >= size;
+}
+
+static bool may_grow(int fd, int32_t size)
+{
+#ifdef IS_RAW
+	(void)fd, (void)size;
+	return true;
+#else
+	return is_as_long(fd, size);
+#endif
 }
 
 /* ---- Life ---- */
@@ -116,7 +127,7 @@ static void resize(struct wl_client *client, struct wl_resource *resource, int32
 {
 	struct wl_shm_pool *pool = wl_resource_get_user_data(resource);
 	(void)client;
-	if (size < pool->size || !is_as_long(pool->fd, size)) {
+	if (size < pool->size || !may_grow(pool->fd, size)) {
 		wl_resource_post_error(resource, WL_SHM_ERROR_INVALID_FD, "invalid size");
 		return;
 	}
