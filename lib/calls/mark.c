@@ -48,7 +48,8 @@ int uffd_guard_mark_rects(
 {
 	UNCANCELLED;
 	int err = rects_check(region, rects, n_rects);
-	if (err || n_rects == 0)
+	/* What is the file itself is never old. */
+	if (err || n_rects == 0 || region_direct_end(region) >= atomic_load(&region->length))
 		return err;
 	struct marks *marks = marks_of(region);
 	if (!marks)
