@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +11,14 @@
 
 static inline size_t page_size(void)
 {
-	return (size_t)sysconf(_SC_PAGESIZE);
+	static atomic_size_t known_size; /* asked of the C library, it is dearer than all that is
+					    done with it */
+	size_t size = atomic_load_explicit(&known_size, memory_order_relaxed);
+	if (size == 0) {
+		size = (size_t)sysconf(_SC_PAGESIZE);
+		atomic_store_explicit(&known_size, size, memory_order_relaxed);
+	}
+	return size;
 }
 
 static inline uint64_t page_floor(uint64_t bytes)

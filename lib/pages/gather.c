@@ -12,7 +12,7 @@
 
 #include <sys/uio.h>
 
-#define MOST_BETWEEN  4096
+#define MOST_BETWEEN  1024 /* beyond, reading it costs more than a system call saves */
 #define MOST_GATHERED 64
 
 size_t gather_count(
