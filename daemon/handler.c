@@ -14,6 +14,7 @@
 #include "daemon/thread.h"
 
 #include "base/clock.h"
+#include "base/shared_work.h"
 #include "state/guard.h"
 #include "state/probes.h"
 
@@ -125,6 +126,7 @@ static void *handler_run(void *data)
 
 	stack_touch();
 	handler->missed_scheduling = !scheduling_take_over(&handler->creators);
+	handler->server.may_look = shared_work_has_room();
 	handler->start_error = start_loop(handler);
 	int err = handler->start_error;
 	if (!err)

@@ -70,10 +70,44 @@ static int serve_others(struct server *server, bool has_time)
 #define RETRY_LIMIT    1000
 #define RETRY_LIMIT_NS NS_PER_S
 
-static int wait_for_faults(struct server *server, struct uffd_msg *messages)
+/* A reader that goes from page to page comes back sooner than it takes to sleep and to be woken on
+ * another processor. So in a series of faults the handler looks for a moment before it sleeps. A
+ * fault that comes alone is followed by no look: an idle program pays nothing. */
+#define LOOK_NS	  UINT64_C(20000)
+#define SERIES_NS UINT64_C(100000)
+
+static int look_for_faults(struct server *server, struct uffd_msg *messages)
 {
 	struct loop *loop = &server->loop;
-	int n = loop->ops->wait(loop, messages, server->serving.ahead.n_pages == 0);
+	const uint64_t limit = now_ns() + LOOK_NS;
+	int n = 0;
+	while (n == 0 && now_ns() < limit && !atomic_load(&server->shall_stop))
+		n = loop->ops->wait(loop, messages, false);
+	return n;
+}
+
+static int look_and_wait(struct server *server, struct uffd_msg *messages)
+{
+	struct loop *loop = &server->loop;
+	const bool shall_block = server->serving.ahead.n_pages == 0;
+	const bool shall_look = shall_block && server->is_in_series;
+	/* After a look that found no fault the handler does its other work before it sleeps: a
+	 * caller's wake-up may have been taken meanwhile. */
+	const int n = shall_look ? look_for_faults(server, messages)
+				 : loop->ops->wait(loop, messages, shall_block);
+	if (n == 0 && shall_look)
+		server->is_in_series = false;
+	if (n > 0) {
+		const uint64_t now = now_ns();
+		server->is_in_series = server->may_look && now - server->last_fault_ns < SERIES_NS;
+		server->last_fault_ns = now;
+	}
+	return n;
+}
+
+static int wait_for_faults(struct server *server, struct uffd_msg *messages)
+{
+	int n = look_and_wait(server, messages);
 	if (n != -EAGAIN) {
 		server->n_retries = 0;
 		return n;

@@ -13,6 +13,9 @@ struct server {
 	struct blocking_reads blocking_reads;
 	unsigned n_retries; /* times in a row that the kernel said: ask again */
 	uint64_t retrying_since;
+	bool may_look;	   /* a second processor may be used: look for a moment before a sleep */
+	bool is_in_series; /* the last faults came close to each other */
+	uint64_t last_fault_ns;
 	atomic_bool shall_stop; /* any thread; then wake_send(&loop.wake) */
 };
 
