@@ -113,9 +113,10 @@ static void sampler_stop(struct sampler *s, size_t n_filling)
 	assert_ok(pthread_join(s->thread, NULL));
 	look(s);
 	const size_t most = MOST + n_filling * PIECE;
-	ck_assert_msg(
-		s->counted <= most, "%zu KiB are counted, %zu bear", s->counted >> 10, most >> 10);
-	ck_assert_msg(s->seen <= most, "%zu KiB are resident, %zu bear", s->seen >> 10, most >> 10);
+	ck_assert_msg(s->counted <= most, "%zu KiB are counted, %zu bear", (size_t)s->counted >> 10,
+		most >> 10);
+	ck_assert_msg(s->seen <= most, "%zu KiB are resident, %zu bear", (size_t)s->seen >> 10,
+		most >> 10);
 }
 
 /* ---- Guards with a bound ---- */

@@ -354,7 +354,7 @@ static int move_fails_half_way(const struct injected_call *call, void *data)
 {
 	if (!atomic_load((atomic_bool *)data))
 		return INJECT_CONTINUE;
-	munmap((void *)call->args[4], call->args[2]);
+	munmap((void *)(uintptr_t)call->args[4], (size_t)call->args[2]);
 	return -ENOMEM;
 }
 
