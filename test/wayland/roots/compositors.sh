@@ -10,7 +10,7 @@ root=$here/root.sh
 usage() {
   cat << 'END'
 usage: compositors.sh [OPTION...] DIRECTORY [SUITE...]
-Runs the matrix in the root of each SUITE (trixie sid); matrix.dat and matrix.md go to DIRECTORY, with logs and
+Runs the matrix in the root of each SUITE (trixie sid); matrix.dat and matrix.txt go to DIRECTORY, with logs and
 pictures of what was wrong.
   --compositor NAME  only this one, or these
   --attack NAME      only this one, or these
@@ -96,7 +96,7 @@ for suite in "${suites[@]}"; do
     done
   done
 done
-awk -f "$here/table.awk" "$data" > "$directory/matrix.md"
+awk -f "$here/table.awk" "$data" > "$directory/matrix.txt"
 echo "$directory/matrix.dat: $(awk '$4 == "guarded"' "$data" | wc -l) guarded cells, \
 $(awk '$4 == "guarded" && $8 == "wrong"' "$data" | tee "$directory/wrong.txt" | wc -l) of them wrong;" \
   "compositors died in $(awk '$4 == "plain" && $7 ~ /^(SIG|exit)/' "$data" | wc -l) of" \

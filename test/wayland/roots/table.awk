@@ -1,45 +1,53 @@
 # SPDX-License-Identifier: MIT
-# awk -f table.awk matrix.dat: for each suite a table in Markdown, attacks by compositors. A cell says what became of the
-# compositor, or else of the client, as it is and guarded, over all kinds of files: "**SIGBUS** -> told". Lines of
-# matrix.dat: suite, compositor, release, side, attack, file, outcome, right or wrong.
+# awk -f table.awk matrix.dat: for each suite and side a table, attacks by compositors. A cell says what became of the
+# compositor, or else of the client, over all kinds of files, the worst first: "SIGBUS/ok". "told": the client was thrown
+# out with an error; "ok": it was kept, or ended itself; "-": not possible there. Lines of matrix.dat: suite, compositor,
+# release, side, attack, file, outcome, right or wrong.
 /^#/ { next }
 {
-	suite = $1; compositor = $2; side = $4; attack = $5; outcome = $7
-	if (!(suite in compositors)) suites[++n_suites] = suite
-	if (!((suite, compositor) in release)) compositors[suite] = compositors[suite] " " compositor
-	if (!((suite, attack) in seen)) { seen[suite, attack] = 1; attacks[suite] = attacks[suite] " " attack }
-	release[suite, compositor] = $3
-	note(suite SUBSEP compositor SUBSEP attack SUBSEP side, word(outcome))
-	if (side == "guarded" && $8 == "wrong") note(suite SUBSEP compositor SUBSEP attack SUBSEP side, "wrong!")
+	suite = $1; compositor = $2; side = $4; attack = $5
+	if (!((suite, side) in columns)) tables[++n_tables] = suite SUBSEP side
+	if (!((suite, side, compositor) in release)) columns[suite, side] = columns[suite, side] " " compositor
+	if (!((suite, side, attack) in seen)) rows[suite, side] = rows[suite, side] " " attack
+	seen[suite, side, attack] = 1
+	release[suite, side, compositor] = $3
+	n_cells[suite, side]++
+	if ($7 ~ /^(SIG|exit)/) n_deaths[suite, side]++
+	if ($8 == "wrong") n_wrong[suite, side]++
+	place = suite SUBSEP side SUBSEP compositor SUBSEP attack
+	note(place, word($7))
+	if (side == "guarded" && $8 == "wrong") note(place, "WRONG")
 }
 function word(outcome) {
-	if (outcome ~ /^(SIG|exit)/) return "**" outcome "**"
 	if (outcome ~ /^(invalid_|no_memory|other_error)/) return "told"
 	if (outcome == "kept" || outcome == "died") return "ok"
-	gsub(/_/, " ", outcome)
 	return outcome
 }
-# In the order of how bad they are.
 function note(place, w) {
 	if (index("/" cells[place] "/", "/" w "/")) return
-	cells[place] = cells[place] == "" ? w : w ~ /^\*/ ? w "/" cells[place] : cells[place] "/" w
+	if (cells[place] == "") cells[place] = w
+	else cells[place] = w ~ /^(SIG|exit|WRONG)/ ? w "/" cells[place] : cells[place] "/" w
 }
 END {
-	for (s = 1; s <= n_suites; s++) {
-		suite = suites[s]
-		n_c = split(compositors[suite], c, " "); n_a = split(attacks[suite], a, " ")
-		printf "%s| %s |", (s > 1 ? "\n" : ""), suite
-		for (i = 1; i <= n_c; i++) printf " %s %s |", c[i], release[suite, c[i]]
-		printf "\n|---|"
-		for (i = 1; i <= n_c; i++) printf "---|"
+	for (t = 1; t <= n_tables; t++) {
+		split(tables[t], part, SUBSEP); suite = part[1]; side = part[2]
+		n_c = split(columns[suite, side], c, " "); n_r = split(rows[suite, side], r, " ")
+		printf "%s%s, %s: the compositor died in %d of %d cells", (t > 1 ? "\n" : ""), suite,
+			(side == "plain" ? "as it is" : side), n_deaths[suite, side], n_cells[suite, side]
+		printf (side == "guarded" ? ", %d cells are wrong\n\n" : "\n\n"), n_wrong[suite, side]
+		printf "%-14s", ""
+		for (i = 1; i <= n_c; i++) printf " %-13s", c[i]
+		printf "\n%-14s", ""
+		for (i = 1; i <= n_c; i++) printf " %-13s", release[suite, side, c[i]]
 		printf "\n"
-		for (j = 1; j <= n_a; j++) {
-			printf "| %s |", a[j]
+		for (j = 1; j <= n_r; j++) {
+			line = sprintf("%-14s", r[j])
 			for (i = 1; i <= n_c; i++) {
-				p = cells[suite, c[i], a[j], "plain"]; g = cells[suite, c[i], a[j], "guarded"]
-				printf " %s |", p == "" && g == "" ? "" : p == g ? p : (p == "" ? "?" : p) " -> " (g == "" ? "?" : g)
+				place = suite SUBSEP side SUBSEP c[i] SUBSEP r[j]
+				line = line sprintf(" %-13s", (place in cells) ? cells[place] : "-")
 			}
-			printf "\n"
+			sub(/ +$/, "", line)
+			print line
 		}
 	}
 }
