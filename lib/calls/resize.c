@@ -39,9 +39,7 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 	if (end > boundary)
 		err = resident_drop_synced(
 			region, boundary / page_size(), (end - boundary) / page_size());
-	/* Without a descriptor all that comes is direct in a moment. */
-	const bool shall_fill = guard_is_eager(region->guard) && !region->source.memory;
-	if (!err && length > before && shall_fill && end > boundary)
+	if (!err && length > before && guard_is_eager(region->guard) && end > boundary)
 		err = eager_fill(region, boundary / page_size(), (end - boundary) / page_size());
 	uint64_t rest = min_u64(page_ceil(shorter), longer) - shorter;
 	if (!err && shorter >= region_direct_end(region))
@@ -54,8 +52,6 @@ static int resize_locked(struct uffd_guard_region *region, size_t length)
 		err = refuse(region->guard, -EPERM,
 			"uffd_guard_resize: length is beyond the file, and the region was mapped "
 			"with ONLY_DIRECT");
-	if (!err && region->source.memory && region_direct_end(region) < length)
-		err = -ENOMEM; /* the file could not be shown there again */
 	return err;
 }
 
@@ -84,7 +80,10 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 
 	change_begin(region);
 	const size_t before = atomic_load(&region->length);
-	err = resize_locked(region, length);
+	if (region->source.memory && length > before)
+		err = direct_grow(region, length);
+	if (!err)
+		err = resize_locked(region, length);
 	if (err)
 		atomic_store(&region->length, before);
 	publish_shape(region);

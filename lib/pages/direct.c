@@ -117,6 +117,22 @@ void direct_settle(struct uffd_guard_region *region)
 	publish_shape(region);
 }
 
+static bool extend_to(struct uffd_guard_region *region, uint64_t end)
+{
+	const uint64_t begin = region_direct_end(region);
+	if (map_file_over(region, begin, end)) {
+		close_gap(region, begin, end);
+		return false;
+	}
+
+	/* Fills under way find nothing registered there any more; what they noted as filled is
+	 * taken off. */
+	atomic_store(&region->direct_end, end);
+	epoch_synchronize(&region->fills);
+	resident_note_absent(region, begin / page_size(), (end - begin) / page_size());
+	return true;
+}
+
 void direct_extend(struct uffd_guard_region *region)
 {
 	const uint64_t length = atomic_load(&region->length), begin = region_direct_end(region);
@@ -132,16 +148,14 @@ void direct_extend(struct uffd_guard_region *region)
 	const uint64_t end = page_ceil(min_u64(covered, length));
 	if ((begin == 0 && covered < length) || end <= begin)
 		return;
-	if (map_file_over(region, begin, end)) {
-		close_gap(region, begin, end);
-		return;
-	}
+	extend_to(region, end);
+}
 
-	/* Fills under way find nothing registered there any more; what they noted as filled is
-	 * taken off. */
-	atomic_store(&region->direct_end, end);
-	epoch_synchronize(&region->fills);
-	resident_note_absent(region, begin / page_size(), (end - begin) / page_size());
+int direct_grow(struct uffd_guard_region *region, size_t length)
+{
+	check(lock_is_held(&region->lock));
+	const uint64_t end = page_ceil(length);
+	return end > region_direct_end(region) && !extend_to(region, end) ? -ENOMEM : 0;
 }
 
 int direct_retract(struct uffd_guard_region *region)

@@ -2,6 +2,7 @@
 /* The file itself in place of copies (DIRECT). Callers' threads, with region->lock. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct uffd_guard_region;
@@ -19,6 +20,10 @@ void direct_settle(struct uffd_guard_region *region);
  * mapping of the file in place of the descriptor. Map only: no other thread knows the region yet.
  */
 void direct_release_descriptor(struct uffd_guard_region *region, uint64_t room);
+
+/* Make the region direct as far as @length, before it gets that long: where there is no descriptor,
+ * the handler could not read what is touched meanwhile. 0 or -ENOMEM. */
+int direct_grow(struct uffd_guard_region *region, size_t length);
 
 /* The region has become shorter: what leaves it is the file no more. The caller holds region->lock.
  */

@@ -175,6 +175,7 @@ START_TEST(region_is_shrunk_and_grown_under_its_readers)
 	atomic_store(&reader.shall_stop, true);
 	for (size_t i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+	assert_losses_eq(&f, 0); /* also of what was touched while it grew */
 	fixture_stop(&f);
 }
 END_TEST
