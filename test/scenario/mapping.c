@@ -133,7 +133,8 @@ static const struct {
 	{ 1, { .size = sizeof(struct uffd_guard_map_options), .flags = UFFD_GUARD_MAP_SEAL },
 		-EINVAL },
 	{ (size_t)(sizeof(size_t) > 4 ? UINT64_C(1) << 50 : UINT64_C(3) << 30),
-		{ .size = sizeof(struct uffd_guard_map_options) }, -ENOMEM },
+		{ .size = sizeof(struct uffd_guard_map_options) },
+		sizeof(size_t) > 4 ? -ENOMEM : -EOVERFLOW },
 };
 #define N_REFUSED_OPTIONS ((int)(sizeof(refused_options) / sizeof(refused_options[0])))
 
