@@ -125,7 +125,7 @@ START_TEST(ensure_right_after_begin_is_new)
 	struct fixture f;
 	if (!start_plain(&f))
 		return;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < (IS_SANITIZED ? 20 : 300); i++) {
 		const unsigned char value = (unsigned char)(i % 250 + 1);
 		draw(&f, value);
 		mark_all(&f);
@@ -142,7 +142,7 @@ START_TEST(mark_after_begin_is_brought_over_again)
 	struct fixture f;
 	if (!start_plain(&f))
 		return;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < (IS_SANITIZED ? 20 : 300); i++) {
 		const unsigned char value = (unsigned char)(i % 125 + 1);
 		draw(&f, value);
 		mark_all(&f);
@@ -299,7 +299,7 @@ START_TEST(region_that_is_unmapped_after_begin_is_left_alone)
 	if (!start_plain(&f))
 		return;
 	const size_t length = N_PAGES * f.page;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < (IS_SANITIZED ? 20 : 300); i++) {
 		struct uffd_guard_region *region;
 		const struct uffd_guard_rect all = { 0, 0, length, 1 };
 		assert_ok(uffd_guard_map(f.guard, f.fd, length, NULL, &region));
@@ -321,7 +321,7 @@ START_TEST(resize_and_discard_after_begin_keep_what_they_promise)
 	if (!start(&f,
 		    &(struct fixture_options){ .n_pages = N_PAGES, .reserve = 2 * N_PAGES * 4096 }))
 		return;
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < (IS_SANITIZED ? 20 : 200); i++) {
 		const unsigned char value = (unsigned char)(i % 250 + 1);
 		draw(&f, value);
 		mark_all(&f);
@@ -378,7 +378,7 @@ START_TEST(no_byte_is_older_than_its_mark_whoever_ensures)
 	assert_ok(pthread_create(&threads[0], NULL, ensure_all_the_time, &server));
 	assert_ok(pthread_create(&threads[1], NULL, ensure_all_the_time, &server));
 	assert_ok(pthread_create(&threads[2], NULL, begin_all_the_time, &server));
-	for (uint32_t n = 1; n <= 500; n++) {
+	for (uint32_t n = 1; n <= (IS_SANITIZED ? 50 : 500); n++) {
 		for (size_t page = 0; page < N_PAGES; page += 64)
 			ck_assert_int_eq(
 				pwrite(f.fd, &n, sizeof(n), (off_t)(page * f.page)), sizeof(n));

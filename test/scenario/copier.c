@@ -95,7 +95,7 @@ START_TEST(every_byte_is_the_files_and_new)
 	const size_t length = N_PAGES * f.page;
 	void *buffer = malloc(length);
 	ck_assert_ptr_nonnull(buffer);
-	for (uint64_t seed = 1; seed < 20; seed++) {
+	for (uint64_t seed = 1; seed < (IS_SANITIZED ? 4 : 20); seed++) {
 		struct uffd_guard_region *fresh;
 		write_words(f.fd, length, seed);
 		assert_ok(uffd_guard_refresh(f.region, 0, length));
@@ -181,7 +181,7 @@ START_TEST(no_page_is_older_than_the_refresh_that_was_shared)
 	struct client client = { .f = &f };
 	pthread_t thread;
 	assert_ok(pthread_create(&thread, NULL, write_numbers, &client));
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < (IS_SANITIZED ? 20 : 200); i++) {
 		const uint32_t least = atomic_load(&client.n_written);
 		assert_ok(uffd_guard_refresh(f.region, 0, N_PAGES * f.page));
 		uint32_t seen[N_PAGES / 64];
