@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -210,6 +211,16 @@ int source_read(
 		}
 		from = max_u64(page_floor(offset + *got), offset) - offset;
 	}
+	return 0;
+}
+
+int source_read_own(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+{
+	if (!source->memory)
+		return source_read(source, offset, buffer, length, got);
+	*got = min_u64(length, source_length_from(source, offset));
+	memcpy(buffer, source->memory + offset, *got);
 	return 0;
 }
 

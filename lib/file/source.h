@@ -67,6 +67,11 @@ bool source_cannot_shrink(const struct source *source);
 int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
 
+/* The same into memory of the library's own: the handler's sandbox denies what source_read() needs
+ * for a bad buffer. */
+int source_read_own(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
+
 /* All bytes from @offset on, into one buffer after the other; or false, and some may have been. For
  * memory only. */
 struct iovec;

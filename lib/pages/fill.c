@@ -264,7 +264,7 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages, bool *has_
 	size_t got;
 	struct piece piece = { .fill = fill, .is_movable = may_move(fill, first, *n_pages) };
 	const size_t wanted = end - start;
-	int err = source_read(&region->source, start, fill->staging->memory, wanted, &got);
+	int err = source_read_own(&region->source, start, fill->staging->memory, wanted, &got);
 	if (err == -EFAULT)
 		err = -ENOMEM; /* it is the staging that the kernel has no page for */
 	*has_failed = err != 0;
