@@ -35,6 +35,8 @@ int descriptor_new_mark(void)
 int descriptor_duplicate(int fd)
 {
 	int fresh = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_NOT_STANDARD);
+	if (fresh < 0 && errno == EINVAL)
+		return -EMFILE; /* the limit is below that */
 	return fresh < 0 ? -errno : fresh;
 }
 
