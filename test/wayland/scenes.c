@@ -348,8 +348,10 @@ static void show_still_clients(struct run *run, const char *scene)
 	if (run->kind->needs_wiping)
 		wipe_screen(run, &client);
 	take_picture(run, directory, "ours", &client);
-	take_picture_with_tool(run, directory, &client);
-	compare_with_tool(run, directory);
+	if (!client.camera) { /* no tool takes pictures of KWin without a GPU */
+		take_picture_with_tool(run, directory, &client);
+		compare_with_tool(run, directory);
+	}
 	stop_clients(run);
 	stop_compositor(run, scene, &client);
 }
