@@ -335,7 +335,11 @@ static double seconds_of_commit(struct crowd *c, const struct picture *picture, 
 	return processor_seconds() - seconds;
 }
 
-/* Rows of which each is a page, of a hole: one request for each row and column is much dearer. */
+/* Rows of which each is a page, of a hole: one request for each row and column is much dearer.
+ * The rectangles themselves cost something, and the whole of a hole costs next to nothing.
+ */
+#define SECONDS_OF_RECTANGLES 0.001
+
 START_TEST(columns_of_damage_cost_no_more_than_the_whole_buffer)
 {
 	struct crowd c;
@@ -355,7 +359,7 @@ START_TEST(columns_of_damage_cost_no_more_than_the_whole_buffer)
 			best[i % 2] = seconds;
 	}
 	printf("columns      %.3f ms, all %.3f ms\n", best[1] * 1e3, best[0] * 1e3);
-	ck_assert_double_le(best[1], 2 * best[0]);
+	ck_assert_double_le(best[1], 2 * best[0] + SECONDS_OF_RECTANGLES);
 	wl_buffer_destroy(picture.buffer);
 	memory_destroy(&memory);
 	crowd_stop(&c);
