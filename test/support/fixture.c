@@ -106,6 +106,17 @@ struct uffd_guard *guard_start(uint32_t flags)
 	return guard;
 }
 
+/* UFFD_GUARD_MAP_SEAL does not wait: on a busy machine the region is LAZY at first. */
+static void await_seal(struct uffd_guard_region *region, uint32_t flags)
+{
+	if (~flags & (UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL))
+		return;
+	for (int i = 0; i < 1000 && uffd_guard_region_mode(region) != UFFD_GUARD_MODE_DIRECT; i++) {
+		usleep(1000);
+		uffd_guard_region_make_direct(region, UFFD_GUARD_MAP_SEAL);
+	}
+}
+
 bool fixture_start(struct fixture *f, const struct fixture_options *options)
 {
 	*f = (struct fixture){ .page = (size_t)sysconf(_SC_PAGESIZE) };
@@ -122,6 +133,8 @@ bool fixture_start(struct fixture *f, const struct fixture_options *options)
 	size_t length = options->length ? options->length : options->n_pages * f->page;
 	assert_ok(uffd_guard_map(f->guard, f->fd, length, &map, &f->region));
 	f->data = uffd_guard_region_data(f->region);
+	if (options->kind == FILE_MEMFD)
+		await_seal(f->region, options->map_flags);
 	return true;
 }
 

@@ -33,10 +33,12 @@ struct wl_shm_buffer {
 
 /* ---- Mapping ---- */
 
+/* syscall(2) takes longs: of a plain 0 the upper half may be anything. */
 static void *map(size_t length, int fd)
 {
 #ifdef IS_RAW
-	return (void *)syscall(SYS_mmap, NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return (void *)syscall(
+		SYS_mmap, NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, (long)fd, (off_t)0);
 #else
 	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 #endif

@@ -886,6 +886,17 @@ static void await_seal(const struct memory *memory)
 		usleep(10000);
 }
 
+/* A compositor of the other kind has mapped a copy by then. */
+static bool seal_may_be_too_late(int i)
+{
+#ifdef IS_STANDIN
+	return modes[i].is_live && !modes[i].seals;
+#else
+	(void)i;
+	return false;
+#endif
+}
+
 START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 {
 	struct scene s;
@@ -902,6 +913,8 @@ START_TEST(sealed_memory_is_shown_as_it_is_or_as_the_environment_says)
 	show_all(&s.guest, s.surface, &picture);
 	assert_all_pixels(picture.served, OLD);
 	picture_fill(&picture, NEW);
+	if (seal_may_be_too_late(_i))
+		show_all(&s.guest, s.surface, &picture);
 	assert_all_pixels(picture.served, modes[_i].is_live ? NEW : OLD);
 	const int seals = fcntl(memory.fd, F_GET_SEALS);
 	ck_assert_int_eq(!!(seals & F_SEAL_SHRINK), modes[_i].is_sealed);
