@@ -31,6 +31,12 @@
 #define STACK_SIZE    ((size_t)32 << 10)
 #define SMALL_STACK   ((size_t)128 << 10)
 
+#ifdef __SANITIZE_THREAD__
+#define IS_THREAD_SANITIZED true
+#else
+#define IS_THREAD_SANITIZED false
+#endif
+
 /* All callers together wait a hundredth of the time at most. */
 #define MOST_WAIT_NS   (8 * NS_PER_MS)
 #define SHARE_OF_WAITS 100
@@ -70,7 +76,7 @@ static void uncount_sealing(void)
 
 /* Again only if the number is still of the file: the program may have closed it. Runs with the
  * thread's own storage, which the thread does not use meanwhile; sanitizers do not know that. */
-__attribute__((no_sanitize("thread", "address"))) static int add_seal(void *data)
+__attribute__((no_sanitize("address"))) static int add_seal(void *data)
 {
 	const struct sealing *sealing = data;
 	if (descriptor_is_of(sealing->fd, &sealing->file))
@@ -81,7 +87,7 @@ __attribute__((no_sanitize("thread", "address"))) static int add_seal(void *data
 static void add_seal_in_child(struct sealing *sealing)
 {
 	const int shared = CLONE_VM | CLONE_FILES | CLONE_FS;
-	if (valgrind_is_there()) { /* knows no such children */
+	if (IS_THREAD_SANITIZED || valgrind_is_there()) { /* they know no such children */
 		add_seal(sealing);
 		return;
 	}
