@@ -53,7 +53,9 @@ void expect_success(const char *call, int err);
 /* Whether bytes that were copied from [start, end) of the region are those of the file. */
 void check_copy(const struct view *view, struct extent extent, const uint8_t *bytes);
 uint64_t file_bytes_from(const struct view *view, uint64_t offset);
-int error_of_storing(const struct view *view); /* 0, or why the file cannot be written to */
+int error_of_storing(const struct view *view);
+bool is_right_answer(const struct view *view, ssize_t n, int err,
+	uint64_t real); /* 0, or why the file cannot be written to */
 
 /* ---- Guards (guards.c) ---- */
 
