@@ -294,6 +294,9 @@ void op_resize(struct world *world, const struct record *r)
 	int err = uffd_guard_resize(view->region, length);
 	if (err == -ENOSPC && length > view->reserve)
 		return; /* the rest of the reserve's last page may be had, but need not */
+	if (err == -EPERM && view->flags & UFFD_GUARD_MAP_ONLY_DIRECT &&
+		length > file_bytes_from(view, 0))
+		return; /* the file does not reach so far */
 	if (err)
 		fail("resize: %s", strerror(-err));
 	view_note_resized(view, length);
