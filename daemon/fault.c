@@ -74,12 +74,6 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 	if (!region)
 		return 0;
 
-	/* It waited while the file itself came there: whoever looks again finds it. */
-	if (address - region->range.start < region_direct_end(region)) {
-		uffd_wake(&guard->uffd, address, page_size());
-		epoch_leave(&region->fills, ticket);
-		return 0;
-	}
 	PROBE_FAULT(region, address - region->range.start);
 	stats_add(&region->publication.stats->faults, 1);
 	size_t page = (address - region->range.start) / page_size();
