@@ -130,8 +130,10 @@ START_TEST(file_cut_within_a_shared_copy_loses_the_rest_only)
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	assert_words(buffer, end / 8 * 8, 5);
 	assert_words((const void *)f.data, end / 8 * 8, 5);
+	size_t n_stale = 0;
 	for (size_t i = end; i < length; i++)
-		ck_assert(buffer[i] == 0 && f.data[i] == 0);
+		n_stale += buffer[i] != 0 || f.data[i] != 0;
+	ck_assert_uint_eq(n_stale, 0);
 	free(buffer);
 	fixture_stop(&f);
 }
