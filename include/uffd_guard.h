@@ -297,7 +297,8 @@ int uffd_guard_refresh(struct uffd_guard_region *region, uint64_t offset, uint64
 int uffd_guard_refresh_spans(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans);
 
-/** A rectangle of pixels in a region. The library chooses how it reads them. Since: 0.2 */
+/** A rectangle of pixels in a region. The library chooses how it reads them. One without width or
+ * height is empty: nothing is done for it, whatever its offset is. Since: 0.2 */
 struct uffd_guard_rect {
 	uint64_t offset; /**< of the first byte, in bytes of the region */
 	uint64_t stride; /**< bytes from a row to the next */
@@ -418,7 +419,9 @@ ssize_t uffd_guard_read_rect(struct uffd_guard_region *region, const struct uffd
 
 /**
  * One copy, buffer to file, past the region's own pages, which stay as they are: screen capture
- * into a client's buffer. Reads and fills nothing, never grows the file. Since: 0.2
+ * into a client's buffer. Reads and fills nothing, never grows the file. After a few calls the
+ * region keeps a mapping of the file until resize() or unmap(); while it does, the kernel refuses
+ * the client F_SEAL_WRITE with EBUSY. Since: 0.2
  *
  * @param region mapped with UFFD_GUARD_MAP_WRITE
  * @param offset bytes of the region
