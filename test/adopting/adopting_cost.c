@@ -3,18 +3,20 @@
  * adopting-cost [ROUNDS]: what docs/examples/shm-server costs beside the same server with a handler
  * of SIGBUS (sigbus.c).
  *
- * Processor time of all threads of the server, for a request of a segment that was used before; of
- * a hidden window what it costs to hear that it has changed, with nothing else done for it. The
- * client draws what it puts, and looks at what it gets, as clients do: so it is not the server's
- * cache that the pixels lie in. The
- * two are measured in turn within each round, so that what disturbs the machine disturbs both. The
- * ratio is the median of the rounds' ratios; the spread is that of the middle half of them.
+ * Of a request of a segment that was used before: the time from asking to the reply, and processor
+ * time of all threads of the server; of a hidden window what it costs to hear that it has changed,
+ * with nothing else done for it. The client draws what it puts, and looks at what it gets, as
+ * clients do: so it is not the server's cache that the pixels lie in. Client and server each stay
+ * on a processor; the library's threads run where they like. The two servers are measured in turn
+ * within each round, so that what disturbs the machine disturbs both. The ratio is the median of
+ * the rounds' ratios; the spread is that of the middle half of them.
  */
 #include "shm_client.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +30,16 @@
 #define N_SIDES	     2	 /* guarded, and by the handler */
 #define SAMPLE_NS    4e6 /* of the server's time in a sample, or one request */
 
+enum { WALL, PROCESSOR, N_CLOCKS };
+
 struct row {
 	uint32_t kind;
 	bool is_sealed;
 	unsigned width, height, percent;
 	double target;
-	double samples[N_SIDES][MOST_ROUNDS], ratios[MOST_ROUNDS]; /* ns a request */
+	struct {
+		double samples[N_SIDES][MOST_ROUNDS], ratios[MOST_ROUNDS]; /* ns a request */
+	} by[N_CLOCKS];
 };
 
 struct side {
@@ -137,21 +143,56 @@ static uint32_t look_at(const struct side *side, const struct shm_request *reque
 /* Written so that no look is optimized away. */
 static volatile uint32_t sum_of_looks;
 
-/* Nanoseconds a request; below 0: it failed. */
-static double sample(const struct side *side, const struct row *row, unsigned n)
+struct times {
+	double ns[N_CLOCKS]; /* a request */
+};
+
+static int sample(const struct side *side, const struct row *row, unsigned n, struct times *times)
 {
 	const struct shm_request request = request_of(row);
 	const double before = clock_ns(side->clock);
+	double wall = 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (row->kind != SHM_GET)
 			draw(side, &request, (int)i);
+		const double asked = clock_ns(CLOCK_MONOTONIC);
 		int status = shm_ask(side->socket, &request, -1);
+		wall += clock_ns(CLOCK_MONOTONIC) - asked;
 		if (status)
 			return fail("request", status);
 		if (row->kind == SHM_GET)
 			sum_of_looks += look_at(side, &request);
 	}
-	return (clock_ns(side->clock) - before) / n;
+	*times = (struct times){ { wall / n, (clock_ns(side->clock) - before) / n } };
+	return 0;
+}
+
+/* ---- Where they run ---- */
+
+static void stay_on(pid_t thread, int cpu)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(thread, sizeof(set), &set) < 0)
+		fail("a processor to stay on", -errno);
+}
+
+/* After the servers have started their threads, which are left alone. */
+static void place(const struct side sides[N_SIDES])
+{
+	cpu_set_t allowed;
+	int cpus[2], n = 0;
+	if (sched_getaffinity(sides[0].server.pid, sizeof(allowed), &allowed) < 0)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			cpus[n++] = cpu;
+	if (n < 2)
+		return;
+	for (unsigned i = 0; i < N_SIDES; i++)
+		stay_on(sides[i].server.pid, cpus[0]);
+	stay_on(0, cpus[1]);
 }
 
 /* ---- A row ---- */
@@ -170,21 +211,43 @@ static double quantile(const double *values, unsigned n, double q)
 	return sorted[(unsigned)((n - 1) * q + 0.5)];
 }
 
+static void note(struct row *row, unsigned round, const struct times times[N_SIDES])
+{
+	for (unsigned clock = 0; clock < N_CLOCKS; clock++) {
+		for (unsigned side = 0; side < N_SIDES; side++)
+			row->by[clock].samples[side][round] = times[side].ns[clock];
+		row->by[clock].ratios[round] = times[0].ns[clock] / times[1].ns[clock];
+	}
+}
+
+static int measure_round(
+	struct row *row, const struct side sides[N_SIDES], unsigned n, unsigned round)
+{
+	struct times times[N_SIDES];
+	for (unsigned i = 0; i < N_SIDES; i++) {
+		const unsigned side = (i + round) % N_SIDES;
+		int err = sample(&sides[side], row, n, &times[side]);
+		if (err)
+			return err;
+	}
+	note(row, round, times);
+	return 0;
+}
+
 static int measure(struct row *row, const struct side sides[N_SIDES], unsigned n_rounds)
 {
-	const double once = sample(&sides[1], row, 3);
-	const unsigned n = once < SAMPLE_NS ? (unsigned)(SAMPLE_NS / fmax(once, 1000)) : 1;
-	for (unsigned round = 0; round <= n_rounds; round++) {
-		const unsigned at = round > 0 ? round - 1 : 0; /* the first one warms up */
-		for (unsigned i = 0; i < N_SIDES; i++) {
-			const unsigned side = (i + round) % N_SIDES;
-			row->samples[side][at] = sample(&sides[side], row, n);
-			if (row->samples[side][at] < 0)
-				return -EIO;
-		}
-		row->ratios[at] = row->samples[0][at] / row->samples[1][at];
-	}
-	return 0;
+	struct times once;
+	int err = sample(&sides[0], row, 3, &once); /* starts what threads there will be */
+	if (!err)
+		err = sample(&sides[1], row, 3, &once);
+	place(sides);
+	const double ns = once.ns[PROCESSOR];
+	const unsigned n = ns < SAMPLE_NS ? (unsigned)(SAMPLE_NS / fmax(ns, 1000)) : 1;
+	if (!err)
+		err = measure_round(row, sides, n, 0); /* warms up */
+	for (unsigned round = 0; round < n_rounds && !err; round++)
+		err = measure_round(row, sides, n, round);
+	return err;
 }
 
 static const char *name_of(uint32_t kind)
@@ -192,17 +255,24 @@ static const char *name_of(uint32_t kind)
 	return kind == SHM_PUT ? "put" : kind == SHM_GET ? "get" : "hidden";
 }
 
+static void report_clock(const struct row *row, unsigned clock, unsigned n_rounds)
+{
+	const double *ratios = row->by[clock].ratios;
+	const double ratio = quantile(ratios, n_rounds, 0.5);
+	printf("  %-9s %8.1f -> %8.1f us  %5.2f (%.2f to %.2f)  target %.2f%s\n",
+		clock == WALL ? "time" : "processor",
+		quantile(row->by[clock].samples[1], n_rounds, 0.5) / 1e3,
+		quantile(row->by[clock].samples[0], n_rounds, 0.5) / 1e3, ratio,
+		quantile(ratios, n_rounds, 0.25), quantile(ratios, n_rounds, 0.75), row->target,
+		ratio > row->target ? "  missed" : "");
+}
+
 static void report(const struct row *row, unsigned n_rounds)
 {
-	char size[32];
-	const double ratio = quantile(row->ratios, n_rounds, 0.5);
-	snprintf(size, sizeof(size), "%ux%u", row->width, row->height);
-	printf("%-6s %-9s %3u %% %-8s  %8.1f -> %8.1f us  %5.2f (%.2f to %.2f)  target %.2f%s\n",
-		name_of(row->kind), size, row->percent, row->is_sealed ? "sealed" : "unsealed",
-		quantile(row->samples[1], n_rounds, 0.5) / 1e3,
-		quantile(row->samples[0], n_rounds, 0.5) / 1e3, ratio,
-		quantile(row->ratios, n_rounds, 0.25), quantile(row->ratios, n_rounds, 0.75),
-		row->target, ratio > row->target ? "  missed" : "");
+	printf("%s %ux%u, %u %%, %s\n", name_of(row->kind), row->width, row->height, row->percent,
+		row->is_sealed ? "sealed" : "unsealed");
+	for (unsigned clock = 0; clock < N_CLOCKS; clock++)
+		report_clock(row, clock, n_rounds);
 	fflush(stdout);
 }
 
