@@ -121,8 +121,9 @@ make_root() {
   local programs
   rm -rf "$root"
   cmake -D "BUILD=$build" -D "OUT=$work" -D "ONLY=$only" -D "EXCEPT=$except" -P "$here/tests.cmake"
-  mapfile -t programs < <(grep . "$work/programs")
-  install_programs "${programs[@]}" "$build/test/kernel/observe" "$build/test/stress/uffd-guard-stress"
+  mapfile -t programs < <(printf '%s\n' "$build/test/kernel/observe" "$build/test/stress/uffd-guard-stress" |
+    sort -u - "$work/programs")
+  install_programs "${programs[@]}"
   install -m 755 -D -t "$root/bin" "$(command -v busybox)"
   ln -s busybox "$root/bin/sh"
   install -m 755 "$here/init.sh" "$root/init"
