@@ -13,6 +13,8 @@
 /* 1 % of a frame of 4k, as 16 spans of 20 KiB or as 16 squares of 144 pixels. */
 #define SPAN_SHARE	(16 * 20480.0 / (3840.0 * 2160 * 4))
 #define SQUARE_PER_LINE 15
+/* The frame, and what is read into on the way. */
+#define FRESH_FRAMES 2
 
 /* How the contenders of a row are used; they differ in .peer. */
 static struct use_options frame_use(
@@ -66,6 +68,7 @@ static int open_cold_read(struct bench *bench, struct contest *contest)
 	if (!use.damages)
 		return -ENOMEM;
 	use.reads = true;
+	contest->fresh_length = FRESH_FRAMES * bench->frame_length;
 	peer_uffd_guard_use(bench->guard);
 	add_cold(contest, &use, &peer_uffd_guard);
 	next_is_against(contest);
@@ -100,6 +103,7 @@ static int open_populate(struct bench *bench, struct contest *contest)
 	struct use_options use = frame_use(bench, contest, damages_whole(bench->frame_length));
 	if (!use.damages)
 		return -ENOMEM;
+	contest->fresh_length = FRESH_FRAMES * bench->frame_length;
 	contest_add(contest, "uffd_guard", sample_populate, bench, NULL);
 	next_is_against(contest);
 	add_hot(contest, &use, &peer_pread_fresh);

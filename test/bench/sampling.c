@@ -5,6 +5,7 @@
  * round warms up and does not count. Medians are compared. A row that is steady early ends early.
  */
 #include "sampling.h"
+#include "ready_memory.h"
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
@@ -68,8 +69,11 @@ static void take_sample(struct contender *contender, unsigned round)
 
 static void run_round(struct contest *contest, unsigned round)
 {
-	for (unsigned i = 0; i < contest->n; i++)
+	for (unsigned i = 0; i < contest->n; i++) {
+		if (contest->fresh_length > 0)
+			ready_memory(contest->fresh_length);
 		take_sample(&contest->contenders[(i + round) % contest->n], round);
+	}
 }
 
 static bool is_over(struct contest *contest, uint64_t deadline)

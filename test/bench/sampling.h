@@ -4,6 +4,7 @@
 #include "series.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MOST_CONTENDERS 12
@@ -30,8 +31,9 @@ struct contest {
 	unsigned n;
 	unsigned against; /* index of the contender that ours is divided by */
 	unsigned n_rounds;
-	bool is_disturbed; /* others have used the machine meanwhile */
-	void *attached;	   /* something that contenders share */
+	bool is_disturbed;   /* others have used the machine meanwhile */
+	size_t fresh_length; /* bytes of fresh memory that a sample may need */
+	void *attached;	     /* something that contenders share */
 	void (*detach)(void *attached);
 };
 
