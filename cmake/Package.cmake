@@ -89,17 +89,27 @@ install(FILES LICENSE README.md CONTRIBUTING.md NEWS.md SECURITY.md DESTINATION 
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
   PATTERN man EXCLUDE
   PATTERN 70-userfaultfd.rules EXCLUDE
+  PATTERN session EXCLUDE
   PATTERN system EXCLUDE)
 # Who may fault in the kernel is a matter of who runs programs, and uffd-guard-doctor points there.
 install(FILES docs/examples/70-userfaultfd.rules DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
 install(DIRECTORY docs/examples/system DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
-# And where udev, systemd and AppArmor look for them: it is the system's owner who decides on that.
-option(UFFD_GUARD_SYSTEM_FILES "Install the rule for udev, the group for sysusers.d and the abstraction for AppArmor" OFF)
+if(UFFD_GUARD_HAS_WAYLAND)
+  install(DIRECTORY docs/examples/session DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT wayland
+    USE_SOURCE_PERMISSIONS)
+endif()
+# And where udev, systemd, AppArmor and display managers look for them: it is the system's owner who decides on that.
+option(UFFD_GUARD_SYSTEM_FILES
+  "Install the rule for udev, the group for sysusers.d, the abstraction for AppArmor, and a session of sway" OFF)
 if(UFFD_GUARD_SYSTEM_FILES)
   install(FILES docs/examples/70-userfaultfd.rules DESTINATION lib/udev/rules.d COMPONENT tools)
   install(FILES docs/examples/system/uffd.conf DESTINATION lib/sysusers.d COMPONENT tools)
   install(FILES docs/examples/system/apparmor DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/apparmor.d/abstractions
     RENAME uffd-guard COMPONENT tools)
+  if(TARGET uffd-guard-run)
+    install(FILES docs/examples/session/sway-guarded.desktop DESTINATION ${CMAKE_INSTALL_DATADIR}/wayland-sessions
+      COMPONENT wl_shm)
+  endif()
 endif()
 
 # ---- What is only of the project itself ----
