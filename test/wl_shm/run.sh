@@ -122,7 +122,7 @@ expect_text 'of which nothing can be told' 'starts is a script'
 expect_status 'check of a program that shows nothing' 125 "$run" --check ls
 expect_text 'which is said' 'ls: NOTHING WOULD BE GUARDED: it does not use libwayland-server'
 expect_status 'check of one with a wl_shm of its own' 0 "$run" --check "$own"
-expect_text 'which is said too' 'wl_shm_own can be guarded: it has a wl_shm of its own'
+expect_text 'which is said too' 'wl_shm_own can be guarded: it has a wl_shm of its own, and gets copies (tried: it works)'
 expect_status 'check of its keymaps' 0 "$run" --check --mmap "$own"
 expect_text 'and keymaps are' 'as keymaps: guarded'
 for row in "$compositor:0:libwayland:true" "$own:0:own:true" "ls:125:none:false" "$work/starts:0:unknown:null"; do
@@ -131,6 +131,28 @@ for row in "$compositor:0:libwayland:true" "$own:0:own:true" "ls:125:none:false"
   expect_text "its wl_shm ($program)" "\"wl_shm\":\"$serving\""
   expect_text "whether it can be guarded ($program)" "\"can_be_guarded\":$can}"
 done
+# With a libwayland that shows nobody what is asked for, there are no copies.
+silent=$(dirname "$compositor")/libwl_shm_no_logger.so
+without_logger=(env LD_PRELOAD="$silent" "$run")
+expect_status 'check where the trial fails' 0 "${without_logger[@]}" --check
+expect_text 'which is said' 'a wl_shm of their own can be given copies: NO, a trial has failed'
+expect_status 'check where copies are what a program needs' 125 "${without_logger[@]}" --check "$own"
+expect_text 'which is said too' 'NOTHING WOULD BE GUARDED: it would need copies, and the trial of them failed'
+expect_status 'and of its keymaps' 0 "${without_logger[@]}" --check --mmap "$own"
+expect_text 'which are guarded' 'wl_shm IS NOT GUARDED: it would need copies'
+expect_status 'check of one that needs none' 0 "${without_logger[@]}" --check "$compositor"
+for row in "$own:125:false" "$compositor:0:true"; do
+  IFS=: read -r program status can <<<"$row"
+  expect_status "the same as JSON, $program" "$status" "${without_logger[@]}" --check --json "$program"
+  expect_text "its trial ($program)" '"copies":false,"copies_error":"its libwayland-server'
+  expect_text "and what comes of it ($program)" "\"can_be_guarded\":$can}"
+done
+expect_status 'where the trial works' 0 "$run" --check --json
+expect_text 'which JSON says' '"copies":true,"copies_error":null'
+expect_status 'one that is required to be guarded, and would not be' 125 "${without_logger[@]}" --require "$own"
+expect_text 'is not started' 'nothing of .*wl_shm_own would be guarded'
+expect_status 'one that is not required to' 0 "${without_logger[@]}" "$own"
+expect_text 'says it itself' 'NOTHING IS GUARDED: a test of the guard has failed'
 expect_status 'the start of one with a wl_shm of its own' 0 "$run" "$own"
 expect 'of which nothing is said' '' "$(cat "$work/err")"
 { printf '\177ELF\001'; head -c 200 /dev/zero; } >"$work/other"

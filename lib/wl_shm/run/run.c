@@ -26,30 +26,45 @@ static int cannot(const char *what)
 
 /* ---- Environment ---- */
 
-static int prepare_preload(const struct run_options *options, const char *directory)
+/* What may go into all programs is named without its directory: then it also goes into a compositor
+ * with file capabilities that the command starts. */
+static int list_libraries(
+	const struct run_options *options, enum placing placing, const char *directory, char **list)
 {
-	const char *before = getenv("LD_PRELOAD");
-	char *list;
-	const char *colon = before && *before ? ":" : "";
-	const int length =
-		!directory ? asprintf(&list, LIBRARY_WAYLAND "%s%s", colon, before ? before : "")
-			   : asprintf(&list, "%s/" LIBRARY ":%s/" LIBRARY_WAYLAND "%s%s%s%s%s",
-				     directory, directory, options->mmap ? ":" : "",
-				     options->mmap ? directory : "",
-				     options->mmap ? "/" LIBRARY_MMAP : "", colon,
-				     before ? before : "");
-	if (length < 0)
-		return cannot("set the environment");
-	int result = setenv("LD_PRELOAD", list, 1);
-	free(list);
-	return result < 0 ? cannot("set the environment") : 0;
+	if (placing == PLACED_BY_ITSELF)
+		return asprintf(list, "%s", "");
+	if (placing == PLACED_BY_NAME)
+		return asprintf(list, LIBRARY_WAYLAND);
+	const bool by_name = run_is_let_into_all(directory);
+	return asprintf(list, "%s/" LIBRARY ":%s%s" LIBRARY_WAYLAND "%s%s%s", directory,
+		by_name ? "" : directory, by_name ? "" : "/", options->mmap ? ":" : "",
+		options->mmap ? directory : "", options->mmap ? "/" LIBRARY_MMAP : "");
 }
 
-int run_prepare(const struct run_options *options, const char *directory)
+static int put_in_front(const char *list)
 {
+	const char *before = getenv("LD_PRELOAD");
+	char *all;
+	if (!*list)
+		return 0;
+	if (asprintf(&all, "%s%s%s", list, before && *before ? ":" : "", before ? before : "") < 0)
+		return -1;
+	int result = setenv("LD_PRELOAD", all, 1);
+	free(all);
+	return result;
+}
+
+int run_prepare(
+	const struct run_options *options, const struct run_command *command, const char *directory)
+{
+	char *list;
 	if (options->mode && setenv(SETTING_MODE, options->mode, 1) < 0)
 		return cannot("set the environment");
-	return prepare_preload(options, directory);
+	if (list_libraries(options, command->placing, directory, &list) < 0)
+		return cannot("set the environment");
+	const int result = put_in_front(list);
+	free(list);
+	return result < 0 ? cannot("set the environment") : 0;
 }
 
 int run_prepare_stats(const struct run_options *options, int stats_fd)
@@ -209,7 +224,7 @@ static void run_child(const struct run_options *options, const char *path, pid_t
 	_exit(run_become(options, path));
 }
 
-int run_and_wait(const struct run_options *options, const char *path, const struct shm_stats *stats)
+int run_and_wait(const struct run_options *options, const char *path, const struct watch *watch)
 {
 	struct inherited before;
 	sigset_t signals;
@@ -224,7 +239,8 @@ int run_and_wait(const struct run_options *options, const char *path, const stru
 		.pid = pid,
 		.is_required = options->require,
 		.is_undecided = true,
-		.watch = { .root = pid, .stats = stats },
+		.watch = *watch,
 	};
+	child.watch.root = pid;
 	return wait_for_child(&child, &signals);
 }

@@ -8,6 +8,7 @@
 
 #include "base/make_guard.h"
 #include "run/elf_file.h"
+#include "run/loader_list.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -174,11 +176,18 @@ static bool find_in_path(const char *name, char path[PATH_MAX])
 
 static const char has_capabilities[] = "has file capabilities";
 
+/* Where a file system is mounted nosuid, none of this counts. */
+static bool gives_no_rights(const char *path)
+{
+	struct statvfs where;
+	return statvfs(path, &where) == 0 && where.f_flag & ST_NOSUID;
+}
+
 /* Answer why the loader would ignore LD_PRELOAD, or NULL. */
 static const char *reason_for_secure_mode(const char *path)
 {
 	struct stat st;
-	if (stat(path, &st) < 0)
+	if (stat(path, &st) < 0 || gives_no_rights(path))
 		return NULL;
 	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
 		(st.st_mode & S_ISGID && st.st_gid != getgid()))
@@ -204,59 +213,102 @@ bool run_find_command(const char *name, char path[PATH_MAX])
 	return may_access(name, F_OK);
 }
 
-/* In secure mode the loader takes a library from its own directories, by name, and if it is
- * set-user-ID. */
-static bool is_let_into_all(const char *directory, char path[PATH_MAX])
+/* ---- In secure mode ---- */
+
+/* The directory of a file, without links. */
+static bool real_directory(const char *path, char directory[PATH_MAX])
 {
-	struct stat st;
-	snprintf(path, PATH_MAX, "%.4000s/" LIBRARY_WAYLAND, directory);
-	return (strncmp(directory, "/usr/lib", 8) == 0 || strncmp(directory, "/lib", 4) == 0) &&
-	       stat(path, &st) == 0 && st.st_mode & S_ISUID && st.st_uid == 0;
+	if (!realpath(path, directory))
+		return false;
+	*strrchr(directory, '/') = '\0';
+	return true;
 }
 
-static int refuse_capable(const char *path, const char *library)
+/* The loader's own directories are not written down anywhere. It lies in one of them itself. */
+bool run_is_let_into_all(const char *directory)
 {
+	char loader[PATH_MAX], theirs[PATH_MAX], ours[PATH_MAX], path[2 * PATH_MAX];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s/" LIBRARY_WAYLAND, directory);
+	return elf_loader("/proc/self/exe", loader) && real_directory(loader, theirs) &&
+	       realpath(directory, ours) && strcmp(ours, theirs) == 0 && stat(path, &st) == 0 &&
+	       st.st_mode & S_ISUID && st.st_uid == 0;
+}
+
+static void look_for_library(void *data, const char *path)
+{
+	bool *is_there = data;
+	*is_there |= strcmp(strrchr(path, '/'), "/" LIBRARY_WAYLAND) == 0;
+}
+
+/* Needed by the program, or by the libwayland-server that the loader finds. */
+static bool brings_library(const char *path)
+{
+	char loader[PATH_MAX];
+	bool is_there = false;
+	if (elf_loader(path, loader))
+		loader_list(loader, path, look_for_library, &is_there);
+	return is_there;
+}
+
+static int place_in_capable(const char *directory, struct run_command *command)
+{
+	command->placing = brings_library(command->path) ? PLACED_BY_ITSELF : PLACED_BY_NAME;
+	if (command->placing == PLACED_BY_ITSELF || run_is_let_into_all(directory))
+		return 0;
 	fprintf(stderr,
-		PROGRAM ": %s has file capabilities: the loader puts no library in front of it, "
-			"but one that may go into every program:\n"
-			"  dpkg-statoverride --update --add root root 4644 %s\n"
-			"(or chmod u+s). uffd_guard_wayland(7) says what that means.\n",
-		path, library);
+		PROGRAM
+		": %s has file capabilities: the loader puts no library in front of it, "
+		"but one that may go into every program:\n"
+		"  dpkg-statoverride --update --add root root 4644 %s/" LIBRARY_WAYLAND "\n"
+		"(or chmod u+s, and it must lie beside the loader). uffd_guard_wayland(7) says "
+		"what that means, and which other ways there are.\n",
+		command->path, directory);
 	return EXIT_NOT_RUN;
 }
 
-int run_check_command(const char *name, const char *directory, char path[PATH_MAX], bool *by_name)
+/* ---- Any command ---- */
+
+static int refuse(const char *path, const char *reason)
 {
-	if (!run_find_command(name, path)) {
-		fprintf(stderr, PROGRAM ": %s: not found\n", name);
-		return EXIT_NOT_FOUND;
-	}
-	if (!is_executable(path)) {
-		fprintf(stderr, PROGRAM ": %s: not a program that you may run\n", path);
-		return EXIT_NOT_RUN;
-	}
-	char library[PATH_MAX];
-	const char *reason = reason_for_secure_mode(path);
-	*by_name = reason == has_capabilities && is_let_into_all(directory, library);
-	if (*by_name)
-		return 0;
-	if (reason == has_capabilities)
-		return refuse_capable(path, library);
-	if (!reason && elf_is_static(path))
-		reason = "is linked statically";
-	if (!reason && has_strict_sanitizer(path)) {
-		fprintf(stderr,
-			PROGRAM ": %s is built with AddressSanitizer, which ends programs that "
-				"have another library in front of it. Allow that: "
-				"ASAN_OPTIONS=verify_asan_link_order=0\n",
-			path);
-		return EXIT_NOT_RUN;
-	}
-	if (!reason)
-		return 0;
 	fprintf(stderr,
 		PROGRAM ": %s %s: the loader puts no library in front of it. Run a copy "
 			"without that, or link it with " LIBRARY " before libwayland-server.\n",
 		path, reason);
 	return EXIT_NOT_RUN;
+}
+
+static int refuse_sanitized(const char *path)
+{
+	fprintf(stderr,
+		PROGRAM
+		": %s is built with AddressSanitizer, which ends programs that have another "
+		"library in front of it. Allow that: "
+		"ASAN_OPTIONS=verify_asan_link_order=0\n",
+		path);
+	return EXIT_NOT_RUN;
+}
+
+static int place(const char *directory, struct run_command *command)
+{
+	const char *reason = reason_for_secure_mode(command->path);
+	command->placing = PLACED_BY_PATH;
+	if (reason == has_capabilities)
+		return place_in_capable(directory, command);
+	if (reason || elf_is_static(command->path))
+		return refuse(command->path, reason ? reason : "is linked statically");
+	return has_strict_sanitizer(command->path) ? refuse_sanitized(command->path) : 0;
+}
+
+int run_check_command(const char *name, const char *directory, struct run_command *command)
+{
+	if (!run_find_command(name, command->path)) {
+		fprintf(stderr, PROGRAM ": %s: not found\n", name);
+		return EXIT_NOT_FOUND;
+	}
+	if (!is_executable(command->path)) {
+		fprintf(stderr, PROGRAM ": %s: not a program that you may run\n", command->path);
+		return EXIT_NOT_RUN;
+	}
+	return place(directory, command);
 }

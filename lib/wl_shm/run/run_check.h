@@ -23,7 +23,22 @@ int run_check_machine(uint32_t *features);
 /* Find a program as execvp(3) does. */
 bool run_find_command(const char *name, char path[PATH_MAX]);
 
-/* Find the command. 0, or an exit code after a message: it cannot be run, or not be guarded.
- * *by_name: with file capabilities, it can be guarded by LIBRARY_WAYLAND of @directory alone, and
- * that by its name. */
-int run_check_command(const char *name, const char *directory, char path[PATH_MAX], bool *by_name);
+/* How a library gets in front of a program. A program with file capabilities is loaded in secure
+ * mode: the loader takes no library for it by a path. */
+enum placing {
+	PLACED_BY_PATH,
+	PLACED_BY_NAME,	 /* in secure mode: LIBRARY_WAYLAND alone, if it may go into all programs */
+	PLACED_BY_ITSELF /* the same: the program, or the libwayland-server of all, needs it */
+};
+
+struct run_command {
+	char path[PATH_MAX];
+	enum placing placing;
+};
+
+/* True if the loader puts LIBRARY_WAYLAND of @directory in front of programs in secure mode too, if
+ * that is asked for by its name. */
+bool run_is_let_into_all(const char *directory);
+
+/* Find the command. 0, or an exit code after a message: it cannot be run, or not be guarded. */
+int run_check_command(const char *name, const char *directory, struct run_command *command);

@@ -11,6 +11,7 @@
 #include "run/run.h"
 #include "run/run_check.h"
 #include "run/run_report.h"
+#include "run/run_trial.h"
 #include "run/run_watch.h"
 
 #include <errno.h>
@@ -66,19 +67,19 @@ static int report(const struct run_options *options, const struct shm_stats *sta
 }
 
 static int run_as_parent(
-	const struct run_options *options, const char *path, const struct shm_stats *stats)
+	const struct run_options *options, const char *path, const struct watch *watch)
 {
-	int status = run_and_wait(options, path, stats);
+	int status = run_and_wait(options, path, watch);
 	if (status < 0)
 		return EXIT_CANNOT;
-	const bool is_written = report(options, stats) == 0;
+	const bool is_written = report(options, watch->stats) == 0;
 	if (WIFSIGNALED(status))
 		fprintf(stderr, PROGRAM ": %s was killed by signal %d (%s)\n", path,
 			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return status == 0 && !is_written ? CLI_EXIT_NOT_WRITTEN : end_as(status);
 }
 
-static int run_it(const struct run_options *options, const char *path)
+static int run_it(const struct run_options *options, const char *path, const char *directory)
 {
 	int fd;
 	struct shm_stats *stats = share_stats(&fd);
@@ -89,49 +90,92 @@ static int run_it(const struct run_options *options, const char *path)
 	stats->has_reporter = options->stats;
 	if (run_prepare_stats(options, fd) < 0)
 		return EXIT_CANNOT;
+	const struct watch watch = { .stats = stats,
+		.is_let_into_all = run_is_let_into_all(directory) };
 	if (options->stats || options->require)
-		return run_as_parent(options, path, stats);
-	watch_from_aside(stats);
+		return run_as_parent(options, path, &watch);
+	watch_from_aside(&watch);
 	return run_become(options, path);
 }
 
-static int tell_check(const struct run_options *options, const char *path, struct check *check)
+/* There the library reads no environment, so it cannot be given counters, and who has no privileges
+ * cannot look at the process. */
+static int run_in_secure_mode(const struct run_options *options, const char *path)
 {
-	const char *command = options->command && !check->err ? path : NULL;
-	if (command && check->exit_code == 0) {
-		ways_find(&check->ways, path);
-		check->exit_code = ways_are_there(&check->ways, check->with_mmap) ? 0 : EXIT_CANNOT;
-	}
-	if (options->json)
-		report_check_json(check, command);
+	if (!options->stats)
+		return run_become(options, path);
+	fprintf(stderr,
+		PROGRAM ": %s has file capabilities, and tells nobody what it does: leave "
+			"out --stats and --json\n",
+		path);
+	return EXIT_CANNOT;
+}
+
+/* ---- Whether it can be guarded ---- */
+
+/* What has a wl_shm of its own, and fails at the trial, would run as it is. */
+static int look_at_ways(
+	struct check *check, const struct run_command *command, const char *directory)
+{
+	ways_find(&check->ways, command, directory);
+	return ways_are_there(&check->ways, check->with_mmap) ? 0 : EXIT_CANNOT;
+}
+
+static int tell_check(const struct run_options *options, const struct run_command *command,
+	const char *directory, struct check *check)
+{
+	const char *path = options->command && !check->err ? command->path : NULL;
+	if (path && check->exit_code == 0)
+		check->exit_code = look_at_ways(check, command, directory);
 	else if (!check->err)
-		report_check_text(check, check->exit_code == EXIT_NOT_RUN ? NULL : command);
+		check->ways.trial = run_trial(directory, "");
+	if (options->json)
+		report_check_json(check, path);
+	else if (!check->err)
+		report_check_text(check, check->exit_code == EXIT_NOT_RUN ? NULL : path);
 	return cli_finish_output() ? CLI_EXIT_NOT_WRITTEN : check->exit_code;
+}
+
+/* Before it is started: the library would be in front of it, and do nothing. What others start is
+ * looked at when it runs. */
+static int refuse_failing(const struct run_options *options, const struct run_command *command,
+	const char *directory, struct check *check)
+{
+	if (!options->require || look_at_ways(check, command, directory) == 0 ||
+		!check->ways.gets_copies)
+		return 0;
+	fprintf(stderr, PROGRAM ": nothing of %s would be guarded: " PROGRAM " --check says why\n",
+		command->path);
+	return EXIT_CANNOT;
 }
 
 int main(int argc, char **argv)
 {
 	struct run_options options;
-	char directory[PATH_MAX], path[PATH_MAX];
+	struct run_command command = { .placing = PLACED_BY_PATH };
+	struct check check = { 0 };
+	char directory[PATH_MAX];
 
 	int err = run_options_parse(&options, argc, argv);
 	if (err)
 		return err == -EINVAL ? EXIT_CANNOT : cli_exit_code(err);
-	uint32_t features = 0;
-	err = run_check_libraries(options.mmap, directory);
-	if (!err)
-		err = run_check_machine(&features);
-	bool by_name = false;
-	const int exit_code =
-		err		  ? EXIT_CANNOT
-		: options.command ? run_check_command(options.command[0], directory, path, &by_name)
-				  : 0;
+	check.with_mmap = options.mmap;
+	check.err = run_check_libraries(options.mmap, directory);
+	if (!check.err)
+		check.err = run_check_machine(&check.features);
+	if (check.err)
+		check.exit_code = EXIT_CANNOT;
+	else if (options.command)
+		check.exit_code = run_check_command(options.command[0], directory, &command);
+	check.placing = command.placing;
 	if (options.only_check)
-		return tell_check(&options, path,
-			&(struct check){ err, features, exit_code, options.mmap, { 0 } });
-	if (exit_code)
-		return exit_code;
-	if (run_prepare(&options, by_name ? NULL : directory))
+		return tell_check(&options, &command, directory, &check);
+	if (!check.exit_code)
+		check.exit_code = refuse_failing(&options, &command, directory, &check);
+	if (check.exit_code)
+		return check.exit_code;
+	if (run_prepare(&options, &command, directory))
 		return EXIT_CANNOT;
-	return run_it(&options, path);
+	return command.placing == PLACED_BY_PATH ? run_it(&options, command.path, directory)
+						 : run_in_secure_mode(&options, command.path);
 }

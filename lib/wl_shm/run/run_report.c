@@ -7,6 +7,7 @@
 #include "cli/name.h"
 
 #include "run/run_options.h"
+#include "run/run_trial.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,32 +16,48 @@
 
 /* ---- Before ---- */
 
-static const char *reason_of(enum serving serving)
+static const char *reason_of(const struct ways *ways)
 {
-	switch (serving) {
-	case SERVING_FOREIGN:
+	static char text[192];
+	if (ways->serving == SERVING_FOREIGN)
 		return "it is no program of the kind that the library is of";
-	default:
+	if (!ways->gets_copies)
 		return "it does not use libwayland-server (what it starts was not looked at)";
-	}
+	snprintf(text, sizeof(text), "it would need copies, and the trial of them failed: %s",
+		run_trial_text(ways->trial));
+	return text;
+}
+
+static void print_copies(const struct check *check, const char *command)
+{
+	printf("%s can be guarded: %s, and gets copies (tried: %s)\n", command,
+		check->ways.serving == SERVING_OWN ? "it has a wl_shm of its own"
+						   : "it uses libwayland-server",
+		run_trial_text(check->ways.trial));
+	if (check->placing == PLACED_BY_NAME)
+		puts("it has file capabilities: the library is named without its directory, and "
+		     "reads no environment");
+	else if (check->placing == PLACED_BY_ITSELF)
+		puts("it has file capabilities: the library is there without being asked for");
 }
 
 static void print_ways(const struct check *check, const char *command)
 {
 	const struct ways *ways = &check->ways;
-	if (!ways_are_there(ways, check->with_mmap))
-		printf("%s: NOTHING WOULD BE GUARDED: %s\n", command, reason_of(ways->serving));
+	const bool are_there = ways_are_there(ways, false);
+	if (!are_there && !ways_are_there(ways, check->with_mmap))
+		printf("%s: NOTHING WOULD BE GUARDED: %s\n", command, reason_of(ways));
+	else if (!are_there)
+		printf("%s: wl_shm IS NOT GUARDED: %s\n", command, reason_of(ways));
 	else if (ways->serving == SERVING_UNKNOWN)
 		printf("%s is a script: what it starts can be guarded if that uses wl_shm of "
 		       "libwayland-server; --require makes sure\n",
 			command);
-	else if (ways->serving == SERVING_LIBWAYLAND)
+	else if (ways->gets_copies)
+		print_copies(check, command);
+	else
 		printf("%s can be guarded: %s takes wl_shm from libwayland-server\n", command,
 			ways->asker);
-	else if (ways->serving == SERVING_OWN)
-		printf("%s can be guarded: it has a wl_shm of its own, and gets copies\n", command);
-	else
-		printf("%s: wl_shm IS NOT GUARDED: %s\n", command, reason_of(ways->serving));
 	if (check->exit_code == 0 && check->with_mmap && ways->receives_files)
 		puts("files that clients pass and it maps for reading, as keymaps: guarded");
 }
@@ -54,6 +71,9 @@ void report_check_text(const struct check *check, const char *command)
 		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
 	printf("huge pages are moved, not copied: %s\n",
 		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
+	printf("compositors with a wl_shm of their own can be given copies: %s%s\n",
+		check->ways.trial ? "NO, a trial has failed: " : "yes, ",
+		check->ways.trial ? run_trial_text(check->ways.trial) : "tried");
 	if (command)
 		print_ways(check, command);
 }
@@ -61,11 +81,13 @@ void report_check_text(const struct check *check, const char *command)
 static void put_command(struct json *json, const struct check *check, const char *command)
 {
 	static const char *const servings[] = { "unknown", "foreign", "none", "own", "libwayland" };
+	static const char *const placings[] = { "path", "name", "itself" };
 	const struct ways *ways = &check->ways;
 	const bool is_known = command && (check->exit_code || ways->serving != SERVING_UNKNOWN);
 	json_put_string(json, "command", command);
 	json_put_string(json, "wl_shm", command ? servings[ways->serving] : NULL);
 	json_put_string(json, "wl_shm_taken_by", *ways->asker ? ways->asker : NULL);
+	json_put_string(json, "placed", command ? placings[check->placing] : NULL);
 	if (command)
 		json_put_bool(json, "files_guarded",
 			check->exit_code == 0 && check->with_mmap && ways->receives_files);
@@ -86,6 +108,9 @@ void report_check_json(const struct check *check, const char *command)
 	json_put_bool(&json, "lazy", check->features & UFFD_GUARD_FEATURE_LAZY);
 	json_put_bool(&json, "kernel_faults", check->features & UFFD_GUARD_FEATURE_KERNEL_FAULTS);
 	json_put_bool(&json, "move", check->features & UFFD_GUARD_FEATURE_MOVE);
+	json_put_bool(&json, "copies", check->err == 0 && check->ways.trial == 0);
+	json_put_string(&json, "copies_error",
+		check->err == 0 && check->ways.trial ? run_trial_text(check->ways.trial) : NULL);
 	put_command(&json, check, command);
 	json_end_object(&json);
 	json_finish(&json);

@@ -10,7 +10,9 @@ struct check {
 	uint32_t features; /* of a guard */
 	int exit_code;	   /* 0: so can the command, if one was given */
 	bool with_mmap;
-	struct ways ways; /* of the command, if exit_code is not EXIT_NOT_RUN or EXIT_NOT_FOUND */
+	enum placing placing;
+	struct ways ways; /* of the command, if exit_code is not EXIT_NOT_RUN or EXIT_NOT_FOUND;
+			     without one, its trial only */
 };
 
 /* @command may be NULL. */

@@ -51,13 +51,20 @@ static bool is_privileged_server(pid_t pid)
 	return run_find_command(name, path) && elf_needs(path, SERVER);
 }
 
-static bool is_unguarded(pid_t pid)
+static enum watched look_at_privileged(const struct watch *watch, pid_t pid)
+{
+	if (!is_privileged_server(pid))
+		return WATCHED_SO_FAR;
+	return watch->is_let_into_all ? WATCHED_GUARDED : WATCHED_UNGUARDED;
+}
+
+static enum watched look_at(const struct watch *watch, pid_t pid)
 {
 	char line[PATH_MAX + 256];
 	bool has_server = false, has_library = false;
 	FILE *f = open_proc(pid, "maps");
 	if (!f)
-		return errno == EACCES && is_privileged_server(pid);
+		return errno == EACCES ? look_at_privileged(watch, pid) : WATCHED_SO_FAR;
 	errno = 0;
 	while (fgets(line, sizeof(line), f)) {
 		has_server |= strstr(line, "/" SERVER) != NULL;
@@ -65,7 +72,9 @@ static bool is_unguarded(pid_t pid)
 	}
 	const bool is_denied = errno == EACCES;
 	fclose(f);
-	return is_denied ? is_privileged_server(pid) : has_server && !has_library;
+	if (is_denied)
+		return look_at_privileged(watch, pid);
+	return has_server && !has_library ? WATCHED_UNGUARDED : WATCHED_SO_FAR;
 }
 
 static pid_t parent_of(pid_t pid)
@@ -102,11 +111,10 @@ enum watched watch_look(struct watch *watch)
 	enum watched result = WATCHED_SO_FAR;
 	for (struct dirent *entry; all && result == WATCHED_SO_FAR && (entry = readdir(all));) {
 		const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (!isdigit((unsigned char)entry->d_name[0]) || !descends_from(pid, watch->root) ||
-			!is_unguarded(pid))
+		if (!isdigit((unsigned char)entry->d_name[0]) || !descends_from(pid, watch->root))
 			continue;
 		watch->unguarded = pid;
-		result = WATCHED_UNGUARDED;
+		result = look_at(watch, pid);
 	}
 	if (all)
 		closedir(all);
@@ -179,10 +187,9 @@ static void leave_streams(void)
 	dup2(null, STDOUT_FILENO);
 }
 
-static _Noreturn void be_aside(pid_t root, const struct shm_stats *stats)
+static _Noreturn void be_aside(struct watch watch)
 {
-	struct watch watch = { .root = root, .stats = stats };
-	const int pidfd = (int)syscall(SYS_pidfd_open, root, 0);
+	const int pidfd = (int)syscall(SYS_pidfd_open, watch.root, 0);
 	if (pidfd < 0 || fork() != 0)
 		_exit(0);
 	leave_streams();
@@ -190,12 +197,14 @@ static _Noreturn void be_aside(pid_t root, const struct shm_stats *stats)
 	_exit(0);
 }
 
-void watch_from_aside(const struct shm_stats *stats)
+void watch_from_aside(const struct watch *watch)
 {
-	const pid_t root = getpid(), between = fork();
+	struct watch ours = *watch;
+	ours.root = getpid();
+	const pid_t between = fork();
 	int status;
 	if (between == 0)
-		be_aside(root, stats);
+		be_aside(ours);
 	if (between > 0)
 		waitpid(between, &status, 0);
 }

@@ -15,7 +15,9 @@ enum watched {
 struct watch {
 	pid_t root; /* what was started, whatever it has become since */
 	const struct shm_stats *stats;
-	pid_t unguarded; /* of WATCHED_UNGUARDED */
+	bool is_let_into_all; /* LIBRARY_WAYLAND, by its name: then what has privileges, and can
+				 not be looked at, has it too */
+	pid_t unguarded;      /* of WATCHED_UNGUARDED */
 };
 
 /* Look once at @watch->root and all that it has started. */
@@ -29,4 +31,4 @@ void watch_tell_nothing(void);
 
 /* Fork a process that is nobody's child, and that tells until this process has ended, which is
  * about to become the compositor. Without it, nothing is told. */
-void watch_from_aside(const struct shm_stats *stats);
+void watch_from_aside(const struct watch *watch);
