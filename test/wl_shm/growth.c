@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -234,14 +235,25 @@ START_TEST(surfaces_cost_what_each_costs)
 }
 END_TEST
 
-/* Pools of one file, one after the other, as of a client that draws each picture into a new one. */
-static double run_pools(unsigned n)
+static int own_file(void)
+{
+	int fd = memfd_create("own", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, SPREAD), 0);
+	return fd;
+}
+
+/* Pools, one after the other, as of a client that draws each picture into a new one; of one file,
+ * or each of its own. */
+static double run_pools_of(unsigned n, bool is_one_file)
 {
 	struct crowd c;
 	double seconds = processor_seconds();
 	crowd_start(&c, 1);
 	for (unsigned i = 0; i < n; i++) {
-		struct wl_shm_pool *pool = wl_shm_create_pool(c.guest.shm, c.memory.fd, SPREAD);
+		int fd = is_one_file ? dup(c.memory.fd) : own_file();
+		struct wl_shm_pool *pool = wl_shm_create_pool(c.guest.shm, fd, SPREAD);
+		close(fd);
 		const struct picture picture = { .buffer = wl_shm_pool_create_buffer(pool, 0, SIDE,
 							 SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888) };
 		show(&c.guest, c.surfaces[0], &picture, 0, 0, SIDE, SIDE);
@@ -255,9 +267,25 @@ static double run_pools(unsigned n)
 	return processor_seconds() - seconds;
 }
 
+static double run_pools(unsigned n)
+{
+	return run_pools_of(n, false);
+}
+
 START_TEST(pools_cost_what_each_costs)
 {
 	assert_growth("pools", run_pools, 200);
+}
+END_TEST
+
+static double run_pools_of_one_file(unsigned n)
+{
+	return run_pools_of(n, true);
+}
+
+START_TEST(pools_of_one_file_cost_what_each_costs)
+{
+	assert_growth("pools of one file", run_pools_of_one_file, 200);
 }
 END_TEST
 
@@ -373,6 +401,7 @@ static TCase *growth(void)
 	tcase_add_test(tcase, sweeps_cost_what_has_changed);
 	tcase_add_test(tcase, surfaces_cost_what_each_costs);
 	tcase_add_test(tcase, pools_cost_what_each_costs);
+	tcase_add_test(tcase, pools_of_one_file_cost_what_each_costs);
 	tcase_add_test(tcase, rectangles_cost_what_each_costs);
 	tcase_add_test(tcase, connections_cost_what_each_costs);
 	tcase_add_test(tcase, columns_of_damage_cost_no_more_than_the_whole_buffer);

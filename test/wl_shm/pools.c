@@ -372,34 +372,37 @@ END_TEST
 
 enum { N_COPIES = 16, COPY_ROWS = 16 * SIDE, COPY_BYTES = COPY_ROWS * STRIDE };
 
-/* Pools of one file, each with a buffer that is all of it: 4 MiB, where 1 is allowed. */
+/* Pools, each of its own file and with a buffer that is all of it: 4 MiB, where 1 is allowed. */
 struct copies {
-	struct memory memory;
-	struct wl_shm_pool *pools[N_COPIES];
+	struct memory memories[N_COPIES];
 	struct picture pictures[N_COPIES];
 	const char *data[N_COPIES];
 };
 
+static void copies_fill(struct copies *copies, int byte)
+{
+	for (unsigned i = 0; i < N_COPIES; i++)
+		memset(copies->memories[i].pixels, byte, COPY_BYTES);
+}
+
 static void copies_create(struct copies *copies, struct guest *guest)
 {
-	memory_create(&copies->memory, guest, COPY_BYTES, 0);
-	memset(copies->memory.pixels, 0x11, COPY_BYTES);
 	for (unsigned i = 0; i < N_COPIES; i++) {
-		copies->pools[i] = wl_shm_create_pool(guest->shm, copies->memory.fd, COPY_BYTES);
-		copies->pictures[i].buffer = wl_shm_pool_create_buffer(
-			copies->pools[i], 0, SIDE, COPY_ROWS, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		memory_create(&copies->memories[i], guest, COPY_BYTES, 0);
+		copies->pictures[i].buffer = wl_shm_pool_create_buffer(copies->memories[i].pool, 0,
+			SIDE, COPY_ROWS, STRIDE, WL_SHM_FORMAT_XRGB8888);
 		exchange(guest);
 		copies->pictures[i].served = served_buffer(guest, copies->pictures[i].buffer);
 	}
+	copies_fill(copies, 0x11);
 }
 
 static void copies_destroy(struct copies *copies)
 {
 	for (unsigned i = 0; i < N_COPIES; i++) {
 		wl_buffer_destroy(copies->pictures[i].buffer);
-		wl_shm_pool_destroy(copies->pools[i]);
+		memory_destroy(&copies->memories[i]);
 	}
-	memory_destroy(&copies->memory);
 }
 
 static void copies_show(
@@ -418,7 +421,7 @@ static size_t copies_resident(const struct copies *copies)
 	return n * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-START_TEST(file_in_many_pools_is_not_as_many_times_in_memory)
+START_TEST(copies_that_are_not_in_use_are_bounded)
 {
 	struct stage s;
 	struct copies copies;
@@ -433,7 +436,7 @@ START_TEST(file_in_many_pools_is_not_as_many_times_in_memory)
 	/* What is in use, and one MiB more. */
 	ck_assert_uint_le(copies_resident(&copies), (1 << 20) + COPY_BYTES);
 	/* What was given back comes back, all of it, whatever the damage. */
-	memset(copies.memory.pixels, 0x22, COPY_BYTES);
+	copies_fill(&copies, 0x22);
 	show(&s.guest, surface, &copies.pictures[0], 0, 0, 1, 1);
 	ck_assert_uint_eq(pixel_at(copies.pictures[0].served, 1, COPY_ROWS - 1), 0x22222222u);
 	wl_surface_destroy(surface);
@@ -480,6 +483,120 @@ START_TEST(buffers_in_turn_are_not_given_back_if_all_but_the_one_in_use_fit)
 }
 END_TEST
 
+START_TEST(pools_of_one_file_have_one_copy)
+{
+	struct stage s;
+	struct wl_shm_pool *pools[3];
+	struct picture pictures[3];
+	struct wl_surface *surfaces[3];
+	stage_start(&s);
+	/* The second one is larger than the file's first pool, the third one is smaller. */
+	memory_cut(&s.memory, 2 * (size_t)BYTES);
+	for (unsigned i = 0; i < 3; i++) {
+		const int32_t size = (int32_t)BYTES * (i == 1 ? 2 : 1);
+		pools[i] = wl_shm_create_pool(s.guest.shm, s.memory.fd, size);
+		pictures[i].buffer = wl_shm_pool_create_buffer(pools[i], size - (int32_t)BYTES,
+			SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		surfaces[i] = wl_compositor_create_surface(s.guest.compositor);
+		show_all(&s.guest, surfaces[i], &pictures[i]);
+		pictures[i].served = served_buffer(&s.guest, pictures[i].buffer);
+		assert_all_pixels(pictures[i].served, i == 1 ? 0 : OLD);
+	}
+	ck_assert_ptr_eq(wl_shm_buffer_get_data(pictures[0].served), s.data);
+	ck_assert_ptr_eq(wl_shm_buffer_get_data(pictures[1].served), s.data + SIDE * SIDE);
+	ck_assert_ptr_eq(wl_shm_buffer_get_data(pictures[2].served), s.data);
+
+	/* What is left of them goes on, whichever goes first. */
+	wl_buffer_destroy(s.picture.buffer);
+	memset(s.memory.pixels, 0x22, BYTES);
+	memory_destroy(&s.memory);
+	wl_buffer_destroy(pictures[1].buffer);
+	wl_shm_pool_destroy(pools[1]);
+	show_all(&s.guest, surfaces[2], &pictures[2]);
+	assert_all_pixels(pictures[2].served, 0x22222222u);
+	for (unsigned i = 0; i < 3; i += 2) {
+		wl_buffer_destroy(pictures[i].buffer);
+		wl_shm_pool_destroy(pools[i]);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		wl_surface_destroy(surfaces[i]);
+	assert_no_error(&s.guest);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(each_pool_of_a_file_has_its_own_size)
+{
+	struct stage s;
+	stage_start(&s);
+	struct wl_shm_pool *larger =
+		wl_shm_create_pool(s.guest.shm, s.memory.fd, 2 * (int32_t)BYTES);
+	wl_shm_pool_resize(s.memory.pool, (int32_t)BYTES + STRIDE);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		s.memory.pool, STRIDE, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	assert_no_error(&s.guest);
+	wl_buffer_destroy(buffer);
+	buffer = wl_shm_pool_create_buffer(
+		s.memory.pool, 2 * STRIDE, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	assert_error(&s.guest, "wl_shm_pool", WL_SHM_ERROR_INVALID_STRIDE);
+	wl_buffer_destroy(buffer);
+	wl_shm_pool_destroy(larger);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
+/* Shows a pool of 2 GiB of hole, in place of the one before. False if the client is told that it
+ * has no memory. */
+static bool show_hole(struct guest *guest, struct wl_surface *surface)
+{
+	const int32_t rows = INT32_MAX / 4096;
+	int fd = memfd_create("hole", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(fd, (off_t)rows * 4096), 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(guest->shm, fd, rows * 4096);
+	const struct picture picture = { .buffer = wl_shm_pool_create_buffer(pool, 0, 1024, rows,
+						 4096, WL_SHM_FORMAT_XRGB8888) };
+	show(guest, surface, &picture, 0, 0, 1, 1);
+	close(fd);
+	const bool is_served = wl_display_get_error(guest->connection) == 0;
+	if (is_served)
+		pixel_at(served_buffer(guest, picture.buffer), 0, 0);
+	/* The client's objects only. */
+	wl_proxy_destroy((struct wl_proxy *)picture.buffer);
+	wl_proxy_destroy((struct wl_proxy *)pool);
+	return is_served;
+}
+
+/* They are a 512th of it, and stay until the pool is unmapped. */
+START_TEST(tables_of_pages_that_were_given_back_count)
+{
+	const uint64_t quarter = (uint64_t)sysconf(_SC_PHYS_PAGES) / 4 *
+				 (uint64_t)sysconf(_SC_PAGESIZE),
+		       most = quarter / ((uint64_t)INT32_MAX / 512) + 1;
+	struct stage s;
+	unsigned n = 0;
+	if (runner_skip_eager())
+		return;
+	if (most > 4000) { /* of 256 GiB */
+		runner_skip("it would take too many pools to fill this machine with tables");
+		return;
+	}
+	stage_start(&s);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	while (n <= most && show_hole(&s.guest, surface))
+		n++;
+	ck_assert_uint_le(n, most);
+	ck_assert_int_eq(wl_display_get_error(s.guest.connection), ENOMEM);
+	wl_surface_destroy(surface);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	stage_stop(&s);
+}
+END_TEST
+
 /* Of holes, so that the test needs no memory. */
 START_TEST(client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected)
 {
@@ -491,10 +608,10 @@ START_TEST(client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected)
 	if (runner_skip_eager())
 		return;
 	stage_start(&s);
-	memory_create(&memory, &s.guest, gib, 0);
 	for (size_t i = 0; i <= n; i++) {
 		assert_no_error(&s.guest);
-		struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, memory.fd, (int32_t)gib);
+		memory_create(&memory, &s.guest, gib, 0);
+		struct wl_shm_pool *pool = memory.pool;
 		const struct picture picture = { .buffer = wl_shm_pool_create_buffer(pool, 0, 16384,
 							 16384, 65536, WL_SHM_FORMAT_XRGB8888) };
 		struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
@@ -505,11 +622,12 @@ START_TEST(client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected)
 		wl_proxy_destroy((struct wl_proxy *)surface);
 		wl_proxy_destroy((struct wl_proxy *)picture.buffer);
 		wl_proxy_destroy((struct wl_proxy *)pool);
+		munmap(memory.pixels, gib);
+		close(memory.fd);
 	}
 	exchange(&s.guest);
 	ck_assert_int_eq(wl_display_get_error(s.guest.connection), ENOMEM);
 	assert_disconnected(&s.guest);
-	memory_destroy(&memory);
 	wl_buffer_destroy(s.picture.buffer);
 	memory_destroy(&s.memory);
 	stage_stop(&s);
@@ -532,7 +650,7 @@ START_TEST(what_is_in_use_is_not_given_back)
 	wl_surface_attach(surfaces[0], NULL, 0, 0);
 	wl_surface_commit(surfaces[0]);
 	exchange(&s.guest);
-	memset(copies.memory.pixels, 0x22, COPY_BYTES);
+	copies_fill(&copies, 0x22);
 	usleep(50000); /* so often it is looked for something to give back */
 	assert_all_pixels(s.picture.served, OLD); /* one more */
 	for (unsigned i = 0; i < N_COPIES; i++)
@@ -586,6 +704,17 @@ START_TEST(what_is_in_use_of_a_pool_stays_when_the_rest_of_it_goes)
 }
 END_TEST
 
+/* A pool of a file of its own. */
+static struct wl_shm_pool *create_pool(struct guest *guest)
+{
+	int fd = memfd_create("pool", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, BYTES), 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(guest->shm, fd, BYTES);
+	close(fd);
+	return pool;
+}
+
 static rlim_t descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -605,7 +734,7 @@ START_TEST(limit_of_descriptors_is_raised_when_needed_and_not_inherited)
 	/* One client with half of that many pools: Xwayland. */
 	struct wl_shm_pool *pools[250];
 	for (unsigned i = 0; i < 250; i++) {
-		pools[i] = wl_shm_create_pool(s.guest.shm, s.memory.fd, BYTES);
+		pools[i] = create_pool(&s.guest);
 		exchange(&s.guest);
 	}
 	assert_no_error(&s.guest);
@@ -626,10 +755,10 @@ START_TEST(limit_of_descriptors_is_raised_when_needed_and_not_inherited)
 END_TEST
 
 /* As many as it gets. */
-static void take_pools(struct guest *guest, int fd, unsigned most)
+static void take_pools(struct guest *guest, unsigned most)
 {
 	for (unsigned i = 0; i < most && wl_display_get_error(guest->connection) == 0; i++) {
-		struct wl_shm_pool *pool = wl_shm_create_pool(guest->shm, fd, BYTES);
+		struct wl_shm_pool *pool = create_pool(guest);
 		exchange(guest);
 		exchange(guest);
 		wl_proxy_destroy((struct wl_proxy *)pool); /* the client's object only */
@@ -652,7 +781,7 @@ START_TEST(many_connections_leave_descriptors_for_one_more)
 		if (_i == 0 || i == 0)
 			process_connect(sockets + i, _i ? N : 1);
 		guest_join_by(&guests[i], &s.world, sockets[i]);
-		take_pools(&guests[i], s.memory.fd, 60);
+		take_pools(&guests[i], 60);
 	}
 	guest_join(&honest, &s.world);
 	picture_create_alone(&picture, &memory, &honest, OLD);
@@ -682,7 +811,7 @@ START_TEST(pools_are_had_when_others_have_three_quarters_of_the_descriptors)
 	for (unsigned i = 0; i < N; i++) {
 		process_connect(sockets + i, 1);
 		guest_join_by(&guests[i], &s.world, sockets[i]);
-		take_pools(&guests[i], s.memory.fd, EACH);
+		take_pools(&guests[i], EACH);
 		assert_no_error(&guests[i]);
 	}
 	for (unsigned i = 0; i < N; i++)
@@ -735,7 +864,10 @@ static TCase *memory(void)
 	tcase_add_test(tcase, memory_is_given_back_with_the_last_buffer);
 	tcase_add_test(tcase, buffers_that_go_cost_nothing_but_the_last);
 	tcase_add_test(tcase, client_that_goes_is_unmapped_and_not_given_back_first);
-	tcase_add_test(tcase, file_in_many_pools_is_not_as_many_times_in_memory);
+	tcase_add_test(tcase, copies_that_are_not_in_use_are_bounded);
+	add_of_libwayland(tcase, pools_of_one_file_have_one_copy);
+	add_of_libwayland(tcase, each_pool_of_a_file_has_its_own_size);
+	add_of_libwayland(tcase, tables_of_pages_that_were_given_back_count);
 	tcase_add_test(tcase, buffers_in_turn_are_not_given_back_if_all_but_the_one_in_use_fit);
 	tcase_add_test(tcase, client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected);
 	tcase_add_test(tcase, what_is_in_use_is_not_given_back);

@@ -244,10 +244,11 @@ START_TEST(one_client_cannot_take_all_descriptors)
 	world_start(&world);
 	guest_join(&greedy, &world);
 	guest_join(&modest, &world);
-	int fd = memfd_create("", 0);
 	unsigned n = 0;
 	while (n < LIMIT && wl_display_get_error(greedy.connection) == 0) {
+		int fd = memfd_create("", 0);
 		pools[n++] = wl_shm_create_pool(greedy.shm, fd, 4096);
+		close(fd);
 		exchange(&greedy);
 	}
 	ck_assert_int_eq(wl_display_get_error(greedy.connection), ENOMEM);
@@ -259,7 +260,6 @@ START_TEST(one_client_cannot_take_all_descriptors)
 	guest_leave(&greedy);
 	guest_leave(&modest);
 	world_stop(&world);
-	close(fd);
 }
 END_TEST
 

@@ -22,6 +22,7 @@ static uint64_t size_for(uint64_t length)
 static void join(struct block *to, const struct block *from)
 {
 	to->is_filled |= from->is_filled;
+	to->was_ever_filled |= from->was_ever_filled;
 	if (from->cleared_at > to->cleared_at)
 		to->cleared_at = from->cleared_at;
 }
@@ -30,9 +31,11 @@ static void count_filled(struct blocks *blocks)
 {
 	blocks->n_filled = 0;
 	blocks->n_unused = 0;
+	blocks->n_ever_filled = 0;
 	for (size_t i = 0; i < blocks->n; i++) {
 		blocks->n_filled += blocks->all[i].is_filled;
 		blocks->n_unused += blocks->all[i].is_filled && blocks->all[i].n_users == 0;
+		blocks->n_ever_filled += blocks->all[i].was_ever_filled;
 	}
 }
 
@@ -111,10 +114,26 @@ void blocks_fill(struct blocks *blocks, struct byte_range range)
 		struct block *block = &blocks->all[i];
 		if (block->is_filled)
 			continue;
+		blocks->n_ever_filled += !block->was_ever_filled;
 		block->is_filled = true;
+		block->was_ever_filled = true;
 		blocks->n_filled++;
 		blocks->n_unused += block->n_users == 0;
 	}
+}
+
+uint64_t blocks_missing(const struct blocks *blocks, struct byte_range range)
+{
+	uint64_t missing = range.end - range.start;
+	const size_t end = end_of(blocks, range);
+	for (size_t i = first_of(blocks, range); i < end && missing > 0; i++) {
+		const uint64_t start = i * blocks->size,
+			       from = start > range.start ? start : range.start,
+			       to = start + blocks->size < range.end ? start + blocks->size
+								     : range.end;
+		missing -= blocks->all[i].is_filled ? to - from : 0;
+	}
+	return missing;
 }
 
 bool blocks_are_filled(const struct blocks *blocks, struct byte_range range)

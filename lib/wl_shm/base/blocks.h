@@ -8,7 +8,7 @@
 struct block {
 	uint32_t n_users;
 	uint32_t cleared_at; /* blocks.n_clears, when it was cleared last */
-	bool is_filled;
+	bool is_filled, was_ever_filled;
 };
 
 /* Which bytes of a region hold copies, and which of these are in use, in blocks: so many at most
@@ -18,6 +18,7 @@ struct blocks {
 	size_t n;
 	struct block *all;
 	size_t n_filled, n_unused; /* n_unused: filled, and without users */
+	size_t n_ever_filled;	   /* have page tables, also after they were cleared */
 	uint32_t n_clears;
 };
 
@@ -35,6 +36,9 @@ void blocks_finish(struct blocks *blocks);
 void blocks_add_user(struct blocks *blocks, struct byte_range range);
 void blocks_remove_user(struct blocks *blocks, struct byte_range range);
 void blocks_fill(struct blocks *blocks, struct byte_range range);
+
+/* Bytes of @range that are in no filled block. */
+uint64_t blocks_missing(const struct blocks *blocks, struct byte_range range);
 
 /* True if a byte of @range is in a filled block. */
 bool blocks_are_filled(const struct blocks *blocks, struct byte_range range);

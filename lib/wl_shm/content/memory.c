@@ -88,10 +88,10 @@ static void discard_unused(struct wl_shm_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* False for a pool without resource or client: it will be unmapped soon, as a whole. */
+/* False for a pool without objects or client: it will be unmapped soon, as a whole. */
 static bool may_be_read_again(const struct wl_shm_pool *pool)
 {
-	return pool->resource && pool->client->wl_client;
+	return pool->n_resources > 0 && pool->client->wl_client;
 }
 
 /* Only the last buffer of a pool gives memory back at once: of others, the next one on the same
@@ -127,7 +127,10 @@ static void sweep(struct memory_account *account)
 static uint64_t bytes_to_come(struct wl_shm_buffer *buffer)
 {
 	pthread_mutex_lock(&buffer->pool->lock);
-	const uint64_t bytes = buffer->is_filled || buffer->is_partial ? 0 : buffer->length;
+	const uint64_t bytes =
+		buffer->is_filled || buffer->is_partial
+			? 0
+			: blocks_missing(&buffer->pool->blocks, buffer_range(buffer));
 	pthread_mutex_unlock(&buffer->pool->lock);
 	return bytes;
 }

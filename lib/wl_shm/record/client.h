@@ -18,6 +18,8 @@ struct shm_client {
 	struct wl_listener destroy; /* of wl_client */
 	unsigned references;	    /* one of wl_client, of each pool and of each surface */
 
+	void *pools_by_file; /* tsearch(3) of struct wl_shm_pool, by file */
+
 	struct surface *viewport_awaited_by; /* asked for a viewport not seen yet; may be NULL */
 	uint32_t awaited_viewport_id;	     /* id of that viewport's object */
 

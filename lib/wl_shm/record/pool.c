@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of a pool. It lives until its resource, its buffers and the compositor have all given
+/* The record of a pool. It lives until its objects, its buffers and the compositor have all given
  * up their references. */
 #include "record/pool.h"
 
 #include "record/back.h"
 
+#include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 {
@@ -15,6 +18,7 @@ struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 	*pool = (struct wl_shm_pool){
 		.client = client_ref(client),
 		.size = size,
+		.n_resources = 1,
 		.references = 1,
 		.fd = -1,
 	};
@@ -54,11 +58,16 @@ static void enlist(struct wl_shm_pool *pool, bool is_reclaimable)
 	pthread_mutex_unlock(&account->lock);
 }
 
+/* A page table has the size of a page, and addresses for so many. It stays when these are given
+ * back. */
+#define PAGES_OF_A_TABLE 512
+
 void pool_count_blocks(struct wl_shm_pool *pool)
 {
 	const struct blocks *blocks = &pool->blocks;
 	const uint64_t unused = blocks->n_unused * blocks->size,
-		       in_use = blocks->n_filled * blocks->size - unused;
+		       tables = blocks->n_ever_filled * blocks->size / PAGES_OF_A_TABLE,
+		       in_use = blocks->n_filled * blocks->size - unused + tables;
 	if (in_use == pool->counted_in_use && unused == pool->counted_unused)
 		return;
 	charge(pool, in_use, unused);
@@ -82,11 +91,64 @@ void pool_touch(struct wl_shm_pool *pool)
 	pthread_mutex_unlock(&account->lock);
 }
 
+/* ---- Which pools are of one file ----
+ *
+ * Memory only (memfd, tmpfs): the kernel numbers its inodes, and a number is not used again while a
+ * pool has the file open. A server of FUSE may give one number to two files. */
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct wl_shm_pool *one = a, *other = b;
+	if (one->file.device != other->file.device)
+		return one->file.device < other->file.device ? -1 : 1;
+	if (one->file.inode != other->file.inode)
+		return one->file.inode < other->file.inode ? -1 : 1;
+	return 0;
+}
+
+static bool identify(int fd, struct file_identity *file)
+{
+	struct stat st;
+	if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) < 0)
+		return false;
+	*file = (struct file_identity){ .device = st.st_dev, .inode = st.st_ino };
+	return true;
+}
+
+struct wl_shm_pool *pool_of_file(const struct shm_client *client, int fd)
+{
+	struct wl_shm_pool key;
+	if (!client->pools_by_file || !identify(fd, &key.file))
+		return NULL;
+	struct wl_shm_pool *const *found = tfind(&key, &client->pools_by_file, compare_files);
+	return found ? *found : NULL;
+}
+
+void pool_add_file(struct wl_shm_pool *pool, int fd)
+{
+	void **root = &pool->client->pools_by_file;
+	if (!identify(fd, &pool->file))
+		return;
+	struct wl_shm_pool *const *found = tsearch(pool, root, compare_files);
+	if (!found || *found != pool)
+		pool->file = (struct file_identity){ 0 };
+}
+
+static void pool_remove_file(struct wl_shm_pool *pool)
+{
+	if (pool->file.inode != 0)
+		tdelete(pool, &pool->client->pools_by_file, compare_files);
+	pool->file = (struct file_identity){ 0 };
+}
+
+/* ---- Destruction ---- */
+
 static void pool_destroy(struct wl_shm_pool *pool)
 {
 	const struct back *back = pool->client->display->back;
 	if (back->pool_destroyed)
 		back->pool_destroyed(pool);
+	pool_remove_file(pool);
 	uffd_guard_unmap(pool->region);
 	charge(pool, 0, 0);
 	enlist(pool, false);

@@ -6,18 +6,26 @@
 
 struct shadow;
 
+struct file_identity {
+	dev_t device;
+	ino_t inode;
+};
+
+/* What a client's wl_shm_pool objects of one file have in common; with one that has a file to
+ * itself, the object. */
 struct wl_shm_pool {
-	struct wl_resource *resource; /* NULL after wl_shm_pool.destroy */
+	unsigned n_resources; /* wl_shm_pool objects that the client has of it */
 	struct shm_client *client;
 	struct uffd_guard_region *region; /* NULL if the file is left to the compositor as it is */
-	int32_t size;
-	size_t reserve;		    /* bytes of address space; zeros behind size */
+	struct file_identity file;	  /* of shm_client.pools_by_file; 0, 0: not in there */
+	int32_t size;			  /* of the largest object */
+	size_t reserve;			  /* bytes of address space; zeros behind size */
 	bool awaits_seal;	    /* it was not there in time, and may make the region direct */
 	bool is_direct;		    /* the region is the client's memory itself, not a copy */
 	struct wl_list reclaimable; /* memory_account.reclaimable; an empty list if nothing is */
 	struct wl_list buffers;	    /* struct wl_shm_buffer.link */
 	unsigned n_descriptors;
-	unsigned references; /* one of the resource, of each buffer, and compositor_references */
+	unsigned references; /* n_resources, one of each buffer, and compositor_references */
 	unsigned compositor_references; /* of wl_shm_buffer_ref_pool() */
 	pthread_mutex_t lock; /* the content of its buffers; the library is called with it */
 
@@ -35,9 +43,16 @@ struct wl_shm_pool {
 	struct byte_range kept; /* what the compositor has a reference for; or 0, 0 */
 };
 
-/* Create a pool with one reference, without resource and region. NULL without memory. */
+/* Create a pool with one reference, for one object, and without region. NULL without memory. */
 struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size);
 void pool_unref(struct wl_shm_pool *pool);
+
+/* The pool of @client that was added for the file of @fd; NULL if there is none. */
+struct wl_shm_pool *pool_of_file(const struct shm_client *client, int fd);
+
+/* Let pool_of_file() find @pool, whose file is that of @fd, unless there is one already, or the
+ * file is not memory. The pool must keep the file open. */
+void pool_add_file(struct wl_shm_pool *pool, int fd);
 
 /* Count a second descriptor. */
 void pool_add_descriptor(struct wl_shm_pool *pool);

@@ -63,27 +63,28 @@ static bool can_be_read(const struct buffer_layout *layout, const struct wl_shm_
 	return (uint64_t)layout->offset + planes <= pool->reserve;
 }
 
-static bool is_sound(const struct buffer_layout *layout, const struct wl_shm_pool *pool)
+static bool is_sound(const struct buffer_layout *layout, const struct pool_object *object)
 {
 	if (layout->offset < 0 || layout->width <= 0 || layout->height <= 0)
 		return false;
 	if (!has_room_for_rows(layout, format_find(layout->format)))
 		return false;
 	const int64_t bytes = (int64_t)layout->stride * layout->height;
-	return bytes <= INT32_MAX && layout->offset <= pool->size - bytes &&
-	       can_be_read(layout, pool);
+	return bytes <= INT32_MAX && layout->offset <= object->size - bytes &&
+	       can_be_read(layout, object->pool);
 }
 
-void buffer_requests_create(struct wl_client *wl_client, struct wl_shm_pool *pool, uint32_t id,
-	const struct buffer_layout *layout)
+void buffer_requests_create(struct wl_client *wl_client, const struct pool_object *object,
+	uint32_t id, const struct buffer_layout *layout)
 {
+	struct wl_shm_pool *pool = object->pool;
 	if (!display_has_format(pool->client->display, layout->format)) {
-		wl_resource_post_error(pool->resource, WL_SHM_ERROR_INVALID_FORMAT,
+		wl_resource_post_error(object->resource, WL_SHM_ERROR_INVALID_FORMAT,
 			"invalid format 0x%x", layout->format);
 		return;
 	}
-	if (!is_sound(layout, pool)) {
-		wl_resource_post_error(pool->resource, WL_SHM_ERROR_INVALID_STRIDE,
+	if (!is_sound(layout, object)) {
+		wl_resource_post_error(object->resource, WL_SHM_ERROR_INVALID_STRIDE,
 			"invalid width, height or stride (%dx%d, %d)", layout->width,
 			layout->height, layout->stride);
 		return;

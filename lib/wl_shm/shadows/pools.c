@@ -148,7 +148,7 @@ static void pool_on_destroy(struct wl_listener *listener, void *data)
 {
 	struct wl_shm_pool *pool = wl_container_of(listener, pool, destroy);
 	(void)data;
-	pool->resource = NULL;
+	pool->n_resources = 0;
 	pool_unref(pool);
 }
 
@@ -249,7 +249,6 @@ static void see_pool(struct wl_shm_pool *pool, struct wl_resource *resource)
 		pool_unref(pool);
 		return;
 	}
-	pool->resource = resource;
 	pool->destroy.notify = pool_on_destroy;
 	wl_resource_add_destroy_listener(resource, &pool->destroy);
 }
