@@ -148,14 +148,16 @@ static void attack_cancel(struct host *host)
 
 enum in_child { CHILD_IS_FINE, CHILD_SAW_BYTES, CHILD_COULD_CALL, CHILD_HAD_SIGNAL };
 
+/* A child goes on seeing the file where the region is DIRECT. That may be a part of it, and at a
+ * fork in the midst of a resize nobody can say which: so slots that are never DIRECT are judged. */
 static enum in_child look_around(const struct slot *slot, uint64_t n_signals)
 {
 	struct uffd_guard_region *region = slot->region;
-	const bool is_live = slot_is_live(slot);
+	const bool may_see = slot->is_direct;
 	const volatile uint64_t *words = slot_words(slot);
 	const uint64_t n = uffd_guard_region_length(region) / sizeof(uint64_t);
 	for (uint64_t i = 0; i < n; i += slot->control->words_per_page) {
-		if (words[i] && !is_live)
+		if (words[i] && !may_see)
 			return CHILD_SAW_BYTES;
 	}
 	if (uffd_guard_refresh(region, 0, 1) != -ECHILD)
