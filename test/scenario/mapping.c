@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,7 +44,12 @@ static int open_nothing(void)
 
 static int open_write_only(void)
 {
-	return open("/dev/shm", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	char path[32];
+	int memfd = memfd_create("client", MFD_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	close(memfd);
+	return fd;
 }
 
 #ifndef SYS_memfd_secret

@@ -3,6 +3,7 @@
 #include "../support/fixture.h"
 #include "../support/inject.h"
 #include "../support/resource_limits.h"
+#include "../support/tmpfs_file.h"
 #include "base/published.h"
 
 #include <dirent.h>
@@ -278,6 +279,12 @@ END_TEST
 START_TEST(name_is_the_files_and_ends_within_its_slot)
 {
 	char name[NAME_MAX + 1], path[PATH_MAX];
+	const int probe = open_on_tmpfs(O_RDWR);
+	if (probe < 0) {
+		runner_skip(NO_TMPFS);
+		return;
+	}
+	close(probe);
 	opt_in();
 	memset(name, 'x', sizeof(name) - 6);
 	snprintf(name + sizeof(name) - 6, 6, "%d", (int)(getpid() % 10000));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
+#include "tmpfs_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ static int create_empty(enum file_kind kind)
 	case FILE_MEMFD:
 		return memfd_create("client", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	case FILE_TMPFS:
-		return open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		return open_on_tmpfs(O_RDWR);
 	case FILE_HUGETLB:
 		return memfd_create("client", MFD_CLOEXEC | MFD_HUGETLB);
 	default:
@@ -72,8 +74,9 @@ int file_create(enum file_kind kind, size_t n_pages, bool is_sparse)
 	if (probe == MAP_FAILED) {
 		if (fd >= 0)
 			close(fd);
-		ck_assert_int_eq(kind, FILE_HUGETLB);
-		runner_skip("no huge pages to make a hugetlb memfd of");
+		ck_assert_int_ne(kind, FILE_MEMFD);
+		runner_skip(
+			kind == FILE_TMPFS ? NO_TMPFS : "no huge pages to make a hugetlb memfd of");
 		return -1;
 	}
 	if (probe)
