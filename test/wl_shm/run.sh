@@ -112,6 +112,10 @@ expect_status 'no such program in PATH' 127 "$run" no-such-program
 expect_status 'no program' 126 "$run" /etc/passwd
 expect_status 'check' 0 "$run" --check
 expect_text 'check says what is there' 'memory can be guarded'
+if "$run" --check --json | grep -q '"lazy":false'; then
+  expect_text 'where userfaultfd is denied, check points to who tells by whom' 'uffd-guard-doctor tells'
+  expect 'and blames no kernel' '' "$(grep 'needs Linux' "$work/out")"
+fi
 expect_status 'check of a command' 0 "$run" --check "$compositor"
 expect_text 'which it names, and who takes wl_shm' "$compositor can be guarded: $compositor takes wl_shm"
 own=$(dirname "$compositor")/wl_shm_own

@@ -62,15 +62,23 @@ static void print_ways(const struct check *check, const char *command)
 		puts("files that clients pass and it maps for reading, as keymaps: guarded");
 }
 
-void report_check_text(const struct check *check, const char *command)
+static void print_machine(uint32_t features)
 {
-	const uint32_t features = check->features;
-	printf("memory can be guarded: %s\n",
-		features & UFFD_GUARD_FEATURE_LAZY ? "yes" : "by copying all of it each time");
+	if (!(features & UFFD_GUARD_FEATURE_LAZY)) {
+		puts("memory can be guarded: by copying all of it each time, since userfaultfd is "
+		     "denied;\n  uffd-guard-doctor tells who denies it");
+		return;
+	}
+	puts("memory can be guarded: yes");
 	printf("system calls may touch it before it was read: %s\n",
 		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
 	printf("huge pages are moved, not copied: %s\n",
 		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
+}
+
+void report_check_text(const struct check *check, const char *command)
+{
+	print_machine(check->features);
 	printf("compositors with a wl_shm of their own can be given copies: %s%s\n",
 		check->ways.trial ? "NO, a trial has failed: " : "yes, ",
 		check->ways.trial ? run_trial_text(check->ways.trial) : "tried");
