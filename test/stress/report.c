@@ -71,7 +71,7 @@ static void print_attacks(const struct outcome *outcome)
 	}
 	printf("%-34s %12s %16" PRIu64 "\n", "(a region longer than its file)", "",
 		atomic_load(&server->pages_lost[ATTACK_NONE]));
-	puts("(*) read or refreshed past the end of the file: SIGBUS, had it been a plain mapping");
+	puts("(*) past the end of the file: SIGBUS, had it been a plain mapping");
 }
 
 static void print_host(const struct outcome *outcome)
@@ -114,8 +114,8 @@ static void print_checks(const struct outcome *outcome)
 			violation_name((enum violation)i), atomic_load(&judge->violations[i]),
 			check_name(check), n, n ? "" : why_never(outcome, check));
 	}
-	printf("of the words judged, zero %" PRIu64 ", cut by the end of a file %" PRIu64
-	       ", split by a read across it %" PRIu64 "\n",
+	printf("of the words judged, zero %" PRIu64 ", cut by the end of a file %" PRIu64 ",\n"
+	       "  split by a read across it %" PRIu64 "\n",
 		atomic_load(&judge->n_zeros), atomic_load(&judge->n_cuts),
 		atomic_load(&judge->n_splits));
 }
