@@ -3,7 +3,8 @@
  * To map a file, fault its pages and unmap it costs more than to store a small rectangle. So after
  * a few stores to a file a mapping is left for those that follow. It is from the beginning to the
  * last byte that was stored to; its pages are those of the client's file that were stored to, and
- * none besides. Addresses and page tables are what it costs, so there are only so many.
+ * none besides. Addresses and page tables are what it costs, so there are only so many, and none
+ * where an address has 32 bits.
  *
  * While it is there the client cannot seal its file against writing (F_SEAL_WRITE is refused).
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A Debian of its own, as a newcomer or a packager has it: README's lines, then builds.sh. On i386, where long has 32 bits,
-# also the unit tests and the scenarios in EAGER.
+# also the unit tests, the scenarios in EAGER and the tests of wl_shm.
 #   build_root.sh SOURCE WORK SUITE ARCHITECTURE [PATTERN]
 # PATTERN: rows of builds.sh. Root only. WORK/base-SUITE-ARCHITECTURE keeps the system as debootstrap makes it. Exit status:
 # 0 as it should be; 1 not; 3 it could not run.
@@ -81,13 +81,12 @@ follow_readme() {
     [ ! -e /usr/local/bin/uffd-guard-stress ]'
 }
 
-# Not these: one lets fcntl(2) fail, which is another system call on i386; one counts mappings, which are others there.
 run_eager() {
-  apt install check libfuse3-dev libjson-c-dev
+  apt install check libfuse3-dev libjson-c-dev libwayland-dev
   there sh -euc 'cd /uffd_guard
     cmake -S . -B build-tests --log-level=WARNING -D UFFD_GUARD_TESTS=ON -D UFFD_GUARD_WERROR=ON
     cmake --build build-tests --parallel > /tmp/build.log || { tail -n 30 /tmp/build.log; exit 1; }
-    ctest --test-dir build-tests -R "^unit[.]|[.]eager[.]root$" -E "scenario[.](publish|rects)[.]" --output-on-failure'
+    ctest --test-dir build-tests -R "^unit[.]|[.]eager[.]root$|^wl_shm[.].*[.]root$" --output-on-failure'
 }
 
 mkdir -p "$work"
@@ -98,7 +97,7 @@ apt update
 step README
 follow_readme
 if [[ $architecture == i386 ]]; then
-  step 'unit tests and EAGER, in 32 bit'
+  step 'unit tests, EAGER and wl_shm, in 32 bit'
   run_eager
 fi
 step 'all ways to build'

@@ -441,11 +441,12 @@ static void store_often(struct fixture *f)
 START_TEST(resize_and_unmap_leave_no_mapping_of_the_file)
 {
 	struct fixture f;
+	const size_t kept = sizeof(void *) >= sizeof(uint64_t); /* addresses are short in 32 bits */
 	ck_assert(start_stores(&f, false));
 	const size_t mappings = count_mappings();
 	store_often(&f);
 	if (!IS_SANITIZED)
-		ck_assert_uint_eq(count_mappings(), mappings + 1);
+		ck_assert_uint_eq(count_mappings(), mappings + kept);
 	assert_ok(uffd_guard_resize(f.region, f.page));
 	if (!IS_SANITIZED)
 		ck_assert_uint_eq(count_mappings(), mappings);

@@ -74,6 +74,10 @@ void assert_disconnected(struct guest *guest);
 
 /* ---- A client's memory, and buffers in it ---- */
 
+/* Addresses are short there: a pool may grow to 64 MiB, or to thrice what it was. */
+#define IS_32_BIT	 (sizeof(void *) < sizeof(uint64_t))
+#define NO_ROOM_FOR_GIBS "32 bits have no room for two gigabytes"
+
 #define SIDE   64 /* pixels: a buffer of 64x64 in 4 bytes is four pages */
 #define STRIDE (SIDE * 4)
 #define BYTES  (SIDE * STRIDE)
