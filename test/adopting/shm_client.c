@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shm_client.h"
 
+#include "../support/send_fd.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,19 +85,8 @@ int shm_connect(const struct shm_server *server)
 
 int shm_send(int socket, const struct shm_request *request, int fd)
 {
-	long control[CMSG_SPACE(sizeof(fd)) / sizeof(long)] = { 0 };
-	struct iovec body = { (void *)request, sizeof(*request) };
-	struct msghdr message = { .msg_iov = &body, .msg_iovlen = 1 };
-	if (fd >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof(control);
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL) == sizeof(*request) ? 0 : -errno;
+	ssize_t n = send_fd(socket, request, sizeof(*request), fd);
+	return n == sizeof(*request) ? 0 : -errno;
 }
 
 int shm_receive(int socket)

@@ -3,6 +3,8 @@
  * The client of docs/examples/server.c: a friendly one, one that truncates, one that truncates all
  * the time while the server reads. Each gets a server of its own; none may end by a signal.
  */
+#include "../support/send_fd.h"
+
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,17 +55,7 @@ static void write_noise(int file, unsigned seed)
 static void send_descriptor(int socket, int file)
 {
 	uint32_t length = LENGTH;
-	long control[CMSG_SPACE(sizeof(int)) / sizeof(long)] = { 0 };
-	struct iovec body = { .iov_base = &length, .iov_len = sizeof(length) };
-	struct msghdr message = { .msg_iov = &body, .msg_iovlen = 1 };
-	message.msg_control = control;
-	message.msg_controllen = sizeof(control);
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &file, sizeof(file));
-	CHECK(sendmsg(socket, &message, MSG_NOSIGNAL) == sizeof(length));
+	CHECK(send_fd(socket, &length, sizeof(length), file) == sizeof(length));
 }
 
 static struct session start(const char *path)

@@ -3,6 +3,7 @@
  * access. What did not get there is told; what is not ours is not touched. */
 #include "../support/fixture.h"
 #include "../support/inject.h"
+#include "../support/shrinker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,28 +173,6 @@ START_TEST(stores_to_huge_pages_reach_the_file_where_process_vm_writev_is_denied
 }
 END_TEST
 
-struct shrinker {
-	int fd;
-	off_t size;
-	atomic_bool shall_stop, has_grown_by_itself;
-};
-
-static void *shrink_and_grow(void *data)
-{
-	struct shrinker *shrinker = data;
-	struct stat st;
-	while (!atomic_load(&shrinker->shall_stop)) {
-		assert_ok(ftruncate(shrinker->fd, 0));
-		for (int i = 0; i < 50; i++) {
-			assert_ok(fstat(shrinker->fd, &st));
-			if (st.st_size != 0)
-				atomic_store(&shrinker->has_grown_by_itself, true);
-		}
-		assert_ok(ftruncate(shrinker->fd, shrinker->size));
-	}
-	return NULL;
-}
-
 START_TEST(shrinking_file_is_never_grown_where_process_vm_writev_is_denied)
 {
 	struct fixture f;
@@ -204,7 +183,7 @@ START_TEST(shrinking_file_is_never_grown_where_process_vm_writev_is_denied)
 	for (size_t i = 0; i < N_PAGES * f.page; i++)
 		f.data[i] = 250;
 	struct shrinker shrinker = { .fd = f.fd, .size = (off_t)(N_PAGES * f.page) };
-	assert_ok(pthread_create(&thread, NULL, shrink_and_grow, &shrinker));
+	assert_ok(pthread_create(&thread, NULL, shrinker_run, &shrinker));
 	for (int i = 0; i < 3000; i++) {
 		ssize_t n = uffd_guard_write_back(f.region, 0, N_PAGES * f.page);
 		ck_assert_int_ge(n, 0);

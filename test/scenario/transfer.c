@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* read and write_back: bytes past the region's own pages, and back into the client's file. */
 #include "../support/fixture.h"
+#include "../support/shrinker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,28 +139,6 @@ START_TEST(write_back_never_grows_the_file)
 }
 END_TEST
 
-struct shrinker {
-	int fd;
-	off_t size;
-	atomic_bool shall_stop, has_grown_by_itself;
-};
-
-static void *shrink_and_grow(void *data)
-{
-	struct shrinker *shrinker = data;
-	struct stat st;
-	while (!atomic_load(&shrinker->shall_stop)) {
-		assert_ok(ftruncate(shrinker->fd, 0));
-		for (int i = 0; i < 50; i++) {
-			assert_ok(fstat(shrinker->fd, &st));
-			if (st.st_size != 0)
-				atomic_store(&shrinker->has_grown_by_itself, true);
-		}
-		assert_ok(ftruncate(shrinker->fd, shrinker->size));
-	}
-	return NULL;
-}
-
 START_TEST(write_back_racing_with_shrink_never_grows_the_file)
 {
 	struct fixture f;
@@ -169,7 +148,7 @@ START_TEST(write_back_racing_with_shrink_never_grows_the_file)
 		f.data[i] = 250;
 	struct shrinker shrinker = { .fd = f.fd, .size = (off_t)(8 * f.page) };
 	pthread_t thread;
-	assert_ok(pthread_create(&thread, NULL, shrink_and_grow, &shrinker));
+	assert_ok(pthread_create(&thread, NULL, shrinker_run, &shrinker));
 	for (int i = 0; i < 20000; i++) {
 		ssize_t n = uffd_guard_write_back(f.region, 0, 8 * f.page);
 		ck_assert_int_ge(n, 0);

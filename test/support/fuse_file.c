@@ -3,6 +3,7 @@
 #include "fuse_file.h"
 
 #include "fixture.h"
+#include "send_fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,23 +182,6 @@ static bool make_mount_namespace(void)
 	       mount("none", "/mnt", "tmpfs", 0, NULL) == 0;
 }
 
-static void send_fd(int socket, int fd)
-{
-	char byte = fd >= 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec one = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &one, .msg_iovlen = 1 };
-	if (fd >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof(control);
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	}
-	sendmsg(socket, &message, 0);
-}
-
 /* A second thread opens the file, since the first has to answer the open. It also closes the file:
  * otherwise the server would have to answer itself when it ends. */
 struct opening {
@@ -220,7 +204,7 @@ static void *open_and_send(void *data)
 	const struct opening *opening = data;
 	int fd = opening->name ? open_by_name(opening->name)
 			       : open("/mnt/file", O_RDONLY | O_CLOEXEC);
-	send_fd(opening->socket, fd);
+	send_fd(opening->socket, "", 1, fd);
 	close(fd);
 	close(opening->socket);
 	return NULL;
@@ -235,7 +219,7 @@ static void serve(int socket, const char *name_of_file)
 	struct fuse_session *session =
 		make_mount_namespace() ? fuse_session_new(&args, &ops, sizeof(ops), NULL) : NULL;
 	if (!session || fuse_session_mount(session, "/mnt") < 0) {
-		send_fd(socket, -1);
+		send_fd(socket, "", 1, -1);
 		_exit(0);
 	}
 	pthread_t opener, later;
