@@ -116,6 +116,7 @@ const struct compositor_kind compositor_kinds[N_COMPOSITORS] = {
 		.is_unprivileged = true,
 		.maps_itself = true,
 		.needs_onlooker = true,
+		.has_splash = true,
 		.arguments = mir },
 	{ .name = "mutter",
 		.program = "mutter",

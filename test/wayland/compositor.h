@@ -21,6 +21,7 @@ struct compositor_kind {
 	bool allows_overlap;	/* of the rows of a buffer: looks at no stride */
 	bool learns_from_unsealed; /* guards itself since the first buffer that may shrink */
 	bool needs_onlooker;	   /* draws only while somebody takes pictures */
+	bool has_splash;	   /* greets its first client, and fades that out */
 	const char
 		*host; /* NULL, or the kind that it is a window of: that one takes the pictures */
 	uint32_t background;	   /* 0xffRRGGBB; 0: comes with the first frame, whatever it is */
