@@ -28,6 +28,7 @@
 #define MOST_ATTACKS   32
 #define HOLES_MAY_COST (96 << 10) /* KiB of memory that the compositor may have after all */
 #define CELL_LENGTH    24
+#define ALL_KINDS      ((1u << N_FILE_KINDS) - 1)
 #define FRAMES_BEFORE                                                                              \
 	3 /* that a host, or Mir's renderer, may still show when a picture is taken                \
 	   */
@@ -452,7 +453,7 @@ static void print_help(void)
 		printf(" %s", compositor_kinds[i].name);
 	printf("\n"
 	       "  -a, --attack=NAME      only this one, or these; see wayland-hostile --help\n"
-	       "  -f, --file=KIND        only this one\n"
+	       "  -f, --file=KIND        only this one, or these\n"
 	       "  -m, --mixtures=N       for each kind of file (3)\n"
 	       "  -s, --seed=N           of the mixtures (1)\n"
 	       "  -p, --plain            show what dies without a prefix; that is no failure\n"
@@ -497,16 +498,20 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+/* Without any, all of them; so with attacks. */
 static bool take_kind(struct options *options, const char *name)
 {
-	options->kinds = 0;
-	for (unsigned kind = 0; kind < N_FILE_KINDS; kind++)
-		if (strcmp(file_kind_names[kind], name) == 0)
-			options->kinds = 1u << kind;
-	return options->kinds != 0;
+	for (unsigned kind = 0; kind < N_FILE_KINDS; kind++) {
+		if (strcmp(file_kind_names[kind], name) != 0)
+			continue;
+		if (options->kinds == ALL_KINDS)
+			options->kinds = 0;
+		options->kinds |= 1u << kind;
+		return true;
+	}
+	return false;
 }
 
-/* Without any, all of them. */
 static bool take_attack(struct options *options, const char *name)
 {
 	const struct attack *attack = attack_find(name);
@@ -610,7 +615,7 @@ int main(int argc, char **argv)
 {
 	static struct table tables[N_COMPOSITORS];
 	struct options options = {
-		.kinds = (1u << N_FILE_KINDS) - 1, .seed = 1, .n_mixtures = 3, .attacks = UINT64_MAX
+		.kinds = ALL_KINDS, .seed = 1, .n_mixtures = 3, .attacks = UINT64_MAX
 	};
 	options.launch = (struct launch){ .directory = ".", .width = 640, .height = 480 };
 	if (!take_options(&options, argc, argv))

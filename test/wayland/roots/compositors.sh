@@ -14,6 +14,7 @@ Runs the matrix in the root of each SUITE (trixie sid); matrix.dat and matrix.tx
 pictures of what was wrong.
   --compositor NAME  only this one, or these
   --attack NAME      only this one, or these
+  --file KIND        only with this kind of file, or these
   --side SIDE        plain or guarded
   --preload LIBRARY  guarded: by this library in the root, not by uffd-guard-run
   --help             this
@@ -22,11 +23,12 @@ Exit status: 0 all guarded cells are right; 1 some are wrong; 2 wrong usage; 77 
 END
 }
 
-compositors=() attacks=() sides=(plain guarded) guard=(-- /build/lib/wl_shm/uffd-guard-run --stats --)
+compositors=() attacks=() files=() sides=(plain guarded) guard=(-- /build/lib/wl_shm/uffd-guard-run --stats --)
 while [[ ${1:-} == --* ]]; do
   case $1 in
     --compositor) compositors+=("$2") ;;
     --attack) attacks+=(--attack "$2") ;;
+    --file) files+=(--file "$2") ;;
     --side) sides=("$2") ;;
     --preload) guard=(--preload "$2") ;;
     --help) usage; exit 0 ;;
@@ -58,7 +60,7 @@ run() { # suite, compositor, side
   release=$(release_of "$1" "$2")
   [[ -n $release ]] || { echo "SKIP: $1 has no $2"; return 0; }
   if [[ $3 == plain ]]; then options+=(--plain); fi
-  options+=("${attacks[@]}")
+  options+=("${attacks[@]}" "${files[@]}")
   if [[ $3 == guarded ]]; then options+=("${guard[@]}"); fi
   "$root" enter "$1" sh -c 'rm -rf "$1" && mkdir -p "$1" && cd "$1" && shift && exec "$@"' sh "/out/$2-$3" \
     timeout 3600 /build/test/wayland/wayland-matrix --compositor "$2" --data=data "${options[@]}" \
