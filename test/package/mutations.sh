@@ -32,6 +32,7 @@ while read -r row; do
 	case $program in
 	wl_shm_*) program=test/wl_shm/${program#wl_shm_}.c ;;
 	front_attacks_*) program=test/wayland_front/attacks.c ;;
+	front_extensions_*) program=test/wayland_front/extensions.c ;;
 	front_*_c) program=${program#front_} program=test/wl_shm/${program%_c}.c ;;
 	*) program=test/scenario/${program%_[0-9]*}.c ;;
 	esac

@@ -9,6 +9,7 @@
 
 #include "../support/fixture.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -539,6 +540,117 @@ START_TEST(flood_of_pools_of_one_large_file_stays_within_the_allowance)
 }
 END_TEST
 
+/* What the shadows of this process hold, whoever has them open. */
+static size_t bytes_of_shadows(void)
+{
+	DIR *all = opendir("/proc/self/fd");
+	size_t bytes = 0;
+	ino_t seen[512] = { 0 };
+	unsigned n_seen = 0;
+	for (struct dirent *entry; (entry = readdir(all));) {
+		char name[64];
+		struct stat file;
+		const ssize_t n = readlinkat(dirfd(all), entry->d_name, name, sizeof(name) - 1);
+		name[n > 0 ? n : 0] = '\0';
+		if (strncmp(name, "/memfd:uffd-guard-shadow", 24) != 0 ||
+			fstatat(dirfd(all), entry->d_name, &file, 0) < 0)
+			continue;
+		bool is_known = false;
+		for (unsigned i = 0; i < n_seen; i++)
+			is_known |= seen[i] == file.st_ino;
+		ck_assert_uint_lt(n_seen, sizeof(seen) / sizeof(seen[0]));
+		seen[n_seen++] = file.st_ino;
+		bytes += is_known ? 0 : (size_t)file.st_blocks * 512;
+	}
+	closedir(all);
+	return bytes;
+}
+
+struct album {
+	struct memory memory;
+	struct wl_buffer *buffer;
+};
+
+enum { SIDE_OF_ALBUM = 1024, BYTES_OF_ALBUM = SIDE_OF_ALBUM * SIDE_OF_ALBUM * 4 };
+
+static void album_show(struct stage *s, const struct album *album)
+{
+	wl_surface_attach(s->surface, album->buffer, 0, 0);
+	wl_surface_damage_buffer(s->surface, 0, 0, SIDE_OF_ALBUM, SIDE_OF_ALBUM);
+	wl_surface_commit(s->surface);
+	exchange(&s->guest);
+}
+
+static void album_create(struct album *album, struct stage *s, uint32_t colour)
+{
+	memory_create(&album->memory, &s->guest, BYTES_OF_ALBUM, 0);
+	for (size_t i = 0; i < BYTES_OF_ALBUM / 4; i++)
+		album->memory.pixels[i] = colour;
+	album->buffer = wl_shm_pool_create_buffer(album->memory.pool, 0, SIDE_OF_ALBUM,
+		SIDE_OF_ALBUM, SIDE_OF_ALBUM * 4, WL_SHM_FORMAT_XRGB8888);
+}
+
+static void album_destroy(struct album *album)
+{
+	wl_buffer_destroy(album->buffer);
+	memory_destroy(&album->memory);
+}
+
+static void assert_album_is(struct stage *s, const struct album *album, uint32_t colour)
+{
+	struct wl_shm_buffer *served = served_buffer(&s->guest, album->buffer);
+	const uint32_t *pixels = wl_shm_buffer_get_data(served);
+	for (size_t i = 0; i < BYTES_OF_ALBUM / 4; i += 64)
+		ck_assert_uint_eq(pixels[i], colour);
+}
+
+/* All of them stay, and what is not shown of them is dropped: until it is shown again. */
+START_TEST(shadows_of_pools_that_are_kept_stay_within_the_bound)
+{
+	enum { N = 20, MIB = 16 };
+	static struct album albums[N];
+	struct stage s;
+	setenv("UFFD_GUARD_WL_SHM_MEMORY", "16", 1);
+	stage_start(&s, 0);
+	for (uint32_t i = 0; i < N; i++) {
+		album_create(&albums[i], &s, NEW + i);
+		album_show(&s, &albums[i]);
+		ck_assert_uint_le(bytes_of_shadows(), (MIB << 20) + 2 * BYTES_OF_ALBUM);
+	}
+	for (uint32_t i = 0; i < N; i++) {
+		album_show(&s, &albums[i]);
+		assert_album_is(&s, &albums[i], NEW + i);
+	}
+	ck_assert_uint_le(bytes_of_shadows(), (MIB << 20) + 2 * BYTES_OF_ALBUM);
+	for (uint32_t i = 0; i < N; i++)
+		album_destroy(&albums[i]);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
+/* They are there for the next pool, and some are enough for that. */
+START_TEST(pools_that_are_gone_leave_few_shadows)
+{
+	enum { N = 12, MOST = 6 }; /* four that nobody uses, and what is shown */
+	static struct album albums[N];
+	struct stage s;
+	stage_start(&s, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < N; i++) {
+			album_create(&albums[i], &s, NEW + i);
+			album_show(&s, &albums[i]);
+			assert_album_is(&s, &albums[i], NEW + i);
+		}
+		for (uint32_t i = 0; i < N; i++)
+			album_destroy(&albums[i]);
+		exchange(&s.guest);
+		show_all(&s.guest, s.surface, &s.picture);
+		ck_assert_uint_le(bytes_of_shadows(), MOST * (size_t)BYTES_OF_ALBUM);
+	}
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
 START_TEST(nothing_is_left_of_a_client)
 {
 	struct stage s;
@@ -702,6 +814,8 @@ static TCase *case_bounds(void)
 	tcase_add_test(tcase, sparse_giant_costs_no_memory_and_little_time);
 	tcase_add_test(tcase, flood_of_commits_is_one_copy);
 	tcase_add_test(tcase, flood_of_pools_of_one_large_file_stays_within_the_allowance);
+	tcase_add_test(tcase, shadows_of_pools_that_are_kept_stay_within_the_bound);
+	tcase_add_test(tcase, pools_that_are_gone_leave_few_shadows);
 	tcase_add_test(tcase, nothing_is_left_of_a_client);
 	return tcase;
 }
