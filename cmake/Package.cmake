@@ -29,7 +29,10 @@ foreach(program uffd-guard-bench uffd-guard-doctor uffd-guard-stress uffd-guard-
 endforeach()
 
 if(UFFD_GUARD_HAS_WAYLAND)
-  install(TARGETS uffd_guard_wl_shm uffd_guard_mmap LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT wl_shm)
+  # Where the loader looks: programs can be linked with the one, and into programs with file capabilities the loader lets
+  # the other by its name alone. The third stands in front of mmap(2), and is for uffd-guard-run.
+  install(TARGETS uffd_guard_wl_shm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT wl_shm)
+  install(TARGETS uffd_guard_mmap LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/uffd_guard COMPONENT wl_shm)
   install(TARGETS uffd_guard_wayland LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT wayland)
   install(FILES include/uffd_guard_wayland.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
   if(UFFD_GUARD_TOOLS)

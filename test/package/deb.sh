@@ -62,7 +62,8 @@ check_all_files() {
     '.*/examples/system/[a-z.]+' "${completions}uffd-guard-(bench|doctor|stress|top)(\.fish)?"
   check_files uffd-guard-doc '/usr/share/doc/uffd-guard/.*'
   if [[ -e $work/build/lib/wl_shm ]]; then # libwayland is there
-    check_files uffd-guard-wl-shm /usr/bin/uffd-guard-run "${completions}uffd-guard-run(\.fish)?" "$lib/libuffd_guard_(wl_shm|mmap)\.so" \
+    check_files uffd-guard-wl-shm /usr/bin/uffd-guard-run "${completions}uffd-guard-run(\.fish)?" "$lib/libuffd_guard_wl_shm\.so" \
+      "$lib/uffd_guard/libuffd_guard_mmap\.so" \
       "$man/man1/uffd-guard-run\.1\.gz" "$man/man7/uffd_guard_wl_shm\.7\.gz"
     check_files uffd-guard-wayland "$lib/libuffd_guard_wayland\.so" "$man/man7/uffd_guard_wayland\.7\.gz" \
       '.*/examples/session/[a-z_.-]+'

@@ -34,7 +34,8 @@ expect() { # what, pattern, in
 
 # Installed for all, beside the loader.
 cp "$guard" "$lib/libuffd_guard.so.0"
-cp "$built"/libuffd_guard_{wl_shm,wayland,mmap}.so "$run" "$lib"
+cp "$built"/libuffd_guard_{wl_shm,wayland}.so "$run" "$lib"
+cp -r "$built/uffd_guard" "$lib"
 library=$lib/libuffd_guard_wayland.so
 mkdir "$work/bin"
 cp "$program" "$work/bin/capable"

@@ -187,7 +187,8 @@ for option in --mmap --check; do
   expect_text "which is said ($option)" 'libuffd_guard_mmap.so: cannot open'
   expect_text "and what to do ($option)" 'or leave out --mmap'
 done
-cp "$installed/libuffd_guard_mmap.so" "$work/part"
+mkdir "$work/part/uffd_guard"
+cp "$installed/uffd_guard/libuffd_guard_mmap.so" "$work/part/uffd_guard"
 expect 'with both' libuffd_guard_wl_shm.so "$("$part" --mmap "$compositor" who)"
 unset LD_LIBRARY_PATH
 

@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <stdint.h>
 
+/* Below the directory in which they are, which is the loader's if they are installed there. The
+ * one that stands in front of mmap(2) is where nobody links with it by mistake. */
 #define LIBRARY	     "libuffd_guard_wl_shm.so"
-#define LIBRARY_MMAP "libuffd_guard_mmap.so"
+#define LIBRARY_MMAP "uffd_guard/libuffd_guard_mmap.so"
 
 /* For programs with a wl_shm of their own. */
 #define LIBRARY_WAYLAND "libuffd_guard_wayland.so"
