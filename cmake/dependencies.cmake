@@ -102,9 +102,11 @@ function(dependencies)
   message(STATUS "Missing: ${missing_text}. Installing ${packages_text}")
   set(apt ${prefix} apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
   execute_process(COMMAND ${apt} update) # if that fails, what is known of packages may still do
-  execute_process(COMMAND ${apt} install -y --no-install-recommends ${packages} RESULT_VARIABLE status)
+  # A line or two for each package, which nobody reads unless it fails.
+  execute_process(COMMAND ${apt} install -y --no-install-recommends ${packages} RESULT_VARIABLE status
+    OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
-    message(FATAL_ERROR "Could not install ${packages_text}")
+    message(FATAL_ERROR "Could not install ${packages_text}:\n${output}")
   endif()
   foreach(what ${missing})
     is_there(there ${what})
