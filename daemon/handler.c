@@ -197,7 +197,7 @@ static int handler_prepare(struct handler *handler)
 	handler->server.serving.staging = staging_create();
 	if (!handler->server.serving.staging)
 		return -ENOMEM;
-	staging_is_huge(handler->server.serving.staging);
+	staging_touch(handler->server.serving.staging);
 	memset(handler->server.serving.staging->memory, 0, STAGING_SIZE);
 
 	struct wake *wake = &handler->server.loop.wake;

@@ -518,7 +518,8 @@ int uffd_guard_dispatch(struct uffd_guard *guard,
 
 /* ---- Statistics ---- */
 
-/** Counters since the guard was created; regions and bytes_resident are of this moment. */
+/** Counters since the guard was created; regions, bytes_resident and bytes_kept are of this moment.
+ */
 struct uffd_guard_stats {
 	size_t size;	       /**< sizeof(struct uffd_guard_stats), set by the caller */
 	uint64_t regions;      /**< mapped now */
@@ -540,6 +541,10 @@ struct uffd_guard_stats {
 	uint64_t fault_ns[48]; /**< log2 histogram: [i] counts faults answered in [2^i, 2^(i+1)) ns,
 				  from the moment the handler read the message to the moment the
 				  thread was woken */
+	uint64_t pages_reused; /**< of pages_moved: that regions had given back before */
+	uint64_t bytes_kept;   /**< memory that regions have given back, kept to be filled again: at
+				  most 32 MiB, which the kernel takes first when it is short of
+				  memory */
 };
 
 /**

@@ -53,17 +53,25 @@ static void free_bits(void *bits, size_t size)
 		madvise(bits, size, MADV_DONTNEED); /* as in mapping_release() */
 }
 
+static size_t rest_for(size_t n_bits)
+{
+	const size_t n = n_words(n_bits);
+	return n > 1 ? (n - 1) * sizeof(uint64_t) : 0;
+}
+
 static size_t rest_size(const struct presence *presence)
 {
-	const size_t n = n_words(presence->n_pages);
-	return n > 1 ? (n - 1) * sizeof(uint64_t) : 0;
+	return rest_for(presence->n_pages);
 }
 
 static size_t used_size(const struct presence *presence)
 {
-	const size_t n_bits = n_words(presence->n_pages) / WORDS_A_BIT + 1;
-	const size_t n = n_words(n_bits);
-	return n > 1 ? (n - 1) * sizeof(uint64_t) : 0;
+	return rest_for(n_words(presence->n_pages) / WORDS_A_BIT + 1);
+}
+
+static size_t huge_size(const struct presence *presence)
+{
+	return rest_for(presence->n_pages / PRESENCE_HUGE + 2);
 }
 
 int presence_init(struct presence *presence, size_t n_pages)
@@ -78,7 +86,10 @@ int presence_init(struct presence *presence, size_t n_pages)
 	presence->held.rest = presence->filled.rest + size / sizeof(uint64_t);
 	if (used_size(presence) > 0)
 		presence->used.rest = allocate_bits(used_size(presence));
-	if (used_size(presence) == 0 || presence->used.rest)
+	if (huge_size(presence) > 0)
+		presence->huge.rest = allocate_bits(huge_size(presence));
+	if ((used_size(presence) == 0 || presence->used.rest) &&
+		(huge_size(presence) == 0 || presence->huge.rest))
 		return 0;
 	presence_finish(presence);
 	return -ENOMEM;
@@ -89,6 +100,7 @@ void presence_finish(struct presence *presence)
 	free_bits((void *)presence->filled.rest, 2 * rest_size(presence));
 	free_bits((void *)presence->stored.rest, 2 * rest_size(presence));
 	free_bits((void *)presence->used.rest, used_size(presence));
+	free_bits((void *)presence->huge.rest, huge_size(presence));
 }
 
 int presence_track_stores(struct presence *presence)
@@ -173,11 +185,51 @@ bool presence_has_stored(const struct presence *presence, size_t first, size_t n
 	return false;
 }
 
+/* ---- Huge pages ---- */
+
+static size_t huge_bit(const struct presence *presence, size_t page)
+{
+	return (page + presence->skew) / PRESENCE_HUGE;
+}
+
+void presence_note_huge(struct presence *presence, size_t first)
+{
+	const size_t bit = huge_bit(presence, first);
+	check(bit * PRESENCE_HUGE == first + presence->skew);
+	atomic_fetch_or(word_of(&presence->huge, bit), UINT64_C(1) << (bit % BITS));
+}
+
+size_t presence_next_huge(const struct presence *presence, size_t page, size_t end)
+{
+	size_t bit = huge_bit(presence, page + PRESENCE_HUGE - 1);
+	for (; (bit + 1) * PRESENCE_HUGE <= end + presence->skew; bit++) {
+		const uint64_t bits = atomic_load(word_of(&presence->huge, bit)) >> (bit % BITS);
+		if (bits & 1)
+			return bit * PRESENCE_HUGE - presence->skew;
+		if (!bits)
+			bit = bit / BITS * BITS + BITS - 1;
+	}
+	return end;
+}
+
+static void clear_huge(struct presence *presence, size_t first, size_t n_pages)
+{
+	for (size_t bit = huge_bit(presence, first), next,
+		    end = huge_bit(presence, first + n_pages - 1) + 1;
+		bit < end; bit = next) {
+		const uint64_t mask = mask_in_word(bit, end, &next);
+		if (atomic_load(word_of(&presence->huge, bit)) & mask)
+			atomic_fetch_and(word_of(&presence->huge, bit), ~mask);
+	}
+}
+
 size_t presence_clear(struct presence *presence, size_t first, size_t n_pages)
 {
 	size_t held = 0;
 	check(first + n_pages <= presence->n_pages);
 	presence_unmark_stored(presence, first, n_pages);
+	if (n_pages > 0)
+		clear_huge(presence, first, n_pages);
 	for (size_t end = first + n_pages, next; first < end; first = next) {
 		uint64_t mask = mask_in_word(first, end, &next);
 		if (atomic_load(word_of(&presence->filled, first)) == 0)

@@ -22,6 +22,8 @@ struct presence {
 				    back; only if tracks_stores */
 	struct page_bits going;	 /* a thread is about to evict it; only if tracks_stores */
 	struct page_bits used;	 /* a bit for each 512 words of held: one of them was ever set */
+	struct page_bits huge;	 /* a bit for each PRESENCE_HUGE pages: they were moved in as one */
+	size_t skew;		 /* pages between where huge ones may begin and the first page */
 	size_t n_pages;
 	bool tracks_stores;
 };
@@ -58,6 +60,13 @@ bool page_is_going(const struct presence *presence, size_t page);
 /* Answers how many pages hold memory that did not before. */
 size_t presence_fill(
 	struct presence *presence, size_t first, size_t n_pages, enum presence_kind kind);
+/* PRESENCE_HUGE pages from @first on, where a huge page may begin, are one; or were, for the
+ * program may have split it. */
+#define PRESENCE_HUGE 512
+void presence_note_huge(struct presence *presence, size_t first);
+/* The first page of one that lies from @page on and before @end, or @end. */
+size_t presence_next_huge(const struct presence *presence, size_t page, size_t end);
+
 /* Answers how many of the pages held memory. */
 size_t presence_clear(struct presence *presence, size_t first, size_t n_pages);
 

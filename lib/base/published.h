@@ -10,7 +10,7 @@
 
 #define PUBLISHED_NAME	  "uffd-guard-stats"
 #define PUBLISHED_MAGIC	  UINT64_C(0x7374617464666675) /* "uffdstat" */
-#define PUBLISHED_VERSION 1
+#define PUBLISHED_VERSION 2
 #define PUBLISHED_REGIONS 1024
 #define PUBLISHED_LETTERS 76
 

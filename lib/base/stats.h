@@ -14,6 +14,7 @@ struct stats {
 		bytes_read, bytes_refreshed, bytes_written_back, bytes_resident, pages_evicted,
 		events, losses, retries;
 	_Atomic uint64_t fault_ns[STATS_BUCKETS];
+	_Atomic uint64_t pages_reused, bytes_kept;
 };
 
 struct region_stats {

@@ -191,6 +191,7 @@ static void guard_finish(struct uffd_guard *guard)
 	descriptor_close(guard->zeros.fd, guard->mark);
 	fork_witness_destroy(guard);
 	staging_pool_finish(&guard->staging);
+	spares_finish(&guard->spares);
 	begun_finish(&guard->begun);
 	pthread_mutex_destroy(&guard->lock);
 }
@@ -201,6 +202,7 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 	begun_init(&guard->begun);
 	range_table_init(&guard->ranges);
 	staging_pool_init(&guard->staging);
+	spares_init(&guard->spares, &guard->stats->bytes_kept);
 	guard->zeros.fd = guard->uffd.fd = -1;
 	guard->uffd.mark = guard->mark;
 	guard->is_strict = is_memory_strict(guard->mark);
@@ -343,6 +345,8 @@ int uffd_guard_get_stats(const struct uffd_guard *guard, struct uffd_guard_stats
 		READ_COUNTER(events),
 		READ_COUNTER(losses),
 		READ_COUNTER(retries),
+		READ_COUNTER(pages_reused),
+		READ_COUNTER(bytes_kept),
 	};
 	_Static_assert(sizeof(known.fault_ns) / sizeof(known.fault_ns[0]) == STATS_BUCKETS,
 		"the header's histogram is stats.h's");

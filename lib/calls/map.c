@@ -22,6 +22,7 @@
 #include "pages/eager.h"
 #include "pages/mapping.h"
 #include "pages/resident.h"
+#include "pages/take_home.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/publish.h"
@@ -292,6 +293,7 @@ static int map_region(
 	err = presence_init(&region->presence, reserve / page_size());
 	if (err)
 		goto err_range;
+	region->presence.skew = region->range.start % STAGING_SIZE / page_size();
 	err = init_eviction(region, options);
 	if (err)
 		goto err_presence;
@@ -390,8 +392,11 @@ int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,
 static void take_away(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
+	struct huge_pages going;
 	atomic_fetch_add(&guard->n_leaving, 1);
 	delist(region);
+	find_huge_pages(region, 0, region->presence.n_pages, &going);
+	take_home(region, &going);
 	mapping_release(guard, &region->range);
 	atomic_fetch_sub(&guard->n_leaving, 1);
 	if (atomic_load(&guard->gave_up))

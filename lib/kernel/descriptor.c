@@ -88,6 +88,11 @@ int descriptor_find_file(int fd, bool may_block, struct descriptor_file *file)
 	return 0;
 }
 
+bool descriptor_same_file(const struct descriptor_file *one, const struct descriptor_file *other)
+{
+	return one->device == other->device && one->inode == other->inode;
+}
+
 bool descriptor_is_of(int fd, const struct descriptor_file *file)
 {
 	struct descriptor_file found;
@@ -96,7 +101,7 @@ bool descriptor_is_of(int fd, const struct descriptor_file *file)
 	const int err = descriptor_find_file(fd, file->may_block, &found);
 	if (err)
 		return err != -EBADF;
-	return found.device == file->device && found.inode == file->inode;
+	return descriptor_same_file(&found, file);
 }
 
 int descriptor_pipe(int ends[2], int mark)

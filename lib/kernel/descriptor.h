@@ -32,6 +32,7 @@ struct descriptor_file {
 };
 int descriptor_find_file(int fd, bool may_block, struct descriptor_file *file);
 bool descriptor_is_of(int fd, const struct descriptor_file *file);
+bool descriptor_same_file(const struct descriptor_file *one, const struct descriptor_file *other);
 
 /* A new pipe, empty and without blocking: ends[0] to read from, ends[1] to write to. 0, or a
  * negative errno and both ends -1. */

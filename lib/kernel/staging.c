@@ -4,9 +4,9 @@
  * are kept warm.
  *
  * A buffer is one huge page where the kernel has one to give. Copying leaves the buffer as it is;
- * moving leaves a gap, and the buffer is mapped anew. Only a huge page is worth moving: small ones
- * have to be faulted in one by one, which costs more than copying from pages that stay. Whether it
- * is one shows in how many faults it takes to touch it.
+ * moving leaves a gap, and the buffer is exchanged for a spare one (spares.c) or mapped anew. Only
+ * a huge page is worth moving: small ones have to be faulted in one by one, which costs more than
+ * copying from pages that stay. Whether it is one shows in how many faults it takes to touch it.
  *
  * fork() must not share a buffer: a shared page cannot be moved, and the child has no business with
  * clients' bytes.
@@ -15,6 +15,7 @@
 #include "base/lock.h"
 
 #include "base/page.h"
+#include "kernel/spares.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,26 +29,16 @@
 /* With small pages, how many pieces to copy before the kernel is asked for a huge page again. */
 #define PIECES_BETWEEN_TRIES 256
 
-static void advise(char *memory)
-{
-	madvise(memory, STAGING_SIZE, MADV_HUGEPAGE);
-	madvise(memory, STAGING_SIZE, MADV_DONTFORK);
-	munlock(memory, STAGING_SIZE); /* as regions are: between locked and unlocked memory nothing
-					  is moved */
-}
-
 struct staging *staging_create(void)
 {
 	struct staging *staging = malloc(sizeof(*staging));
 	if (!staging)
 		return NULL;
-	*staging = (struct staging){ .memory = map_aligned(
-					     STAGING_SIZE, STAGING_SIZE, PROT_READ | PROT_WRITE) };
+	*staging = (struct staging){ .memory = huge_memory_map() };
 	if (!staging->memory) {
 		free(staging);
 		return NULL;
 	}
-	advise(staging->memory);
 	return staging;
 }
 
@@ -59,20 +50,25 @@ void staging_destroy(struct staging *staging)
 	free(staging);
 }
 
-void staging_renew(struct staging *staging)
+static void renew(struct staging *staging)
 {
-	/* Page tables go too. With those of small pages the kernel would not make a huge one here
-	 * again. If there is no mapping to be had, the old one serves, a page at a time. */
-	mmap(staging->memory, STAGING_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	advise(staging->memory);
-	staging->pages = STAGING_NONE;
-	staging->n_pieces = 0;
+	/* If there is no mapping to be had, the old one serves, a page at a time. But not what it
+	 * has. */
+	if (!huge_memory_map_again(staging->memory))
+		madvise(staging->memory, STAGING_SIZE, MADV_DONTNEED);
+	*staging = (struct staging){ .memory = staging->memory };
+}
+
+void staging_note_moved(struct staging *staging)
+{
+	staging->pages = STAGING_GONE;
+	staging->is_spare = false;
 }
 
 int staging_give_back(struct staging *staging)
 {
 	staging->pages = STAGING_NONE;
+	staging->is_spare = false;
 	return madvise(staging->memory, STAGING_SIZE, MADV_DONTNEED) < 0 ? -errno : 0;
 }
 
@@ -95,10 +91,8 @@ static long count_minor_faults(void)
 	return usage.ru_minflt;
 }
 
-bool staging_is_huge(struct staging *staging)
+static bool is_huge(struct staging *staging)
 {
-	if (staging->pages == STAGING_SMALL && ++staging->n_pieces >= PIECES_BETWEEN_TRIES)
-		staging_renew(staging);
 	if (staging->pages != STAGING_NONE)
 		return staging->pages == STAGING_HUGE;
 
@@ -109,6 +103,36 @@ bool staging_is_huge(struct staging *staging)
 		return false;
 	staging->pages = count_minor_faults() == before ? STAGING_HUGE : STAGING_SMALL;
 	return staging->pages == STAGING_HUGE;
+}
+
+void staging_touch(struct staging *staging)
+{
+	is_huge(staging);
+}
+
+static bool take_spare(
+	struct staging *staging, const struct descriptor_file *file, struct spares *spares)
+{
+	if (!spares || staging->pages == STAGING_HUGE ||
+		!spares_take(spares, file, &staging->memory))
+		return false;
+	*staging = (struct staging){
+		.memory = staging->memory, .pages = STAGING_HUGE, .is_spare = true, .file = *file
+	};
+	return true;
+}
+
+bool staging_prepare(struct staging *staging, const struct descriptor_file *file,
+	struct spares *spares, bool wants_huge)
+{
+	if (staging->is_spare && !descriptor_same_file(&staging->file, file))
+		renew(staging);
+	if (wants_huge && take_spare(staging, file, spares))
+		return true;
+	if (staging->pages == STAGING_GONE || (wants_huge && staging->pages == STAGING_SMALL &&
+						      ++staging->n_pieces >= PIECES_BETWEEN_TRIES))
+		renew(staging);
+	return wants_huge && is_huge(staging);
 }
 
 void staging_pool_init(struct staging_pool *pool)
@@ -134,6 +158,8 @@ struct staging *staging_borrow(struct staging_pool *pool)
 
 void staging_return(struct staging_pool *pool, struct staging *staging)
 {
+	if (staging->is_spare || staging->pages == STAGING_GONE)
+		renew(staging); /* whoever borrows it next may read another file */
 	lock_take(&pool->lock);
 	bool is_kept = pool->n_spare < sizeof(pool->spare) / sizeof(pool->spare[0]);
 	if (is_kept)

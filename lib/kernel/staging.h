@@ -6,12 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define STAGING_SIZE ((size_t)2 << 20) /* a huge page, and aligned like one */
+#include "kernel/descriptor.h"
+#include "kernel/huge_memory.h"
+
+struct spares;
 
 struct staging {
 	char *memory; /* of STAGING_SIZE; what it holds is garbage */
-	enum staging_pages { STAGING_NONE, STAGING_SMALL, STAGING_HUGE } pages; /* that it has */
-	unsigned n_pieces; /* since the kernel had no huge page to give */
+	/* That it has. GONE: they were moved away, and a page table may be left. */
+	enum staging_pages { STAGING_NONE, STAGING_GONE, STAGING_SMALL, STAGING_HUGE } pages;
+	/* A spare one: bytes of no other file may be read into it. */
+	bool is_spare;
+	struct descriptor_file file; /* with is_spare */
+	unsigned n_pieces;	     /* since the kernel had no huge page to give */
 };
 
 struct staging_pool {
@@ -24,13 +31,18 @@ struct staging_pool {
 struct staging *staging_create(void);
 void staging_destroy(struct staging *staging);
 
-/* Whether the memory is one huge page, which can be moved away. Gives it pages if it has none. */
-bool staging_is_huge(struct staging *staging);
+/* Before bytes of a file are read into it. @spares NULL: of those none is to be used. Answers
+ * whether the memory is one huge page, which can be moved away; if one is wanted, it gets one if
+ * there is any to be had. */
+bool staging_prepare(struct staging *staging, const struct descriptor_file *file,
+	struct spares *spares, bool wants_huge);
+/* Give it its first pages now. */
+void staging_touch(struct staging *staging);
 /* Let its memory go; it comes back by itself when it is read into. 0, or a negative errno. */
 int staging_give_back(struct staging *staging);
 
 /* Some or all of it was moved away. */
-void staging_renew(struct staging *staging);
+void staging_note_moved(struct staging *staging);
 
 void staging_pool_init(struct staging_pool *pool);
 void staging_pool_finish(struct staging_pool *pool);

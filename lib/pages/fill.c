@@ -137,14 +137,21 @@ static int put_bytes(struct piece *piece, size_t first, const char *bytes, size_
 	return err;
 }
 
-/* A piece as large as a huge page, where one fits in, and staging that is one. */
-static bool may_move(const struct fill *fill, size_t first, size_t n_pages)
+/* A piece as large as a huge page, where one fits in. */
+static bool may_move(const struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
-	const struct uffd_guard_region *region = fill->region;
 	return n_pages * page_size() == STAGING_SIZE && !region_tracks_stores(region) &&
 	       region_address(region, first * page_size()) % STAGING_SIZE == 0 &&
-	       atomic_load_explicit(&region->guard->can_move, memory_order_relaxed) &&
-	       staging_is_huge(fill->staging);
+	       atomic_load_explicit(&region->guard->can_move, memory_order_relaxed);
+}
+
+/* Whether staging is a huge page for it. */
+static bool prepare_staging(const struct fill *fill, size_t first, size_t n_pages)
+{
+	const struct uffd_guard_region *region = fill->region;
+	struct spares *spares = region_is_bounded(region) ? NULL : &region->guard->spares;
+	return staging_prepare(
+		fill->staging, &region->source.file, spares, may_move(region, first, n_pages));
 }
 
 /* Whether no page is all zeros: such a page may be a hole, which must cost no memory. */
@@ -166,13 +173,16 @@ static int put_huge(struct piece *piece, size_t first, size_t n_pages)
 		     n = done / page_size();
 
 	resident_note_held(region, first, n, n_pages);
+	if (n == n_pages)
+		presence_note_huge(&region->presence, first);
 	stats_add(&region->guard->stats->pages_moved, n);
+	stats_add(&region->guard->stats->pages_reused, fill->staging->is_spare ? n : 0);
 	note_filled(fill, first, first + n);
 	int err = n < n_pages
 			  ? put_bytes(piece, first + n, fill->staging->memory + done, n_pages - n)
 			  : 0;
 	if (n > 0)
-		staging_renew(fill->staging);
+		staging_note_moved(fill->staging);
 	return err;
 }
 
@@ -262,7 +272,7 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages, bool *has_
 	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
 
 	size_t got;
-	struct piece piece = { .fill = fill, .is_movable = may_move(fill, first, *n_pages) };
+	struct piece piece = { .fill = fill, .is_movable = prepare_staging(fill, first, *n_pages) };
 	const size_t wanted = end - start;
 	int err = source_read_own(&region->source, start, fill->staging->memory, wanted, &got);
 	if (err == -EFAULT)

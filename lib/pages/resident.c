@@ -11,6 +11,7 @@
 #include "base/lock.h"
 
 #include "pages/mapping.h"
+#include "pages/take_home.h"
 #include "state/guard.h"
 #include "state/region.h"
 
@@ -43,7 +44,10 @@ int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages
 {
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
 	 * mistake. The counters last: until then the memory is in use. */
+	struct huge_pages going;
+	find_huge_pages(region, first, n_pages, &going);
 	const size_t n_held = presence_clear(&region->presence, first, n_pages);
+	take_home(region, &going);
 	int err = mapping_drop(region_address(region, first * page_size()), n_pages * page_size());
 	note_gone(region, n_held);
 	/* Or else refresh would leave them as they are. */

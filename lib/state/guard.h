@@ -11,6 +11,7 @@
 #include "base/shared_work.h"
 #include "base/stats.h"
 #include "file/source.h"
+#include "kernel/spares.h"
 #include "kernel/staging.h"
 #include "kernel/uffd.h"
 #include "state/budget.h"
@@ -61,6 +62,7 @@ struct uffd_guard {
 
 	struct events events;
 	struct staging_pool staging;
+	struct spares spares; /* pages that regions have given back */
 	struct stats *stats, own_stats;
 	struct published *published; /* where stats are, for others to see; NULL: not asked for */
 	int published_fd;

@@ -154,6 +154,8 @@ START_TEST(published_numbers_are_those_of_get_stats)
 	ASSERT_SAME(bytes_refreshed);
 	ASSERT_SAME(bytes_resident);
 	ASSERT_SAME(losses);
+	ASSERT_SAME(pages_reused);
+	ASSERT_SAME(bytes_kept);
 	ck_assert_uint_gt(stats.bytes_refreshed, 0);
 	for (size_t i = 0; i < STATS_BUCKETS; i++)
 		ASSERT_SAME(fault_ns[i]);

@@ -294,6 +294,37 @@ START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
 }
 END_TEST
 
+/* ---- Huge pages ---- */
+
+/* The first huge page begins @skew pages before the first page; the bits are of several words. */
+START_TEST(huge_page_is_found_where_it_lies_within_the_range_until_a_page_of_it_goes)
+{
+	const size_t skew = (size_t)_i * 100, n_pages = 200 * (size_t)PRESENCE_HUGE;
+	const size_t first = 3 * PRESENCE_HUGE - skew, second = 150 * PRESENCE_HUGE - skew;
+	struct presence presence;
+	assert_ok(presence_init(&presence, n_pages));
+	presence.skew = skew;
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, n_pages), n_pages);
+	presence_note_huge(&presence, first);
+	presence_note_huge(&presence, second);
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, n_pages), first);
+	ck_assert_uint_eq(presence_next_huge(&presence, first, first + PRESENCE_HUGE), first);
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, first + PRESENCE_HUGE - 1),
+		first + PRESENCE_HUGE - 1);
+	ck_assert_uint_eq(presence_next_huge(&presence, first + 1, n_pages), second);
+	ck_assert_uint_eq(presence_next_huge(&presence, second + 1, n_pages), n_pages);
+
+	presence_clear(&presence, 0, first);
+	presence_clear(&presence, first + PRESENCE_HUGE, 1);
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, n_pages), first);
+	presence_clear(&presence, first + PRESENCE_HUGE - 1, 1);
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, n_pages), second);
+	presence_clear(&presence, 0, n_pages);
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, n_pages), n_pages);
+	presence_finish(&presence);
+}
+END_TEST
+
 /* ---- Threads ---- */
 
 #define N_FILLERS 4
@@ -343,6 +374,8 @@ static TCase *model_case(void)
 {
 	TCase *tcase = tcase_create("model");
 	tcase_add_loop_test(tcase, fresh_pages_are_absent, 0, n_elements(sizes));
+	tcase_add_loop_test(tcase,
+		huge_page_is_found_where_it_lies_within_the_range_until_a_page_of_it_goes, 0, 3);
 	tcase_add_loop_test(
 		tcase, random_fills_and_clears_agree_with_the_naive_model, 0, n_elements(sizes));
 	return tcase;
