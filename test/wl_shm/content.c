@@ -1193,4 +1193,127 @@ static TCase *readers(void)
 	return tcase;
 }
 
-RUNNER_MAIN("content", commits, once, damages, readers)
+/* ---- Bytes that buffers share ---- */
+
+enum { FRAMES = 12, ROUND = 3 };
+
+/* A buffer for one frame, of the same bytes as one before. */
+static void picture_replace(struct picture *picture, struct guest *guest, struct memory *memory)
+{
+	if (picture->buffer)
+		wl_buffer_destroy(picture->buffer);
+	picture_create(picture, guest, memory, 0);
+}
+
+/* As Firefox does: three pools in turn, and a new buffer for each frame. Each frame changes a row,
+ * and the pool that it is drawn in lacks those of the two before. A pool is read as a whole when it
+ * is used for the second time. */
+START_TEST(new_buffer_on_the_same_bytes_costs_what_has_changed)
+{
+	struct scene s;
+	struct memory memories[ROUND];
+	struct picture pictures[ROUND] = { 0 };
+	uint64_t before = 0;
+	scene_start(&s);
+	for (unsigned i = 0; i < ROUND; i++)
+		memory_create(&memories[i], &s.guest, BYTES, 0);
+	for (unsigned i = 0; i < FRAMES; i++) {
+		struct picture *picture = &pictures[i % ROUND];
+		picture_replace(picture, &s.guest, &memories[i % ROUND]);
+		for (unsigned row = i < 2 ? 0 : i - 2; row <= i; row++) {
+			for (unsigned x = 0; x < SIDE; x++)
+				picture->pixels[row * SIDE + x] = NEW + row;
+		}
+		if (i == 2 * ROUND)
+			before = bytes_copied();
+		show(&s.guest, s.surface, picture, 0, (int)i, SIDE, 1);
+		for (unsigned y = 0; y < SIDE; y++)
+			ck_assert_uint_eq(
+				pixel_at(picture->served, 9, (int)y), y <= i ? NEW + y : 0);
+	}
+	const uint64_t each = 3 * STRIDE + 16;
+	if (!runner_skip_eager())
+		ck_assert_uint_le(bytes_copied() - before, (FRAMES - 2 * ROUND) * each);
+	for (unsigned i = 0; i < ROUND; i++) {
+		wl_buffer_destroy(pictures[i].buffer);
+		memory_destroy(&memories[i]);
+	}
+	scene_stop(&s);
+}
+END_TEST
+
+/* Each row has another colour. */
+static void draw_rows(const struct picture *picture, uint32_t colour)
+{
+	for (unsigned i = 0; i < SIDE * SIDE; i++)
+		picture->pixels[i] = colour + i / SIDE;
+}
+
+static void draw_and_show(
+	struct scene *s, struct picture *picture, uint32_t colour, bool is_all_new)
+{
+	draw_rows(picture, colour);
+	if (is_all_new)
+		show_all(&s->guest, s->surface, picture);
+	else /* all but a pixel are as in the picture before */
+		show(&s->guest, s->surface, picture, 0, 0, 1, 1);
+	for (unsigned y = 0; y < SIDE; y++)
+		ck_assert_uint_eq(pixel_at(picture->served, 1, (int)y), colour + y);
+}
+
+/* Two buffers that share half of their bytes; each is destroyed after its frame, or used again. */
+START_TEST(picture_on_bytes_of_another_one_is_its_own)
+{
+	struct scene s;
+	struct memory memory;
+	struct picture pictures[2] = { 0 };
+	scene_start(&s);
+	memory_create(&memory, &s.guest, BYTES + BYTES / 2, 0);
+	for (unsigned i = 0; i < 2; i++)
+		picture_create(&pictures[i], &s.guest, &memory, i * (BYTES / 2));
+	draw_and_show(&s, &pictures[0], OLD, true);
+	for (unsigned i = 1; i < 8; i++) {
+		struct picture *picture = &pictures[i % 2];
+		if (_i) {
+			wl_buffer_destroy(picture->buffer);
+			picture_create(picture, &s.guest, &memory, i % 2 * (BYTES / 2));
+		}
+		draw_and_show(&s, picture, i < 4 ? NEW : NEWEST, i == 1 || i == 4);
+		/* Between its frames, the other one's half is not what was copied for it. */
+		memset(memory.pixels, (int)i, memory.length);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		wl_buffer_destroy(pictures[i].buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
+/* Between two frames somebody has looked at a buffer there that was not shown. */
+START_TEST(picture_on_bytes_that_were_read_meanwhile_is_its_own)
+{
+	struct scene s;
+	struct picture again;
+	scene_start(&s);
+	draw_and_show(&s, &s.a, OLD, true);
+	wl_buffer_destroy(s.a.buffer);
+	picture_create(&again, &s.guest, &s.memory[0], 0);
+	picture_fill(&again, NEW); /* it draws something else there first */
+	assert_all_pixels(again.served, NEW);
+	wl_buffer_destroy(again.buffer);
+	picture_create(&s.a, &s.guest, &s.memory[0], 0);
+	draw_and_show(&s, &s.a, OLD, false);
+	scene_stop(&s);
+}
+END_TEST
+
+static TCase *bytes(void)
+{
+	TCase *tcase = tcase_create("bytes");
+	tcase_add_test(tcase, new_buffer_on_the_same_bytes_costs_what_has_changed);
+	tcase_add_loop_test(tcase, picture_on_bytes_of_another_one_is_its_own, 0, 2);
+	add_of_libwayland(tcase, picture_on_bytes_that_were_read_meanwhile_is_its_own);
+	return tcase;
+}
+
+RUNNER_MAIN("content", commits, once, damages, readers, bytes)

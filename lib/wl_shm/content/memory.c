@@ -94,12 +94,12 @@ static bool may_be_read_again(const struct wl_shm_pool *pool)
 	return pool->n_resources > 0 && pool->client->wl_client;
 }
 
-/* Only the last buffer of a pool gives memory back at once: of others, the next one on the same
- * bytes need not be copied into fresh pages. */
+/* Only the last buffer of a pool gives memory back at once, and only if nothing is known of what it
+ * leaves: else the next one on the same bytes need not be copied into fresh pages. */
 void memory_drop_if_idle(struct wl_shm_pool *pool)
 {
-	if (wl_list_empty(&pool->buffers) && pool->compositor_references == 0 &&
-		may_be_read_again(pool))
+	if (wl_list_empty(&pool->buffers) && wl_list_empty(&pool->leftovers) &&
+		pool->compositor_references == 0 && may_be_read_again(pool))
 		discard_unused(pool);
 }
 

@@ -21,5 +21,6 @@ void memory_make_room(struct wl_shm_buffer *buffer);
 /* True if the client will be disconnected anyway, and nothing more is to be copied for it. */
 bool memory_is_refused(const struct wl_shm_buffer *buffer);
 
-/* Discard all copies in @pool if it has no buffers, and the compositor no reference to it. */
+/* Discard all copies in @pool if it has no buffers, nor anything that these have left, and the
+ * compositor no reference to it. */
 void memory_drop_if_idle(struct wl_shm_pool *pool);

@@ -53,10 +53,7 @@ static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 
 	const bool is_silent = surface->pending.is_attached && damage_is_empty(&changed);
 	const bool was_here = surface_take_home(surface, buffer);
-	for (unsigned i = 1; i < SURFACE_BUFFERS; i++) {
-		if (surface->known[i])
-			damage_join(&surface->known[i]->owed, &changed);
-	}
+	surface_owe(surface, &changed);
 	due = buffer->owed;
 	damage_join(&due, &changed);
 	damage_clear(&buffer->owed);

@@ -61,6 +61,18 @@ struct byte_range buffer_range(const struct wl_shm_buffer *buffer)
 	return (struct byte_range){ offset, offset + buffer->length };
 }
 
+void buffer_note_brought(struct wl_shm_buffer *buffer)
+{
+	struct brought *brought = &buffer->pool->brought;
+	buffer->brought_at = brought_note(brought, &buffer->layout, buffer_range(buffer));
+}
+
+bool buffer_is_overwritten(const struct wl_shm_buffer *buffer)
+{
+	return brought_has_others(
+		&buffer->pool->brought, &buffer->layout, buffer_range(buffer), buffer->brought_at);
+}
+
 void buffer_begin_use(struct wl_shm_buffer *buffer)
 {
 	if (buffer->n_uses++ > 0)

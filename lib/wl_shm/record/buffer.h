@@ -12,12 +12,6 @@
 
 struct surface;
 
-/* The arguments of wl_shm_pool.create_buffer. */
-struct buffer_layout {
-	int32_t offset, width, height, stride;
-	uint32_t format;
-};
-
 struct wl_shm_buffer {
 	struct wl_resource *resource; /* NULL after wl_buffer.destroy */
 	struct wl_shm_pool *pool;
@@ -45,6 +39,7 @@ struct wl_shm_buffer {
 	bool is_filled;	    /* all pages are present: none will be filled by a fault */
 	bool is_partial;    /* of its first commit, damage is brought over; faults bring the rest */
 	uint32_t filled_at; /* blocks.n_clears, when is_filled was known to be true */
+	uint64_t brought_at;  /* of wl_shm_pool.brought; 0: never */
 	unsigned n_distrusts; /* pool's, when this buffer was last made stale for it */
 	struct damage stale;  /* must be refreshed before the next access */
 	unsigned n_accesses;  /* wl_shm_buffer_begin_access() without end_access() */
@@ -63,6 +58,13 @@ void buffer_destroy(struct wl_shm_buffer *buffer);
 
 /* Bytes of the pool's region. */
 struct byte_range buffer_range(const struct wl_shm_buffer *buffer);
+
+/* Bytes of the buffer are going to be brought over. Under pool->lock. Any thread. */
+void buffer_note_brought(struct wl_shm_buffer *buffer);
+
+/* True if some were brought over since then for a buffer that lies elsewhere on them: of another
+ * picture. Under pool->lock. Any thread. */
+bool buffer_is_overwritten(const struct wl_shm_buffer *buffer);
 
 /* Keep the buffer's copy until buffer_end_use(). Under pool->lock. Any thread. */
 void buffer_begin_use(struct wl_shm_buffer *buffer);

@@ -24,6 +24,7 @@ struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 	};
 	pool_add_descriptor(pool);
 	wl_list_init(&pool->buffers);
+	wl_list_init(&pool->leftovers);
 	wl_list_init(&pool->reclaimable);
 	pthread_mutex_init(&pool->lock, NULL);
 	return pool;
@@ -143,12 +144,22 @@ static void pool_remove_file(struct wl_shm_pool *pool)
 
 /* ---- Destruction ---- */
 
+static void forget_leftovers(struct wl_shm_pool *pool)
+{
+	while (!wl_list_empty(&pool->leftovers)) {
+		struct wl_list *link = pool->leftovers.next;
+		wl_list_remove(link);
+		wl_list_init(link);
+	}
+}
+
 static void pool_destroy(struct wl_shm_pool *pool)
 {
 	const struct back *back = pool->client->display->back;
 	if (back->pool_destroyed)
 		back->pool_destroyed(pool);
 	pool_remove_file(pool);
+	forget_leftovers(pool);
 	uffd_guard_unmap(pool->region);
 	charge(pool, 0, 0);
 	enlist(pool, false);

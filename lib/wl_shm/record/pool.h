@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/blocks.h"
+#include "record/brought.h"
 #include "record/client.h"
 
 struct shadow;
@@ -24,6 +25,7 @@ struct wl_shm_pool {
 	bool is_direct;		    /* the region is the client's memory itself, not a copy */
 	struct wl_list reclaimable; /* memory_account.reclaimable; an empty list if nothing is */
 	struct wl_list buffers;	    /* struct wl_shm_buffer.link */
+	struct wl_list leftovers;   /* struct leftover.link: what destroyed buffers have left */
 	unsigned n_descriptors;
 	unsigned references; /* n_resources, one of each buffer, and compositor_references */
 	unsigned compositor_references; /* of wl_shm_buffer_ref_pool() */
@@ -39,7 +41,8 @@ struct wl_shm_pool {
 	/* Under the lock. */
 	struct blocks blocks;			 /* empty before the first copy */
 	uint64_t counted_in_use, counted_unused; /* in memory_account */
-	unsigned n_distrusts;	/* reads that timed out: what buffers show since may be zeros */
+	unsigned n_distrusts; /* reads that timed out: what buffers show since may be zeros */
+	struct brought brought;
 	struct byte_range kept; /* what the compositor has a reference for; or 0, 0 */
 };
 

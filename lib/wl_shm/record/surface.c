@@ -10,9 +10,11 @@
 
 static void surface_drop_known(struct surface *surface, unsigned i)
 {
-	if (surface->known[i])
-		surface->known[i]->home = NULL;
-	surface->known[i] = NULL;
+	struct known_picture *known = &surface->known[i];
+	if (known->buffer)
+		known->buffer->home = NULL;
+	known->buffer = NULL;
+	leftover_drop(&known->leftover);
 }
 
 static void surface_on_destroy(struct wl_listener *listener, void *data)
@@ -48,6 +50,8 @@ struct surface *surface_of(struct wl_resource *resource)
 		.pending.view = SURFACE_VIEW_INIT,
 		.view = SURFACE_VIEW_INIT,
 	};
+	for (unsigned i = 0; i < SURFACE_BUFFERS; i++)
+		leftover_init(&surface->known[i].leftover);
 	wl_list_init(&surface->viewport.link);
 	wl_resource_add_destroy_listener(resource, &surface->destroy);
 	return surface;
@@ -58,7 +62,7 @@ struct surface *surface_of(struct wl_resource *resource)
 static unsigned find_known(const struct surface *surface, const struct wl_shm_buffer *buffer)
 {
 	unsigned i = 0;
-	while (i < SURFACE_BUFFERS && surface->known[i] != buffer)
+	while (i < SURFACE_BUFFERS && surface->known[i].buffer != buffer)
 		i++;
 	return i;
 }
@@ -73,25 +77,68 @@ void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer
 void surface_forget_all_but(struct surface *surface, const struct wl_shm_buffer *buffer)
 {
 	for (unsigned i = 0; i < SURFACE_BUFFERS; i++) {
-		if (surface->known[i] != buffer)
+		if (!buffer || surface->known[i].buffer != buffer)
 			surface_drop_known(surface, i);
 	}
 }
 
+/* The place of the picture that @buffer shows again, or SURFACE_BUFFERS. */
+static unsigned find_picture(struct surface *surface, struct wl_shm_buffer *buffer)
+{
+	if (buffer->home == surface)
+		return find_known(surface, buffer);
+	unsigned i = 0;
+	while (i < SURFACE_BUFFERS && !leftover_give(&surface->known[i].leftover, buffer))
+		i++;
+	return i;
+}
+
+/* A leftover is in a list, so it cannot just be copied. */
+static void move_known(struct known_picture *to, struct known_picture *from)
+{
+	to->buffer = from->buffer;
+	from->buffer = NULL;
+	leftover_move(&to->leftover, &from->leftover);
+}
+
 bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer)
 {
-	const bool was_here = buffer->home == surface;
-	if (buffer->home && !was_here)
+	if (buffer->home && buffer->home != surface)
 		surface_forget_buffer(buffer->home, buffer);
 
-	unsigned i = was_here ? find_known(surface, buffer) : SURFACE_BUFFERS - 1;
+	unsigned i = find_picture(surface, buffer);
+	const bool was_here = i < SURFACE_BUFFERS;
 	if (!was_here)
-		surface_drop_known(surface, i);
+		surface_drop_known(surface, --i);
 	for (; i > 0; i--)
-		surface->known[i] = surface->known[i - 1];
-	surface->known[0] = buffer;
+		move_known(&surface->known[i], &surface->known[i - 1]);
+	surface->known[0].buffer = buffer;
 	buffer->home = surface;
 	return was_here;
+}
+
+static void owe(struct known_picture *known, const struct damage *changed)
+{
+	if (known->buffer)
+		damage_join(&known->buffer->owed, changed);
+	else if (!leftover_is_empty(&known->leftover))
+		damage_join(&known->leftover.owed, changed);
+}
+
+void surface_owe(struct surface *surface, const struct damage *changed)
+{
+	for (unsigned i = 1; i < SURFACE_BUFFERS; i++)
+		owe(&surface->known[i], changed);
+}
+
+static void leave_home(struct wl_shm_buffer *buffer)
+{
+	const unsigned i = find_known(buffer->home, buffer);
+	if (i < SURFACE_BUFFERS) {
+		leftover_take(&buffer->home->known[i].leftover, buffer);
+		buffer->home->known[i].buffer = NULL;
+	}
+	buffer->home = NULL;
 }
 
 void surfaces_let_go(struct wl_shm_buffer *buffer)
@@ -100,7 +147,7 @@ void surfaces_let_go(struct wl_shm_buffer *buffer)
 	wl_list_for_each_safe (use, next, &buffer->uses, link)
 		buffer_use_set(use, NULL);
 	if (buffer->home)
-		surface_forget_buffer(buffer->home, buffer);
+		leave_home(buffer);
 }
 
 void surface_attach(struct surface *surface, struct wl_shm_buffer *buffer)

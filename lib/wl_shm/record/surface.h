@@ -3,6 +3,7 @@
 
 #include "base/to_buffer.h"
 #include "record/buffer.h"
+#include "record/leftover.h"
 
 /* The number of buffers for which a surface tracks what has changed since they were shown. Clients
  * use two or three in turn. */
@@ -16,6 +17,12 @@ struct surface_pending {
 	struct surface_view view;	     /* without width and height; commits do not reset it */
 };
 
+/* A picture that the surface has shown: of a buffer, or what that has left. */
+struct known_picture {
+	struct wl_shm_buffer *buffer; /* may be NULL */
+	struct leftover leftover;     /* may be empty */
+};
+
 /* The part of a wl_surface that concerns its buffers. */
 struct surface {
 	struct wl_listener destroy; /* of the wl_surface */
@@ -24,9 +31,9 @@ struct surface {
 	struct surface_pending pending;
 	struct surface_view view; /* of the last commit */
 	struct buffer_use shown;  /* of the last commit; .buffer may be NULL */
-	/* The most recently shown first; may be NULL. Each has its home here and the size of view.
+	/* The most recently shown first. Each buffer has its home here and the size of view.
 	 */
-	struct wl_shm_buffer *known[SURFACE_BUFFERS];
+	struct known_picture known[SURFACE_BUFFERS];
 };
 
 /* The record of a wl_surface, created at the first call; NULL without memory. */
@@ -35,12 +42,16 @@ struct surface *surface_of(struct wl_resource *resource);
 /* wl_surface.attach; @buffer may be NULL. */
 void surface_attach(struct surface *surface, struct wl_shm_buffer *buffer);
 
-/* Make @buffer the first of surface->known; false if it was not in there. */
+/* Make @buffer the first of surface->known; false if neither it was in there, nor a buffer that is
+ * destroyed and of which it takes over the bytes. */
 bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer);
 
 /* Remove @buffer, or all others, from surface->known. */
 void surface_forget_buffer(struct surface *surface, struct wl_shm_buffer *buffer);
 void surface_forget_all_but(struct surface *surface, const struct wl_shm_buffer *buffer);
+
+/* Add what has changed on the surface to what its pictures lack, but for the first of them. */
+void surface_owe(struct surface *surface, const struct damage *changed);
 
 /* Take @buffer, whose resource is destroyed, from all surfaces. */
 void surfaces_let_go(struct wl_shm_buffer *buffer);

@@ -130,6 +130,7 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 	look_again(buffer);
 	if (is_up_to_date(buffer) || (buffer->is_partial && memory_is_refused(buffer)))
 		return;
+	buffer_note_brought(buffer);
 	if (rows_cost(buffer, &buffer->stale) == buffer->length) {
 		damage_add_all(&buffer->stale);
 		buffer->is_partial = is_sparse(buffer);
@@ -211,12 +212,14 @@ void access_complete(struct wl_shm_buffer *buffer)
 
 /* ---- Commits ---- */
 
-/* True for a picture of which little has changed, in memory of which nothing was read so far. */
+/* True for a picture of which little has changed, in a pool of which nothing was read so far: a
+ * client that uses a pool again has a picture there that can be gone on with. */
 static bool may_leave_rest(const struct wl_shm_buffer *buffer)
 {
 	const struct wl_shm_pool *pool = buffer->pool;
 	if (buffer->was_shown || buffer->is_filled || buffer->may_be_stored_to ||
-		buffer->changed.is_whole || !format_has_rows_of_pixels(buffer->format))
+		pool->brought.now > 0 || buffer->changed.is_whole ||
+		!format_has_rows_of_pixels(buffer->format))
 		return false;
 	return uffd_guard_region_mode(pool->region) == UFFD_GUARD_MODE_LAZY &&
 	       rows_cost(buffer, &buffer->changed) <= buffer->length / 2 &&
@@ -236,6 +239,8 @@ static void take_damage(struct wl_shm_buffer *buffer, const struct damage *due)
 	}
 	if (buffer->was_released)
 		buffer->is_partial = false;
+	if (buffer_is_overwritten(buffer))
+		damage_add_all(&buffer->stale);
 	/* Pages that were filled by faults, before buffer_fill(), may be of any date. */
 	if (!buffer->was_shown || (!buffer->is_filled && !buffer->is_partial))
 		damage_add_all(&buffer->stale);

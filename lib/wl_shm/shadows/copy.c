@@ -99,6 +99,7 @@ static bool bring_over(struct wl_shm_buffer *buffer)
 			return false;
 		}
 		probe_last_page(buffer);
+		buffer_note_brought(buffer);
 		for (unsigned i = 0; i < n && !settings()->is_refresh_broken; i++)
 			copy_rect(pool, &rects[i], batch);
 	}
@@ -112,7 +113,8 @@ static bool bring_over(struct wl_shm_buffer *buffer)
 static void look_again(struct wl_shm_buffer *buffer)
 {
 	memory_find_discarded(buffer);
-	if (!buffer->is_filled || buffer->n_distrusts != buffer->pool->n_distrusts)
+	if (!buffer->is_filled || buffer->n_distrusts != buffer->pool->n_distrusts ||
+		buffer_is_overwritten(buffer))
 		damage_add_all(&buffer->stale);
 	buffer->n_distrusts = buffer->pool->n_distrusts;
 }
