@@ -102,6 +102,14 @@ void damage_add(struct damage *damage, struct rect rect)
 		damage->rects[damage->n_rects++] = rect;
 }
 
+uint64_t damage_area(const struct damage *damage)
+{
+	double sum = 0;
+	for (unsigned i = 0; i < damage->n_rects; i++)
+		sum += area(damage->rects[i]);
+	return (uint64_t)sum;
+}
+
 void damage_join(struct damage *damage, const struct damage *other)
 {
 	if (other->is_whole)

@@ -27,4 +27,6 @@ void damage_clear(struct damage *damage);
 bool damage_is_empty(const struct damage *damage);
 void damage_add(struct damage *damage, struct rect rect);
 void damage_add_all(struct damage *damage);
+/* Pixels of all rectangles; not of a set that is_whole. */
+uint64_t damage_area(const struct damage *damage);
 void damage_join(struct damage *damage, const struct damage *other);

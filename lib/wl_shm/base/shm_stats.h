@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SHM_STATS_MAGIC	  UINT64_C(0x7566666467313030)
+#define SHM_STATS_MAGIC	  UINT64_C(0x7566666467313031)
 #define SHM_STATS_CLIENTS 64 /* with losses; the last row sums up all further ones */
 #define SHM_STATS_NAME	  16
 
@@ -26,6 +26,7 @@ struct shm_stats {
 	_Atomic uint64_t displays;
 	_Atomic uint64_t pools[3]; /* by enum uffd_guard_mode at creation */
 	_Atomic uint64_t buffers, commits, postponed;
+	_Atomic uint64_t bytes_damaged; /* as clients said, at their commits */
 	_Atomic uint64_t bytes_filled, bytes_refreshed, bytes_written_back;
 	_Atomic uint64_t losses;
 	_Atomic uint64_t files_mapped; /* counted by libuffd_guard_mmap.so */

@@ -39,6 +39,19 @@ static void collect_damage(const struct surface *surface, struct damage *changed
 		damage_add(changed, surface_view_to_buffer(view, pending->on_surface.rects[i]));
 }
 
+static uint64_t bytes_of_damage(const struct wl_shm_buffer *buffer, const struct damage *damage)
+{
+	if (damage->is_whole || !format_has_rows_of_pixels(buffer->format))
+		return buffer->length;
+	const uint64_t bytes = damage_area(damage) * buffer->format->pixel_bytes;
+	return bytes < buffer->length ? bytes : buffer->length;
+}
+
+static void count_damage(const struct wl_shm_buffer *buffer, const struct damage *damage)
+{
+	shm_stats_add(&shm_stats()->bytes_damaged, bytes_of_damage(buffer, damage));
+}
+
 /* Refresh what has changed in @buffer since its last commit, and note what the others now lack. */
 static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 {
@@ -46,6 +59,7 @@ static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 	const struct surface_view before = surface->view;
 	make_view_current(surface, buffer);
 	collect_damage(surface, &changed);
+	count_damage(buffer, &changed);
 	if (!surface_view_is_same(&before, &surface->view)) {
 		surface_forget_all_but(surface, buffer);
 		damage_add_all(&changed);

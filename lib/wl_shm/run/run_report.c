@@ -174,7 +174,8 @@ void report_text(const struct shm_stats *stats, const char *command)
 		" buffers, %" PRIu64 " commits\n",
 		value_of(&stats->pools[0]), value_of(&stats->pools[1]), value_of(&stats->pools[2]),
 		value_of(&stats->buffers), value_of(&stats->commits));
-	print_bytes("  content: ", &stats->bytes_filled, " read for the first time, ");
+	print_bytes("  content: ", &stats->bytes_damaged, " changed by commits; ");
+	print_bytes("", &stats->bytes_filled, " read for the first time, ");
 	print_bytes("", &stats->bytes_refreshed, " refreshed, ");
 	print_bytes("", &stats->bytes_written_back, " written back\n");
 	fprintf(stderr, "  refreshes postponed in floods: %" PRIu64 "\n",
@@ -209,6 +210,7 @@ static void write_counters(struct json *json, const struct shm_stats *stats)
 	json_put_unsigned(json, "buffers", value_of(&stats->buffers));
 	json_put_unsigned(json, "commits", value_of(&stats->commits));
 	json_put_unsigned(json, "postponed", value_of(&stats->postponed));
+	json_put_unsigned(json, "bytes_damaged", value_of(&stats->bytes_damaged));
 	json_put_unsigned(json, "bytes_filled", value_of(&stats->bytes_filled));
 	json_put_unsigned(json, "bytes_refreshed", value_of(&stats->bytes_refreshed));
 	json_put_unsigned(json, "bytes_written_back", value_of(&stats->bytes_written_back));
