@@ -601,8 +601,10 @@ START_TEST(what_was_too_much_at_once_is_there_when_the_buffer_goes)
 	wl_buffer_destroy(pair.pictures[1].buffer);
 	pair.pictures[1].buffer = NULL;
 	exchange(&s.guest);
-	for (size_t i = 0; i < LARGE_BYTES / 4; i++)
-		ck_assert_uint_eq(pair.data[1][i], NEW);
+	size_t n = 0; /* an assertion for each would take long */
+	while (n < LARGE_BYTES / 4 && pair.data[1][n] == NEW)
+		n++;
+	ck_assert_uint_eq(n, LARGE_BYTES / 4);
 	pair_stop(&pair);
 	scene_stop(&s);
 }

@@ -524,8 +524,10 @@ void assert_all_pixels(struct wl_shm_buffer *buffer, uint32_t colour)
 {
 	wl_shm_buffer_begin_access(buffer);
 	const uint32_t *pixels = wl_shm_buffer_get_data(buffer);
-	for (int i = 0; i < SIDE * SIDE; i++)
-		ck_assert_uint_eq(pixels[i], colour);
+	int i = 0; /* an assertion for each would take long */
+	while (i < SIDE * SIDE - 1 && pixels[i] == colour)
+		i++;
+	ck_assert_uint_eq(pixels[i], colour);
 	wl_shm_buffer_end_access(buffer);
 }
 
