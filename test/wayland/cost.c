@@ -3,10 +3,11 @@
  * wayland-cost: what processor time a frame costs a compositor, started with a prefix as compared
  * with as it is.
  *
- * A file that is sealed is shown directly, one that is not is copied: two rows for each size and
- * damage. The two sides of a row are measured in turn, each time in a fresh compositor, so that
- * what disturbs the machine disturbs both. The ratio is of medians; the spread is that of the
- * ratios of neighbouring measurements, without the quarters at their ends.
+ * A file that is sealed is shown directly, one that can never be is copied: two rows for each size
+ * and damage. For each, the time of all threads and that of the display's alone. The two sides of a
+ * row are measured in turn, each time in a fresh compositor, so that what disturbs the machine
+ * disturbs both. The ratio is of medians; the spread is that of the ratios of neighbouring
+ * measurements, without the quarters at their ends.
  */
 #include "compositor.h"
 #include "file.h"
@@ -37,7 +38,9 @@ struct row {
 	int width, height;
 	unsigned percent;
 	enum file_kind file;
-	double plain[MOST_ROUNDS], guarded[MOST_ROUNDS]; /* us a frame */
+	struct times {
+		double of_all[MOST_ROUNDS], of_display[MOST_ROUNDS]; /* us a frame */
+	} plain, guarded;
 	unsigned n;
 };
 
@@ -60,9 +63,9 @@ static pid_t start_client(const struct options *options, const struct compositor
 	_exit(127);
 }
 
-/* Microseconds; 0: failed. */
-static double run_client(
-	const struct options *options, const struct compositor *compositor, const struct row *row)
+/* Microseconds of all threads; 0: failed. */
+static double run_client(const struct options *options, const struct compositor *compositor,
+	const struct row *row, double *of_display)
 {
 	int ends[2];
 	char text[64] = "";
@@ -73,33 +76,32 @@ static double run_client(
 	ssize_t length = read(ends[0], text, sizeof(text) - 1);
 	close(ends[0]);
 	waitpid(pid, NULL, 0);
-	return length > 0 ? atof(text) : 0;
+	double of_all = 0;
+	return length > 0 && sscanf(text, "%lf %lf", &of_all, of_display) == 2 ? of_all : 0;
 }
 
-static double measure(const struct options *options, const struct row *row, bool is_plain)
+static bool measure(const struct options *options, const struct row *row, struct times *times)
 {
 	struct compositor compositor;
 	struct launch launch = options->launch;
 	launch.width = row->width;
 	launch.height = row->height;
-	if (is_plain)
+	if (times == &row->plain)
 		launch.prefix = NULL;
 	int err = compositor_start(&compositor, row->kind, &launch);
 	if (err) {
 		fprintf(stderr, "%s does not start: %s\n", row->kind->name, strerror(-err));
-		return 0;
+		return false;
 	}
-	double us = run_client(options, &compositor, row);
+	times->of_all[row->n] = run_client(options, &compositor, row, &times->of_display[row->n]);
 	compositor_stop(&compositor);
-	return us;
+	return times->of_all[row->n] > 0;
 }
 
 static bool measure_row(const struct options *options, struct row *row)
 {
 	for (row->n = 0; row->n < options->n_rounds; row->n++) {
-		row->plain[row->n] = measure(options, row, true);
-		row->guarded[row->n] = measure(options, row, false);
-		if (row->plain[row->n] <= 0 || row->guarded[row->n] <= 0)
+		if (!measure(options, row, &row->plain) || !measure(options, row, &row->guarded))
 			return false;
 	}
 	return true;
@@ -128,28 +130,32 @@ struct result {
 	double plain, guarded, ratio, low, high;
 };
 
-static struct result evaluate(const struct row *row)
+static struct result evaluate(const double *plains, const double *guardeds, unsigned n)
 {
 	double ratios[MOST_ROUNDS];
-	for (unsigned i = 0; i < row->n; i++)
-		ratios[i] = row->guarded[i] / row->plain[i];
-	const double plain = quantile(row->plain, row->n, 0.5);
-	const double guarded = quantile(row->guarded, row->n, 0.5);
-	return (struct result){ plain, guarded, guarded / plain, quantile(ratios, row->n, 0.25),
-		quantile(ratios, row->n, 0.75) };
+	for (unsigned i = 0; i < n; i++)
+		ratios[i] = guardeds[i] / plains[i];
+	const double plain = quantile(plains, n, 0.5), guarded = quantile(guardeds, n, 0.5);
+	return (struct result){ plain, guarded, guarded / plain, quantile(ratios, n, 0.25),
+		quantile(ratios, n, 0.75) };
 }
 
 static void print_row(const struct options *options, const struct row *row)
 {
-	const struct result result = evaluate(row);
+	const struct result result = evaluate(row->plain.of_all, row->guarded.of_all, row->n),
+			    display = evaluate(
+				    row->plain.of_display, row->guarded.of_display, row->n);
 	const char *mode = row->file == FILE_MEMFD_SEALED ? "direct" : "lazy";
 	printf(options->json
 			? "{\"compositor\":\"%s\",\"width\":%d,\"height\":%d,\"damage\":%u,"
 			  "\"mode\":\"%s\",\"plain_us\":%.1f,\"guarded_us\":%.1f,\"ratio\":%.3f,"
-			  "\"low\":%.3f,\"high\":%.3f}\n"
-			: "%-14s %5dx%-5d %5u %% %-7s %10.0f %10.0f %7.2f  %.2f-%.2f\n",
+			  "\"low\":%.3f,\"high\":%.3f,\"display_plain_us\":%.1f,"
+			  "\"display_guarded_us\":%.1f,\"display_ratio\":%.3f}\n"
+			: "%-14s %5dx%-5d %5u %% %-7s %10.0f %10.0f %7.2f  %.2f-%.2f %9.0f %9.0f "
+			  "%7.2f\n",
 		row->kind->name, row->width, row->height, row->percent, mode, result.plain,
-		result.guarded, result.ratio, result.low, result.high);
+		result.guarded, result.ratio, result.low, result.high, display.plain,
+		display.guarded, display.ratio);
 }
 
 static int measure_all(const struct options *options)
@@ -158,8 +164,9 @@ static int measure_all(const struct options *options)
 	static struct row row;
 	unsigned n = 0, n_failed = 0;
 	if (!options->json)
-		printf("%-14s %-11s %7s %-7s %10s %10s %7s  %s\n", "compositor", "size", "damage",
-			"mode", "plain us", "guarded us", "ratio", "spread");
+		printf("%-14s %-11s %7s %-7s %10s %10s %7s  %-9s %9s %9s %7s\n", "compositor",
+			"size", "damage", "mode", "plain us", "guarded us", "ratio", "spread",
+			"display", "guarded", "ratio");
 	for (unsigned i = 0; i < N_COMPOSITORS * 8; i++) {
 		const struct compositor_kind *kind = &compositor_kinds[i / 8];
 		if (options->compositor ? options->compositor != kind : kind->has_fixed_size)
@@ -170,7 +177,7 @@ static int measure_all(const struct options *options)
 			.width = sizes[i / 4 % 2][0],
 			.height = sizes[i / 4 % 2][1],
 			.percent = i / 2 % 2 ? 1 : 100,
-			.file = i % 2 ? FILE_MEMFD : FILE_MEMFD_SEALED };
+			.file = i % 2 ? FILE_MEMFD_SEAL_SEAL : FILE_MEMFD_SEALED };
 		if (measure_row(options, &row))
 			print_row(options, &row);
 		else
@@ -185,7 +192,9 @@ static int measure_all(const struct options *options)
 static void print_help(void)
 {
 	printf("Usage: wayland-cost [OPTION]... -- PREFIX...\n"
-	       "Measure what a frame costs compositors, with the prefix and without.\n\n"
+	       "Measure what a frame costs compositors, with the prefix and without: in all "
+	       "their threads,\n"
+	       "and in the display's.\n\n"
 	       "  -c, --compositor=NAME  only this one\n"
 	       "  -r, --rounds=N         measurements of each side of each row (5)\n"
 	       "  -n, --frames=N         for each (100)\n"
