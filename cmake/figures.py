@@ -7,7 +7,7 @@
 
 docs/data/bench.json, by uffd-guard-bench --json: the table of docs/performance.md, and the figures of README.md. Where
 that file is not there, README.md's are compared with the table. docs/compositors/matrix.dat, by the target
-test-compositors: what README.md says of compositors."""
+test-compositors: what README.md says of compositors, and the handlers in docs/compared.md."""
 import difflib
 import json
 import math
@@ -91,8 +91,7 @@ def sentence_of(suite, cells):
             f"the guarded one ({listed}; [attack by attack](docs/compositors/matrix.txt)).")
 
 
-def with_compositors(text, data):
-    cells = [line.split() for line in data.splitlines() if line and not line.startswith("#")]
+def with_compositors(text, cells):
     suites = list(dict.fromkeys(cell[0] for cell in cells))
     sentences = " ".join(sentence_of(suite, [c for c in cells if c[0] == suite]) for suite in suites)
     unbroken = re.sub(r"\[[^]]*\]", lambda link: link[0].replace(" ", "\0"), sentences)
@@ -103,15 +102,48 @@ def with_compositors(text, data):
     return re.sub(pattern, lambda _: paragraph + "\n", text, count=1, flags=re.M)
 
 
+# ---- docs/compared.md: handlers of real compositors ----
+
+HANDLERS = {"wlroots": ("cage", "labwc", "phoc", "sway", "wayfire"), "KWin": ("kwin",), "Mir": ("mir",),
+            "libwayland": ("mutter", "weston-pixman")}
+ATTACKS = ("short", "zero", "regrow", "storm", "grow-beyond", "capture-short", "destroy-shrink", "keymap")
+
+
+def fate(cells):
+    outcomes = [cell[6] for cell in cells]
+    n_deaths = sum(outcome.startswith(("SIG", "exit")) for outcome in outcomes)
+    n_told = sum(outcome not in ("kept", "died") for outcome in outcomes) - n_deaths
+    for word, n in (("**dies**", n_deaths), ("told", n_told)):
+        if n:
+            return word if n == len(outcomes) else f"{word} {n} of {len(outcomes)}"
+    return "lives" if outcomes else "-"
+
+
+def with_handlers(text, cells):
+    lines = [f"| attack | {' | '.join(HANDLERS)} | any, guarded |", "|---" * (len(HANDLERS) + 2) + "|"]
+    for attack in ATTACKS:
+        plain = [cell for cell in cells if cell[3] == "plain" and cell[4] == attack]
+        fates = [fate([cell for cell in plain if cell[1] in names]) for names in HANDLERS.values()]
+        fates.append(fate([cell for cell in cells if cell[3] == "guarded" and cell[4] == attack]))
+        lines.append(f"| `{attack}` | {' | '.join(fates)} |")
+    changed, n = re.subn(r"^\| attack \|.*\n(?:\|.*\n)+", lambda _: "\n".join(lines) + "\n", text, flags=re.M)
+    if n != 1:
+        sys.exit("docs/compared.md has no table of attacks")
+    return changed
+
+
 def main(source, write):
-    readme, performance = source / "README.md", source / "docs/performance.md"
-    before = {path: path.read_text() for path in (readme, performance)}
+    readme, performance, compared = source / "README.md", source / "docs/performance.md", source / "docs/compared.md"
+    before = {path: path.read_text() for path in (readme, performance, compared)}
     after = dict(before)
     measured = source / "docs/data/bench.json"
     if measured.exists():
         after[performance] = with_table(before[performance], json.loads(measured.read_text())["rows"])
     after[readme] = with_figures(before[readme], figures_of(after[performance]))
-    after[readme] = with_compositors(after[readme], (source / "docs/compositors/matrix.dat").read_text())
+    data = (source / "docs/compositors/matrix.dat").read_text().splitlines()
+    cells = [line.split() for line in data if line and not line.startswith("#")]
+    after[readme] = with_compositors(after[readme], cells)
+    after[compared] = with_handlers(before[compared], cells)
     status = 0
     for path, text in after.items():
         if write:
