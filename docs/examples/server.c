@@ -17,8 +17,10 @@ int main(void)
 	struct iovec body = { &length, sizeof(length) };
 	struct msghdr message = { .msg_iov = &body, .msg_iovlen = 1, .msg_control = control };
 	message.msg_controllen = CMSG_LEN(sizeof(fd)); /* room for one descriptor */
-	if (recvmsg(0, &message, 0) != sizeof(length) || !CMSG_FIRSTHDR(&message))
+	if (recvmsg(0, &message, 0) != sizeof(length) || !CMSG_FIRSTHDR(&message)) {
+		fputs("standard input must be a client's socket\n", stderr);
 		return 1;
+	}
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
 
 	if (uffd_guard_create(NULL, &guard) || uffd_guard_map(guard, fd, length, NULL, &region))
