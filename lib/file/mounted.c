@@ -6,6 +6,8 @@
  */
 #include "file/mounted.h"
 
+#include "base/missing.h"
+
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdint.h>
