@@ -135,9 +135,9 @@ static void write_from_bad_memory(const struct view *view, const struct record *
 	void *denied = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (denied == MAP_FAILED)
 		return;
-	expect("write from bad memory",
-		uffd_guard_write(view->region, extent.offset, denied, extent.length),
-		err ? err : -EFAULT);
+	const ssize_t n = uffd_guard_write(view->region, extent.offset, denied, extent.length);
+	if (!is_right_answer(view, n, err ? err : -EFAULT, (uint64_t)-EFAULT))
+		fail("write from bad memory answers %zd, and should %d", n, err ? err : -EFAULT);
 	munmap(denied, size);
 	file_note_allocated(view->file); /* a hole may have got its page for it */
 }
