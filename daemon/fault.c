@@ -64,7 +64,7 @@ static struct window window_for(const struct uffd_guard_region *region, size_t p
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
 }
 
-/* model: protocol answer */
+/* model: direct answer, protocol answer */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
 	struct uffd_guard *guard = serving->guard;

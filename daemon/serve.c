@@ -142,18 +142,19 @@ int serve_until_stopped(struct server *server)
 
 #define LEAVING_LIMIT_NS (10 * NS_PER_S)
 
-/* Regions that are no more in the table, but still mapped, were not unregistered: whoever waits
- * there is woken when the mapping has gone. Unmap may need the inbox for that. */
-/* model: blocking wait_for_leaving, protocol wait_for_leaving */
+/* Regions that are no more in the table, but still mapped, were not unregistered, nor what has just
+ * been registered: whoever waits there is woken when that is over. Unmap may need the inbox for it.
+ */
+/* model: blocking wait_for_leaving, direct wait_for_leaving, protocol wait_for_leaving */
 static void wait_for_leaving(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
 	const uint64_t limit = now_ns() + guard->read_deadline_ms * NS_PER_MS + LEAVING_LIMIT_NS;
 	const uintptr_t lowest = atomic_load(&guard->lowest);
 	uint32_t n;
-	while ((n = atomic_load(&guard->n_leaving)) > 0 && now_ns() < limit) {
+	while ((n = atomic_load(&guard->n_holders)) > 0 && now_ns() < limit) {
 		blocking_reads_take_requests(&server->blocking_reads);
-		futex_wait_until(&guard->n_leaving, n, now_ns() + NS_PER_MS);
+		futex_wait_until(&guard->n_holders, n, now_ns() + NS_PER_MS);
 	}
 	if (lowest)
 		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
@@ -170,7 +171,7 @@ static void unregister_all(struct uffd_guard *guard)
 }
 
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
-/* model: blocking give_up, protocol give_up */
+/* model: blocking give_up, direct give_up, protocol give_up */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;

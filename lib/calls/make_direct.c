@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+/* model: direct make_direct */
 int uffd_guard_region_make_direct(struct uffd_guard_region *region, uint32_t flags)
 {
 	UNCANCELLED;

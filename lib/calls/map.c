@@ -9,7 +9,6 @@
 #include "state/region.h"
 
 #include "base/cancel.h"
-#include "base/futex.h"
 #include "base/options.h"
 #include "calls/create.h"
 #include "calls/dispatch.h"
@@ -393,14 +392,12 @@ static void take_away(struct uffd_guard_region *region)
 {
 	struct uffd_guard *guard = region->guard;
 	struct huge_pages going;
-	atomic_fetch_add(&guard->n_leaving, 1);
+	guard_hold_handler(guard);
 	delist(region);
 	find_huge_pages(region, 0, region->presence.n_pages, &going);
 	take_home(region, &going);
 	mapping_release(guard, &region->range);
-	atomic_fetch_sub(&guard->n_leaving, 1);
-	if (atomic_load(&guard->gave_up))
-		futex_wake(&guard->n_leaving);
+	guard_let_handler_go(guard);
 }
 
 /* model: protocol unmap */

@@ -21,7 +21,7 @@
 #include <errno.h>
 
 /* The part of the page at the boundary that comes or goes; the pages behind it. */
-/* model: protocol resize */
+/* model: direct resize, protocol resize */
 static int resize_locked(struct uffd_guard_region *region, size_t length)
 {
 	size_t before = atomic_exchange(&region->length, length);

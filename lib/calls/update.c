@@ -69,7 +69,7 @@ static void take_marks(struct uffd_guard_region *region, const struct uffd_guard
 
 /* ---- Bringing over ---- */
 
-/* model: protocol refresh */
+/* model: direct refresh, protocol refresh */
 static int bring_over_locked(struct uffd_guard_region *region, const struct uffd_guard_rect *rects,
 	size_t n_rects, struct row_cursor *cursors, bool shall_fill)
 {

@@ -96,6 +96,7 @@ static void add_seal_in_child(struct sealing *sealing)
 		;
 }
 
+/* model: direct child */
 static void *run(void *data)
 {
 	struct sealing *sealing = data;

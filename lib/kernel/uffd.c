@@ -109,7 +109,7 @@ int uffd_unregister(const struct uffd *uffd, uintptr_t start, size_t length)
 	return ioctl(uffd->fd, UFFDIO_UNREGISTER, &op) < 0 ? -errno : 0;
 }
 
-/* model: protocol wake_all */
+/* model: direct wake_all, protocol wake_all */
 void uffd_wake(struct uffd *uffd, uintptr_t start, size_t length)
 {
 	struct uffdio_range op = { .start = start, .len = length };

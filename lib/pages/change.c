@@ -17,7 +17,7 @@ static void wait_for_copier(const struct uffd_guard_region *region)
 		;
 }
 
-/* model: protocol change_begin */
+/* model: direct change_begin, protocol change_begin */
 void change_begin(struct uffd_guard_region *region)
 {
 	atomic_fetch_add(&region->begun.n_wanting, 1);
@@ -36,7 +36,7 @@ bool change_try_begin(struct uffd_guard_region *region)
 	return true;
 }
 
-/* model: protocol change_end */
+/* model: direct change_end, protocol change_end */
 void change_end(struct uffd_guard_region *region)
 {
 	/* What they have noted as gone, and we have passed over, is gone then. */

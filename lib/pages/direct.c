@@ -60,6 +60,7 @@ static void *map_file(
 /* Made elsewhere and moved into place, so that whatever the client has sealed or the kernel refuses
  * leaves the region whole. Where there is a mapping in place of the descriptor, that stays as it is
  * (which takes Linux 5.13). */
+/* model: direct map_file_over */
 static int map_file_over(const struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
 	const uintptr_t to = region_address(region, start);
@@ -94,6 +95,7 @@ static void close_gap(struct uffd_guard_region *region, uint64_t start, uint64_t
 
 /* Ask for the seal, if it may come. Callers of direct_extend() cannot wait for it: a client may
  * hold it up. */
+/* model: direct seal */
 static void seal(struct uffd_guard_region *region)
 {
 	if (!region->sealing && seal_prospect(&region->source) == SEAL_MISSING) {
@@ -106,6 +108,7 @@ static void seal(struct uffd_guard_region *region)
 	}
 }
 
+/* model: direct settle */
 void direct_settle(struct uffd_guard_region *region)
 {
 	check(lock_is_held(&region->lock));
@@ -117,6 +120,7 @@ void direct_settle(struct uffd_guard_region *region)
 	publish_shape(region);
 }
 
+/* model: direct extend_to */
 static bool extend_to(struct uffd_guard_region *region, uint64_t end)
 {
 	const uint64_t begin = region_direct_end(region);
@@ -133,6 +137,7 @@ static bool extend_to(struct uffd_guard_region *region, uint64_t end)
 	return true;
 }
 
+/* model: direct extend */
 void direct_extend(struct uffd_guard_region *region)
 {
 	const uint64_t length = atomic_load(&region->length), begin = region_direct_end(region);
@@ -158,6 +163,7 @@ int direct_grow(struct uffd_guard_region *region, size_t length)
 	return end > region_direct_end(region) && !extend_to(region, end) ? -ENOMEM : 0;
 }
 
+/* model: direct retract */
 int direct_retract(struct uffd_guard_region *region)
 {
 	const uint64_t end = page_ceil(atomic_load(&region->length)),

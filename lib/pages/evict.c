@@ -164,7 +164,7 @@ static struct uffd_guard_region *enter_from(struct uffd_guard *guard,
 }
 
 /* Answers how many pages have gone: fewer than @wanted after a whole turn. */
-/* model: protocol evict */
+/* model: direct evict, protocol evict */
 static size_t sweep(struct uffd_guard *guard, struct budget *budget, struct uffd_guard_region *only,
 	size_t wanted)
 {

@@ -93,7 +93,7 @@ static int put_zeros_for_lost(struct piece *piece, size_t first, size_t end, int
 	return put_zeros(piece, first, end - first);
 }
 
-/* model: protocol put */
+/* model: direct put, protocol put */
 static int put_copies(struct piece *piece, size_t first, const char *bytes, size_t n_pages)
 {
 	struct fill *fill = piece->fill;
@@ -263,7 +263,7 @@ static size_t count_failed(size_t got, int err, size_t n_pages)
 
 /* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with;
  * *has_failed: the file could not be read. */
-/* model: protocol read_file */
+/* model: direct read_file, protocol read_file */
 static int fill_run(struct fill *fill, size_t first, size_t *n_pages, bool *has_failed)
 {
 	struct uffd_guard_region *region = fill->region;

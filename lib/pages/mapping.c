@@ -50,7 +50,7 @@ int mapping_reserve(struct range *range, const struct uffd_guard_map_options *op
 
 /* Pages locked into memory (mlock, mlockall) cannot be taken away; the guard's are none that anyone
  * needs locked. */
-/* model: protocol take_page */
+/* model: direct take_page, protocol take_page */
 int mapping_drop(uintptr_t start, size_t length)
 {
 	void *address = (void *)start;
@@ -104,15 +104,12 @@ static int register_memory(struct uffd_guard_region *region, uintptr_t start, si
 	return uffd_register(uffd, start, size, false);
 }
 
-/* model: protocol make_accessible */
-int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
+static int make_accessible(struct uffd_guard_region *region, void *address, size_t size)
 {
-	void *address = (void *)region_address(region, offset);
-
 	int err = guard_is_eager(region->guard) ? 0
 						: register_memory(region, (uintptr_t)address, size);
 	if (err)
-		return atomic_load(&region->guard->gave_up) ? -EIO : err;
+		return err;
 	/* Under mlockall(MCL_FUTURE) it is locked by birth: nothing could be given back, nor moved
 	 * in. */
 	if (munlock(address, size) < 0 || madvise(address, size, MADV_WIPEONFORK) < 0 ||
@@ -126,6 +123,24 @@ int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, s
 			MADV_NOHUGEPAGE); /* so that one page of data costs one page */
 	else if (size >= STAGING_SIZE && !(region->flags & UFFD_GUARD_MAP_WRITE))
 		madvise(address, size, MADV_HUGEPAGE);
-	/* A handler that gave up before the region was in its table has not seen it. */
-	return guard_check(region->guard);
+	return 0;
+}
+
+/* A handler that gave up before the region was in its table, or before this part of it was
+ * anonymous, has not seen it. Then it must not stay registered: of a part, a late reader may wait
+ * already, whom nobody would wake where a child of fork() holds the userfaultfd. */
+/* model: direct make_accessible, protocol make_accessible */
+int mapping_make_accessible(struct uffd_guard_region *region, uint64_t offset, size_t size)
+{
+	struct uffd_guard *guard = region->guard;
+	const uintptr_t start = region_address(region, offset);
+	guard_hold_handler(guard);
+	int err = make_accessible(region, (void *)start, size);
+	if (atomic_load(&guard->gave_up)) {
+		err = -EIO;
+		if (uffd_is_ours(&guard->uffd))
+			uffd_unregister(&guard->uffd, start, size);
+	}
+	guard_let_handler_go(guard);
+	return err;
 }

@@ -40,7 +40,7 @@ static int fill_given_back(struct fill *fill, size_t first, size_t n_pages)
 	return err;
 }
 
-/* model: protocol populate */
+/* model: direct populate, protocol populate */
 static int fill_piece(
 	struct uffd_guard_region *region, struct staging *staging, size_t first, size_t n_pages)
 {

@@ -39,7 +39,7 @@ void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t
 	note_gone(region, presence_clear(&region->presence, first, n_pages));
 }
 
-/* model: protocol drop */
+/* model: direct drop, protocol drop */
 int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	/* Presence first: a page that is filled in between counts as present, which is the harmless
@@ -60,7 +60,7 @@ int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages
  * relies on the notes. So again, until no fill has come in between; unless readers keep at it. */
 #define DROP_TRIES 4
 
-/* model: protocol drop_synced */
+/* model: direct drop_synced, protocol drop_synced */
 int resident_drop_synced(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	int err = 0;

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/epoch.h"
+#include "base/futex.h"
 #include "base/range_table.h"
 #include "base/shared_work.h"
 #include "base/stats.h"
@@ -42,8 +43,8 @@ struct uffd_guard {
 	 * region. */
 	struct epoch lookups;
 
-	_Atomic uint32_t n_leaving; /* regions on their way out: no more in ranges, but perhaps
-				       still mapped; a futex */
+	_Atomic uint32_t n_holders; /* who keep a handler that gives up from letting go of the
+				       userfaultfd: guard_hold_handler(); a futex */
 	_Atomic uintptr_t lowest, highest; /* where regions ever began and ended; with lock */
 
 	uint32_t max_regions;	    /* 0: by the descriptors of the process */
@@ -99,4 +100,19 @@ static inline int guard_check(const struct uffd_guard *guard)
 	if (guard_is_in_child(guard))
 		return -ECHILD;
 	return atomic_load(&guard->gave_up) ? -EIO : 0;
+}
+
+/* Around steps between which a part of a region is registered that a handler which gives up does
+ * not find: on its way out of the table, or just being registered. It waits for the end of them,
+ * and then wakes who has fallen asleep there. */
+static inline void guard_hold_handler(struct uffd_guard *guard)
+{
+	atomic_fetch_add(&guard->n_holders, 1);
+}
+
+static inline void guard_let_handler_go(struct uffd_guard *guard)
+{
+	atomic_fetch_sub(&guard->n_holders, 1);
+	if (atomic_load(&guard->gave_up))
+		futex_wake(&guard->n_holders);
 }

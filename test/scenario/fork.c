@@ -9,13 +9,16 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- The child ---- */
@@ -192,6 +195,126 @@ START_TEST(handler_gives_up_though_a_child_holds_the_userfaultfd)
 }
 END_TEST
 
+/* A handler that gives up is held before it lets go of the userfaultfd; whoever shrinks a DIRECT
+ * region is held before it registers what leaves it, and again behind that. */
+struct late {
+	struct uffd_guard *guard;
+	struct uffd_guard_region *direct;
+	volatile unsigned char *page;	      /* leaves the region */
+	sem_t is_shrinking, has_unregistered; /* the handler has */
+	sem_t may_touch, may_let_go;	      /* a late reader; the handler */
+	bool was_held;
+	int err;
+};
+
+static int hold_handler(const struct injected_call *seen, void *data)
+{
+	struct late *late = data;
+	struct timespec until;
+	if (seen->nr == SYS_ioctl && (uint32_t)seen->args[1] == (uint32_t)UFFDIO_ZEROPAGE)
+		return -EINVAL;
+	if (seen->nr == SYS_dup3) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += 5;
+		sem_timedwait(&late->may_let_go, &until);
+	}
+	return INJECT_CONTINUE;
+}
+
+static void *create_guard(void *data)
+{
+	struct late *late = data;
+	inject_any_syscall(hold_handler, late);
+	late->guard = guard_start(0);
+	return NULL;
+}
+
+static int hold_shrinking(const struct injected_call *seen, void *data)
+{
+	struct late *late = data;
+	if (seen->nr == SYS_ioctl && (uint32_t)seen->args[1] == (uint32_t)UFFDIO_REGISTER) {
+		sem_post(&late->is_shrinking);
+		sem_wait(&late->has_unregistered);
+	}
+	if (seen->nr == SYS_munlock && !late->was_held) {
+		late->was_held = true;
+		sem_post(&late->may_touch);
+		usleep(200000); /* until it waits for the page */
+	}
+	return INJECT_CONTINUE;
+}
+
+static void *shrink(void *data)
+{
+	struct late *late = data;
+	inject_any_syscall(hold_shrinking, late);
+	late->err = uffd_guard_resize(late->direct, 1);
+	return NULL;
+}
+
+static void *read_late(void *data)
+{
+	struct late *late = data;
+	sem_wait(&late->may_touch);
+	(void)*late->page;
+	return NULL;
+}
+
+static struct uffd_guard_region *map_sealed(struct uffd_guard *guard, int fd, size_t length)
+{
+	struct uffd_guard_region *region;
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_ok(uffd_guard_map(guard, fd, length,
+		&(struct uffd_guard_map_options){ .size = sizeof(struct uffd_guard_map_options),
+			.flags = UFFD_GUARD_MAP_DIRECT },
+		&region));
+	ck_assert_int_eq(uffd_guard_region_mode(region), UFFD_GUARD_MODE_DIRECT);
+	return region;
+}
+
+START_TEST(late_reader_of_what_left_a_direct_region_is_woken_by_a_handler_that_gives_up)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct late late = { .was_held = false };
+	struct uffd_guard_region *holes;
+	pthread_t maker, shrinker, late_reader;
+	struct reader reader;
+	if (runner_skip_eager())
+		return;
+	sem_init(&late.is_shrinking, 0, 0);
+	sem_init(&late.has_unregistered, 0, 0);
+	sem_init(&late.may_touch, 0, 0);
+	sem_init(&late.may_let_go, 0, 0);
+	assert_ok(pthread_create(&maker, NULL, create_guard, &late));
+	assert_ok(pthread_join(maker, NULL));
+	const int file = file_create(FILE_MEMFD, 2, false),
+		  sparse = file_create(FILE_MEMFD, 2, true);
+	late.direct = map_sealed(late.guard, file, 2 * page);
+	late.page = (volatile unsigned char *)uffd_guard_region_data(late.direct) + page;
+	assert_ok(uffd_guard_map(late.guard, sparse, page, NULL, &holes));
+	const pid_t child = fork_idle();
+
+	assert_ok(pthread_create(&late_reader, NULL, read_late, &late));
+	assert_ok(pthread_create(&shrinker, NULL, shrink, &late));
+	sem_wait(&late.is_shrinking);
+	reader_start(&reader, uffd_guard_region_data(holes));
+	ck_assert_int_eq(reader_finish(&reader), 0);
+	usleep(100000); /* all regions, not only this one */
+	sem_post(&late.has_unregistered);
+	assert_ok(pthread_join(shrinker, NULL));
+	ck_assert(late.was_held);
+	ck_assert_int_eq(late.err, -EIO);
+	sem_post(&late.may_let_go);
+	assert_ok(pthread_join(late_reader, NULL));
+	uffd_guard_unmap(late.direct);
+	uffd_guard_unmap(holes);
+	uffd_guard_destroy(late.guard);
+	close(file);
+	close(sparse);
+	end_child(child);
+}
+END_TEST
+
 /* ---- At any moment ---- */
 
 static atomic_bool shall_stop;
@@ -341,6 +464,8 @@ static TCase *fork_case(void)
 	tcase_add_test(tcase, forked_child_goes_on_seeing_a_direct_file);
 	tcase_add_test(tcase, guard_is_destroyed_though_a_child_holds_the_userfaultfd);
 	tcase_add_test(tcase, handler_gives_up_though_a_child_holds_the_userfaultfd);
+	tcase_add_test(tcase,
+		late_reader_of_what_left_a_direct_region_is_woken_by_a_handler_that_gives_up);
 	tcase_add_test(tcase, faults_are_answered_while_others_fork);
 	tcase_add_test(tcase, page_that_is_being_filled_is_zero_in_the_child);
 	tcase_add_test(tcase, child_shares_no_page_with_the_parents_regions);
