@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Mutation testing: changes one thing in the code at a time, and sees whether a test notices.
 
-  mutate.py [--list] [--minutes N] SOURCE-DIRECTORY WORK-DIRECTORY [FILE...]
+  mutate.py [--list] [--minutes N] [--sample N [--seed N]] [--patience N] SOURCE-DIRECTORY WORK-DIRECTORY [FILE...]
 
 FILE is a source file of lib/ or daemon/, or a directory of such; the default is FIRST, below. The work directory gets
 a copy of the sources, a build of it, and results.jsonl. The next run goes on from there: it tries again what survived,
@@ -11,7 +11,7 @@ the same object is none. What survives must stand in survivors.txt with its reas
 
 Exits with 1 if anything else survived, or if a row of survivors.txt is about a mutant that was killed.
 """
-import argparse, ctypes, filecmp, fnmatch, hashlib, json, os, re, shutil, signal, subprocess, sys, time
+import argparse, ctypes, filecmp, fnmatch, hashlib, json, os, random, re, shutil, signal, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRST = ['lib/base/epoch.c', 'lib/base/range_table.c', 'lib/state/events.c', 'lib/pages/window.c', 'lib/base/presence.c',
@@ -208,11 +208,11 @@ def run(command, directory, seconds):
 
 
 class Tests:
-    def __init__(self, source, build):
+    def __init__(self, source, build, patience):
         self.source, self.build = source, build
         with open(os.path.join(HERE, 'tests.txt'), encoding='utf-8') as f:
             rows = [line.split() for line in f if line.strip() and not line.startswith('#')]
-        self.rows = [(row[0], float(row[1]), row[2], row[3:]) for row in rows]
+        self.rows = [(row[0], patience * float(row[1]), row[2], row[3:]) for row in rows]
 
     def for_file(self, name):
         """Seconds, target and command of each."""
@@ -231,13 +231,13 @@ class Tests:
         return run(['cmake', '--build', '.', '--target', target], self.build, 300)
 
     def hash_of_object(self, name):
-        path = f'{self.build}/CMakeFiles/objects.dir/{name}.o'
+        path = f'{self.build}/CMakeFiles/uffd_guard_objects.dir/{name}.o'
         with open(path, 'rb') as f:
             return hashlib.sha1(f.read()).hexdigest()
 
     def judge(self, mutant, original):
         """The verdict, and the test that gave it."""
-        if self.make('objects')[0] != 0:
+        if self.make('uffd_guard_objects')[0] != 0:
             return 'does not build', ''
         if self.hash_of_object(mutant['file']) == original:
             return 'same', ''
@@ -294,7 +294,7 @@ def try_mutant(tests, source, mutant):
     path = os.path.join(source, mutant['file'])
     with open(path, encoding='utf-8') as f:
         text = f.read()
-    tests.make('objects')
+    tests.make('uffd_guard_objects')
     original = tests.hash_of_object(mutant['file'])
     lines = text.split('\n')
     for i, new in mutant['edits']:
@@ -337,7 +337,8 @@ def report(files, results):
         for r in unknown:
             print(f'  line {r["line"]}, {r["kind"]}: {r["file"]} ;; {r["old"]} ;; {r["new"]} ;; ')
         lived = {(r['file'], r['old'], r['new']) for r in survived}
-        gone = [key for key in known if key[0] == file.name and key not in lived and not missing]
+        gone = [key for key in known if key[0] == file.name and key not in lived and not missing
+                and not file.is_drawn]
         for key in gone:
             print(f'  stands in survivors.txt, but did not survive: {" ;; ".join(key)}')
         if unknown or gone:
@@ -358,6 +359,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--list', action='store_true', help='print the mutants, change nothing')
     parser.add_argument('--minutes', type=float, default=1e6, help='begin no mutant after so many')
+    parser.add_argument('--sample', type=int, help='of each file no more than so many, drawn at random')
+    parser.add_argument('--seed', type=int, default=1, help='draw others (1)')
+    parser.add_argument('--patience', type=float, default=1, help='times the limits of tests.txt, on a busy machine (1)')
     parser.add_argument('source')
     parser.add_argument('work')
     parser.add_argument('files', nargs='*', default=FIRST)
@@ -368,6 +372,10 @@ def main():
     files = [File(source, name) for name in list_files(source, options.files or FIRST)]
     for file in files:
         file.found = file.find_mutants()
+        file.is_drawn = options.sample is not None and options.sample < len(file.found)
+        if file.is_drawn:
+            chosen = random.Random(f'{options.seed} {file.name}').sample(file.found, options.sample)
+            file.found = [m for m in file.found if m in chosen]
     if options.list:
         for file in files:
             for m in file.found:
@@ -377,7 +385,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)) # and put the source back
     become_reaper()
     copy, build = prepare(source, work)
-    tests = Tests(copy, build)
+    tests = Tests(copy, build, options.patience)
     tests.check_unchanged([file.name for file in files])
     results_path = f'{work}/results.jsonl'
     results = read_results(results_path)
