@@ -166,10 +166,12 @@ static const struct attack {
 static _Noreturn void be_attacked(const struct peer *peer, const struct attack *attack)
 {
 	struct victim victim = { .peer = peer, .fd = memfd_create("client", MFD_CLOEXEC) };
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = UFFD_GUARD_ALLOW_EAGER };
 	struct uffd_guard *guard;
 	int n_lost = 0;
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-	if (uffd_guard_create(NULL, &guard))
+	if (uffd_guard_create(&options, &guard))
 		_exit(EXIT_FAILURE);
 	peer_uffd_guard_use(guard);
 	set_pages(&victim, N_PAGES);
