@@ -8,6 +8,9 @@
 
 #define N_COMPOSITORS 11
 
+/* Longer than any greeting (has_splash) takes. */
+#define COMPOSITOR_SPLASH_MS 4000
+
 struct compositor_kind {
 	const char *name, *program;
 	bool never_guarded;	/* it guards itself */

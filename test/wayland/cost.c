@@ -28,7 +28,7 @@
 struct options {
 	const struct compositor_kind *compositor; /* NULL: all that can have any size */
 	struct launch launch;
-	unsigned n_rounds, n_frames;
+	unsigned n_rounds, n_frames, percent;
 	bool json;
 	char frames[4096]; /* path of wayland-frames */
 };
@@ -176,7 +176,7 @@ static int measure_all(const struct options *options)
 		row = (struct row){ .kind = kind,
 			.width = sizes[i / 4 % 2][0],
 			.height = sizes[i / 4 % 2][1],
-			.percent = i / 2 % 2 ? 1 : 100,
+			.percent = i / 2 % 2 ? options->percent : 100,
 			.file = i % 2 ? FILE_MEMFD_SEAL_SEAL : FILE_MEMFD_SEALED };
 		if (measure_row(options, &row))
 			print_row(options, &row);
@@ -198,6 +198,7 @@ static void print_help(void)
 	       "  -c, --compositor=NAME  only this one\n"
 	       "  -r, --rounds=N         measurements of each side of each row (5)\n"
 	       "  -n, --frames=N         for each (100)\n"
+	       "      --damage=PERCENT   of the rows that do not change all (1)\n"
 	       "      --directory=DIR    for logs (.)\n"
 	       "      --json             an object a line\n"
 	       "  -h, --help             this\n"
@@ -219,6 +220,8 @@ static bool take_option(struct options *options, int option)
 		return take_number(&options->n_rounds, optarg, MOST_ROUNDS);
 	case 'n':
 		return take_number(&options->n_frames, optarg, 1000000);
+	case 'p':
+		return take_number(&options->percent, optarg, 100);
 	case 'd':
 		return (options->launch.directory = realpath(optarg, NULL)) != NULL;
 	case 'j':
@@ -238,6 +241,7 @@ static const struct option long_options[] = {
 	{ "compositor", required_argument, NULL, 'c' },
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "frames", required_argument, NULL, 'n' },
+	{ "damage", required_argument, NULL, 'p' },
 	{ "directory", required_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
@@ -256,7 +260,7 @@ static void find_frames(struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .n_rounds = 5, .n_frames = 100 };
+	struct options options = { .n_rounds = 5, .n_frames = 100, .percent = 1 };
 	options.launch.directory = realpath(".", NULL);
 	find_frames(&options);
 	for (int c; (c = getopt_long(argc, argv, "+c:r:n:h", long_options, NULL)) != -1;) {

@@ -26,8 +26,7 @@
 #define EXIT_USAGE	 2
 #define EXIT_SKIP	 77
 #define PATIENCE_MS	 30000
-#define STILL_MS	 400  /* that long, and nothing has moved */
-#define SPLASH_MS	 4000 /* the same where a compositor greets, and stops when it likes */
+#define STILL_MS	 400 /* that long, and nothing has moved */
 #define MOST_CLIENTS	 3
 #define DIRECTORY_LENGTH 600
 
@@ -153,7 +152,7 @@ static int wait_for_splash(struct run *run, struct client *client)
 	struct picture now;
 	if (!run->kind->has_splash)
 		return 0;
-	int err = wait_for_stillness(client, &none, &now, SPLASH_MS);
+	int err = wait_for_stillness(client, &none, &now, COMPOSITOR_SPLASH_MS);
 	picture_finish(&now);
 	return err;
 }

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What a frame costs compositors that have a wl_shm of their own, and how long an honest client waits while others
+# attack, in a root directory (root.sh), as they are and guarded in turn. Figures are of a machine that does nothing
+# else. wayland-cost and wayland-latency say what the columns mean.
+# shellcheck disable=SC2016 # what stands in single quotes is for another shell
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$here/root.sh
+
+usage() {
+  cat << 'END'
+usage: figures.sh [OPTION...] cost|latency [SUITE]
+Measures in the root of SUITE (sid): what frames cost KWin and sway, or how long clients of sway wait.
+  --compositor NAME  only this one, or these
+  --rounds N         cost: of each side of each row (3)
+  --frames N         cost: for each (40)
+  --seconds N        latency: for each side of each row (5)
+  --preload LIBRARY  latency: guarded by this library in the root too
+  --help             this
+Exit status: 0; 2 wrong usage; 77 no root can be made.
+END
+}
+
+compositors=() rounds=3 frames=40 seconds=5 preload=()
+while [[ ${1:-} == --* ]]; do
+  case $1 in
+    --compositor) compositors+=("$2") ;;
+    --rounds) rounds=$2 ;;
+    --frames) frames=$2 ;;
+    --seconds) seconds=$2 ;;
+    --preload) preload=(--preload "$2") ;;
+    --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift 2
+done
+what=${1:-} suite=${2:-sid}
+run=/build/lib/wl_shm/uffd-guard-run
+case $what in
+  cost)
+    [[ ${#compositors[@]} -gt 0 ]] || compositors=(sway kwin)
+    command=(wayland-cost --rounds "$rounds" --frames "$frames" --damage 2)
+    guard=(-- "$run" --)
+    ;;
+  latency)
+    [[ ${#compositors[@]} -gt 0 ]] || compositors=(sway)
+    command=(wayland-latency --seconds "$seconds" "${preload[@]}")
+    guard=(-- "$run" --mmap --)
+    ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+"$root" make "$suite" > /dev/null
+log=$(mktemp)
+"$root" build "$suite" uffd-guard-run lib/wl_shm/all test/wayland/all > "$log" 2>&1 || { tail -n 20 "$log"; exit 1; }
+rm "$log"
+for compositor in "${compositors[@]}"; do
+  "$root" enter "$suite" sh -c 'mkdir -p /out/figures && cd /out/figures && exec "$@"' sh \
+    "/build/test/wayland/${command[0]}" --compositor "$compositor" "${command[@]:1}" "${guard[@]}"
+done
