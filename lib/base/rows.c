@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rows of many rectangles in one ascending sequence, without a list of them: each rectangle is a
- * cursor in a heap, so memory follows the number of rectangles, however many rows they have. What
+ * cursor in a heap, so memory follows the number of rectangles, however many rows they have. Ranges
+ * that are in order already, as most callers have them, are taken one after the other. What
  * overlaps or touches comes out as one span, so that no byte is read twice; rows that lie wholly in
  * a span are passed over by a division, not one by one.
  */
@@ -53,6 +54,11 @@ static void pass_over(struct rows *rows, uint64_t end)
 	const uint64_t n = min_u64(n_inside, top->n_left);
 	top->n_left -= n;
 	top->offset += n * top->stride;
+	if (rows->is_in_order) {
+		rows->heap++;
+		rows->n--;
+		return;
+	}
 	if (top->n_left == 0)
 		*top = rows->heap[--rows->n];
 	sift_down(rows, 0);
@@ -69,15 +75,24 @@ static struct row_cursor cursor_of(const struct uffd_guard_rect *rect)
 	return (struct row_cursor){ rect->offset, width, width, 1 };
 }
 
+static bool goes_on_in_order(const struct row_cursor *cursors, size_t at)
+{
+	return cursors[at].n_left == 1 && (at == 0 || cursors[at - 1].offset <= cursors[at].offset);
+}
+
 void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
 	const struct uffd_guard_rect *rects, size_t n_rects)
 {
-	*rows = (struct rows){ .heap = cursors };
+	*rows = (struct rows){ .heap = cursors, .is_in_order = true };
 	for (size_t i = 0; i < n_rects; i++) {
-		if (rects[i].width > 0 && rects[i].height > 0)
-			cursors[rows->n++] = cursor_of(&rects[i]);
+		if (rects[i].width == 0 || rects[i].height == 0)
+			continue;
+		cursors[rows->n] = cursor_of(&rects[i]);
+		rows->is_in_order = rows->is_in_order && goes_on_in_order(cursors, rows->n);
+		rows->n++;
 	}
-	order(rows);
+	if (!rows->is_in_order)
+		order(rows);
 }
 
 bool rows_next(struct rows *rows, struct uffd_guard_span *span)

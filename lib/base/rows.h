@@ -16,6 +16,7 @@ struct row_cursor {
 struct rows {
 	struct row_cursor *heap; /* the caller's; those with the lowest offset on top */
 	size_t n;
+	bool is_in_order; /* each is one row, and they ascend: no heap is needed */
 };
 
 /* The byte behind the last row; 0 for a rectangle without bytes. False: it has no place in 64 bits.
