@@ -93,6 +93,12 @@ static void write_contender(struct contender *contender)
 	json_end_object(&json);
 }
 
+static const char *const unit_names[] = {
+	[UNIT_NS] = "ns",
+	[UNIT_BYTES] = "bytes",
+	[UNIT_TIMES] = "times",
+};
+
 static void write_row(const struct row *row, struct contest *contest, int err)
 {
 	const double ratio = contest_ratio(contest), target = row_target(row, options);
@@ -100,7 +106,7 @@ static void write_row(const struct row *row, struct contest *contest, int err)
 	json_begin_object(&json, NULL);
 	json_put_string(&json, "id", row->id);
 	json_put_string(&json, "title", row->title);
-	json_put_string(&json, "unit", row->unit == UNIT_NS ? "ns" : "bytes");
+	json_put_string(&json, "unit", unit_names[row->unit]);
 	json_put_real(&json, "target", target);
 	json_put_bool(&json, "disturbed", contest->is_disturbed);
 	json_put_real(&json, "ratio", ratio);

@@ -32,7 +32,10 @@ static const char *format_value(enum unit unit, double value, char *text, size_t
 {
 	if (unit == UNIT_NS || isnan(value))
 		return format_ns(value, text, size);
-	snprintf(text, size, "%.0f KiB", value / 1024);
+	if (unit == UNIT_TIMES)
+		snprintf(text, size, "%.2f x", value);
+	else
+		snprintf(text, size, "%.0f KiB", value / 1024);
 	return text;
 }
 

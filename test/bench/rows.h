@@ -8,7 +8,7 @@
 
 struct report;
 
-enum unit { UNIT_NS, UNIT_BYTES };
+enum unit { UNIT_NS, UNIT_BYTES, UNIT_TIMES };
 
 /* One promise about speed: ours divided by the other is at most the target. */
 struct row {
