@@ -111,6 +111,65 @@ START_TEST(no_memory_ends_in_zeros_and_a_loss)
 }
 END_TEST
 
+struct shortage {
+	atomic_bool is_on;
+	atomic_uint n_refused;
+};
+
+static int refuse_while_short(const struct injected_call *call, void *data)
+{
+	struct shortage *shortage = data;
+	(void)call;
+	if (!atomic_load(&shortage->is_on))
+		return INJECT_CONTINUE;
+	atomic_fetch_add(&shortage->n_refused, 1);
+	return -ENOMEM;
+}
+
+/* Pages that are read ahead of need are there when memory is. */
+START_TEST(without_memory_no_page_is_lost_but_what_is_asked_for)
+{
+	struct shortage shortage = { .is_on = false };
+	inject_ioctl(UFFDIO_COPY, refuse_while_short, &shortage);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 64 }));
+	for (size_t page = 0; page < 64 && atomic_load(&shortage.n_refused) == 0; page++) {
+		atomic_store(&shortage.is_on, page >= 8);
+		const unsigned char value = f.data[page * f.page];
+		atomic_store(&shortage.is_on, false);
+		ck_assert_uint_eq(value, atomic_load(&shortage.n_refused) ? 0 : page_value(page));
+		if (atomic_load(&shortage.n_refused) == 0)
+			continue;
+		for (size_t other = page + 1; other < 64; other++)
+			assert_page_is(&f, other, page_value(other));
+	}
+	ck_assert_uint_gt(atomic_load(&shortage.n_refused), 0);
+	assert_losses_eq(&f, UFFD_GUARD_LOST_NO_MEMORY);
+	fixture_stop(&f);
+}
+END_TEST
+
+static int refuse_first(const struct injected_call *call, void *data)
+{
+	atomic_fetch_add((atomic_uint *)data, 1);
+	return call->n_before == 0 ? -ENOMEM : INJECT_CONTINUE;
+}
+
+/* Even a page of zeros may need a page table. */
+START_TEST(handler_gives_its_own_memory_up_for_a_page_of_zeros)
+{
+	atomic_uint n_seen = 0;
+	inject_ioctl(UFFDIO_ZEROPAGE, refuse_first, &n_seen);
+	struct fixture f;
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4, .is_sparse = true }));
+	assert_page_is(&f, 2, 0);
+	ck_assert_uint_ge(atomic_load(&n_seen), 2);
+	assert_losses_eq(&f, 0);
+	assert_ok(uffd_guard_refresh(f.region, 0, f.page));
+	fixture_stop(&f);
+}
+END_TEST
+
 /* ---- In the midst of a fill ---- */
 
 static void *release_after_a_while(void *data)
@@ -334,6 +393,8 @@ static TCase *answers_case(void)
 	tcase_add_test(tcase, copy_done_in_part_goes_on_behind_it);
 	tcase_add_test(tcase, copy_that_is_to_be_repeated_is_repeated);
 	tcase_add_test(tcase, no_memory_ends_in_zeros_and_a_loss);
+	tcase_add_test(tcase, without_memory_no_page_is_lost_but_what_is_asked_for);
+	tcase_add_test(tcase, handler_gives_its_own_memory_up_for_a_page_of_zeros);
 	return tcase;
 }
 

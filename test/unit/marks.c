@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -152,6 +153,22 @@ START_TEST(marks_are_taken_with_a_rectangle_that_has_all_of_them)
 }
 END_TEST
 
+START_TEST(marks_stay_that_only_another_rectangle_has)
+{
+	static const struct uffd_guard_rect rects[] = { { 0, 10, 10, 1 }, { 0, 1000, 1000, 1 } };
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	marks_add(marks, &(struct uffd_guard_rect){ 500, 10, 10, 1 });
+	marks_take_covered(marks, rects, 1, &taken);
+	ck_assert_uint_eq(taken.n, 0);
+	marks_settle(&taken, true);
+	marks_take_covered(marks, rects, 2, &taken);
+	ck_assert_uint_eq(taken.n, 1);
+	marks_settle(&taken, true);
+	marks_destroy(marks);
+}
+END_TEST
+
 START_TEST(rows_on_top_of_each_other_are_marked_as_what_they_cover)
 {
 	static const struct uffd_guard_rect rect = { 100, 0, 16, UINT64_MAX };
@@ -177,6 +194,139 @@ START_TEST(nothing_is_marked_where_there_is_no_set)
 }
 END_TEST
 
+/* ---- In portions ---- */
+
+#define PORTION	   ((uint64_t)256 << 10)
+#define MOST_ROWS  64
+#define PORTIONS_N ((size_t)12 << 20)
+
+static void count_painted(unsigned char *bytes, const struct uffd_guard_rect *rect)
+{
+	for (uint64_t row = 0; row < rect->height; row++) {
+		for (uint64_t i = 0; i < rect->width; i++)
+			bytes[rect->offset + row * rect->stride + i]++;
+	}
+}
+
+static const struct uffd_guard_rect portion_rows[] = {
+	{ 1000, 0, 10, 1 }, { 1000, 0, PORTION - 1000, 1 }, /* up to a border */
+	{ 1000, 0, PORTION - 999, 1 }, { PORTION, 0, 3 * PORTION + 5, 1 }, { 500, 8192, 100, 1000 },
+	{ 500, 8192, 100, MOST_ROWS },
+	{ 500, 1 << 20, 300 << 10, 5 }, /* a row is more than a portion */
+};
+
+START_TEST(marks_that_are_taken_in_portions_come_once_and_up_to_borders)
+{
+	const struct uffd_guard_rect *rect = &portion_rows[_i];
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	unsigned char *marked = calloc(1, PORTIONS_N), *seen = calloc(1, PORTIONS_N);
+	uint64_t n_left = rect->width * rect->height;
+	marks_add(marks, rect);
+	count_painted(marked, rect);
+	for (;;) {
+		ck_assert_uint_eq(marks_count_bytes(marks), n_left);
+		marks_take_some(marks, &taken);
+		if (taken.n == 0)
+			break;
+		const struct uffd_guard_rect *one = &taken.rects[0];
+		ck_assert_uint_eq(taken.n, 1);
+		ck_assert(marks_are_pending(marks, 0, 1));
+		ck_assert_uint_le(one->height, MOST_ROWS);
+		ck_assert(one->height == 1 || one->width * one->height <= PORTION);
+		const uint64_t end = one->offset + one->width;
+		ck_assert(rect->height > 1 || end % PORTION == 0 ||
+			  end == rect->offset + rect->width);
+		ck_assert(rect->height > 1 || one->width <= PORTION);
+		count_painted(seen, one);
+		n_left -= one->width * one->height;
+		marks_settle(&taken, true);
+	}
+	marks_settle(&taken, true);
+	ck_assert_uint_eq(n_left, 0);
+	ck_assert(!marks_are_pending(marks, 0, PORTIONS_N));
+	ck_assert_int_eq(memcmp(marked, seen, PORTIONS_N), 0);
+	free(marked);
+	free(seen);
+	marks_destroy(marks);
+}
+END_TEST
+
+/* ---- What a mark joins ---- */
+
+START_TEST(full_set_joins_what_lies_nearest)
+{
+	struct marks *marks = marks_create();
+	for (uint64_t i = 0; i < MARKS_MOST; i++)
+		marks_add(marks, &(struct uffd_guard_rect){ i * 1000, 10, 10, 1 });
+	marks_add(marks, &(struct uffd_guard_rect){ 40015, 10, 10, 1 });
+	ck_assert_uint_eq(marks_count_bytes(marks), MARKS_MOST * 10 + 5 + 10);
+	marks_destroy(marks);
+}
+END_TEST
+
+START_TEST(mark_that_has_all_of_others_takes_their_place)
+{
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	for (uint64_t i = 1; i < 10; i++)
+		marks_add(marks, &(struct uffd_guard_rect){ i * 100, 10, 10, 1 });
+	marks_add(marks, &(struct uffd_guard_rect){ 5000, 10, 10, 1 });
+	marks_add(marks, &(struct uffd_guard_rect){ 0, 1000, 1000, 1 });
+	ck_assert_uint_eq(marks_count_bytes(marks), 1010);
+	marks_take(marks, 0, 6000, &taken);
+	ck_assert_uint_eq(taken.n, 2);
+	marks_settle(&taken, true);
+	marks_destroy(marks);
+}
+END_TEST
+
+/* ---- Threads ---- */
+
+#define N_ROUNDS 200000
+
+struct owner {
+	struct marks *marks;
+	uint64_t start;
+};
+
+static void *mark_and_take(void *data)
+{
+	const struct owner *owner = data;
+	const struct uffd_guard_rect rect = { owner->start + 10, 10, 10, 1 };
+	struct marks_taken taken;
+	uintptr_t n_wrong = 0;
+	for (int i = 0; i < N_ROUNDS; i++) {
+		marks_add(owner->marks, &rect);
+		marks_take(owner->marks, owner->start, owner->start + 100, &taken);
+		n_wrong += taken.n != 1;
+		marks_settle(&taken, i % 2 == 0);
+	}
+	return (void *)n_wrong;
+}
+
+START_TEST(threads_that_mark_and_take_lose_none_and_are_all_counted)
+{
+	struct owner owners[2] = { { .marks = marks_create() } };
+	struct marks *marks = owners[0].marks;
+	struct marks_taken taken;
+	pthread_t threads[2];
+	owners[1] = (struct owner){ .marks = marks, .start = 1000 };
+	for (int i = 0; i < 2; i++)
+		assert_ok(pthread_create(&threads[i], NULL, mark_and_take, &owners[i]));
+	for (int i = 0; i < 2; i++) {
+		void *n_wrong;
+		assert_ok(pthread_join(threads[i], &n_wrong));
+		ck_assert_ptr_null(n_wrong);
+	}
+	marks_take(marks, 0, 2000, &taken);
+	ck_assert_uint_eq(taken.n, 2); /* the last ones were not brought over */
+	marks_settle(&taken, true);
+	ck_assert(!marks_are_pending(marks, 0, 2000));
+	marks_destroy(marks);
+}
+END_TEST
+
 static TCase *marks_case(void)
 {
 	TCase *tcase = tcase_create("marks");
@@ -185,8 +335,14 @@ static TCase *marks_case(void)
 	tcase_add_loop_test(tcase, more_marks_than_there_is_room_for_are_none_forgotten, 0, 100);
 	tcase_add_test(tcase, taken_marks_are_pending_until_they_are_settled);
 	tcase_add_test(tcase, marks_are_taken_with_a_rectangle_that_has_all_of_them);
+	tcase_add_test(tcase, marks_stay_that_only_another_rectangle_has);
 	tcase_add_test(tcase, rows_on_top_of_each_other_are_marked_as_what_they_cover);
 	tcase_add_test(tcase, nothing_is_marked_where_there_is_no_set);
+	tcase_add_loop_test(tcase, marks_that_are_taken_in_portions_come_once_and_up_to_borders, 0,
+		n_elements(portion_rows));
+	tcase_add_test(tcase, full_set_joins_what_lies_nearest);
+	tcase_add_test(tcase, mark_that_has_all_of_others_takes_their_place);
+	tcase_add_test(tcase, threads_that_mark_and_take_lose_none_and_are_all_counted);
 	return tcase;
 }
 

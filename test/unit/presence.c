@@ -4,8 +4,11 @@
 
 #include "unit.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- The naive model ---- */
@@ -294,6 +297,52 @@ START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
 }
 END_TEST
 
+static size_t mapped_pages(void)
+{
+	size_t n_pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%zu", &n_pages), 1);
+	fclose(f);
+	return n_pages;
+}
+
+/* Of the kernel's memory, and of malloc()'s: some bitmaps of a region are small and some are not.
+ */
+START_TEST(bitmaps_leave_nothing_behind)
+{
+	static const size_t sizes_in_pages[] = { 1000, (size_t)4 << 20, (size_t)1 << 28 };
+	struct presence presence;
+	const size_t rounds = 1000, before = mapped_pages();
+	const struct mallinfo2 info = mallinfo2();
+	for (size_t i = 0; i < rounds; i++) {
+		assert_ok(presence_init(&presence, sizes_in_pages[_i]));
+		assert_ok(presence_track_stores(&presence));
+		presence_finish(&presence);
+	}
+	ck_assert_uint_lt(mapped_pages(), before + rounds / 2);
+	ck_assert_uint_lt(mallinfo2().uordblks, info.uordblks + rounds * 8);
+}
+END_TEST
+
+START_TEST(bitmaps_without_memory_are_refused)
+{
+	const size_t terabyte = (size_t)1 << 28;
+	struct presence presence, other;
+	struct rlimit all, none = { 0, 0 };
+	assert_ok(presence_init(&presence, terabyte));
+	assert_ok(getrlimit(RLIMIT_AS, &all));
+	none.rlim_max = all.rlim_max;
+	assert_ok(setrlimit(RLIMIT_AS, &none));
+	const int err = presence_init(&other, terabyte),
+		  track_err = presence_track_stores(&presence);
+	assert_ok(setrlimit(RLIMIT_AS, &all));
+	ck_assert_int_eq(err, -ENOMEM);
+	ck_assert_int_eq(track_err, -ENOMEM);
+	presence_finish(&presence);
+}
+END_TEST
+
 /* ---- Huge pages ---- */
 
 /* The first huge page begins @skew pages before the first page; the bits are of several words. */
@@ -399,6 +448,8 @@ static TCase *memory_case(void)
 	tcase_add_loop_test(tcase, stores_are_noted_of_their_pages_and_gone_with_them, 0,
 		n_elements(store_rows));
 	tcase_add_test(tcase, bitmap_of_a_terabyte_costs_nothing_while_unused);
+	tcase_add_loop_test(tcase, bitmaps_leave_nothing_behind, 0, 3);
+	tcase_add_test(tcase, bitmaps_without_memory_are_refused);
 	tcase_add_test(tcase, threads_that_share_a_word_lose_no_bit);
 	return tcase;
 }
