@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The header needs nothing before it, and may be included twice. C and C++. */
+/* Both headers need nothing before them, and may be included twice. C and C++. */
+#include <uffd_guard_wayland.h>
+
 #include <uffd_guard.h>
 
 #include <uffd_guard.h>
+#include <uffd_guard_wayland.h>
 
 int header_compiles(struct uffd_guard *guard, struct uffd_guard_region **region);
 
