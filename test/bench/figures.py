@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """All figures of docs/performance.md in one go: runs uffd-guard-bench three times (both processors free, one of them
-allowed, another program busy), prints one table of them, and with --write puts it into the documents.
+allowed, another program busy), prints one table of them, and with --write keeps them in docs/data and puts the table into
+the documents; cmake/document_figures.py compares these with the data.
 
   figures.py BENCH SOURCE-DIRECTORY [--write] [--from DIR] [--keep DIR] [--seconds N]
 
@@ -26,6 +27,11 @@ def measure(bench, column, seconds):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout)
 
 
+def keep(directory, column, result):
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{column}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
 def results(arguments):
     found = {}
     for column in COLUMNS:
@@ -35,8 +41,7 @@ def results(arguments):
         seconds = arguments.seconds if column == "free" else arguments.seconds * 4 // 5
         found[column] = measure(arguments.bench, column, max(seconds, 1))
         if arguments.keep:
-            arguments.keep.mkdir(parents=True, exist_ok=True)
-            (arguments.keep / f"{column}.json").write_text(json.dumps(found[column], indent=1) + "\n")
+            keep(arguments.keep, column, found[column])
     return found
 
 
@@ -116,6 +121,8 @@ def write(source, found):
     before, rest = text.split(BEGIN)
     old, after = rest.split(END)
     document.write_text(before + BEGIN + "```\n" + table(found) + "```\n" + END + after)
+    for column in COLUMNS:
+        keep(source / "docs/data", column, found[column])
     rewrite_others(source, read_old(old), found)
 
 
@@ -137,4 +144,5 @@ def main():
         write(arguments.source, found)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,59 +2,41 @@
 # SPDX-License-Identifier: MIT
 """Figures in documents come from files that programs wrote.
 
-    figures.py SOURCE           tell which documents differ from them
-    figures.py SOURCE --write   write the figures into the documents
+    document_figures.py SOURCE           tell which documents differ from them
+    document_figures.py SOURCE --write   write the figures into the documents
 
-docs/data/bench.json, by uffd-guard-bench --json: the table of docs/performance.md, and the figures of README.md. Where
-that file is not there, README.md's are compared with the table. docs/compositors/matrix.dat, by the target
-test-compositors: what README.md says of compositors, and the handlers in docs/compared.md."""
+docs/performance.md has the table that test/bench/figures.py makes of docs/data/{free,one,busy}.json, where these are
+there; README.md has some of its figures. What README.md says of compositors, and docs/compared.md of their handlers, is
+in docs/compositors/matrix.dat, by the target test-compositors."""
 import difflib
+import importlib.util
 import json
-import math
 import pathlib
 import re
 import sys
 import textwrap
 
-FIGURE = r"[0-9.]+ (?:µs|ns|KiB)"
-ROW = rf"^(B[0-9]+[a-z]*) +\S.*?  +({FIGURE}) +({FIGURE}) +.*$"  # of the table
+FIGURE = r"[0-9.]+ (?:µs|ns|KiB|x)"
+ROW = rf"^(B[0-9]+[a-z]*) +\S.*? +({FIGURE}) +({FIGURE}) "  # of the table
 NAMES = {"kwin": "KWin", "mir": "Mir", "weston-pixman": "weston"}  # others are called as their programs are
-
-
-# ---- As test/bench/bench_report_table.c prints them ----
-
-def time_text(ns):
-    if ns < 10000:
-        return f"{ns:.0f} ns"
-    return f"{ns / 1000:.1f} µs" if ns < 100000 else f"{ns / 1000:.0f} µs"
-
-
-def value_text(row, value):
-    return time_text(value) if row["unit"] == "ns" else f"{value / 1024:.0f} KiB"
-
-
-def medians(row):
-    contenders = {contender["name"]: contender["median"] for contender in row["contenders"]}
-    ours = row["contenders"][0]["median"]
-    return value_text(row, ours), value_text(row, contenders[row["against"]])
-
-
-def number(value):
-    return "nan" if value is None or math.isnan(value) else f"{value:.3g}"
-
-
-def line_of(row):
-    ours, against = medians(row)
-    verdict = "disturbed" if row.get("disturbed") else {"ok": "ok", "miss": "MISS"}[row["verdict"]]
-    return (f"{row['id']:<4} {row['title']:<40}{ours:>11}{against:>11}{number(row['ratio']):>8}"
-            f"{number(row['target']):>8}{100 * row['spread']:6.1f} %  {verdict}")
 
 
 # ---- docs/performance.md ----
 
-def with_table(text, rows):
-    lines = {row["id"]: line_of(row) for row in rows if row["verdict"] != "n/a"}
-    return re.sub(ROW, lambda found: lines.get(found[1], found[0]), text, flags=re.M)
+def measured_table(source):
+    """The table, or None where no data is kept."""
+    columns = {name: source / f"docs/data/{name}.json" for name in ("free", "one", "busy")}
+    if not all(path.exists() for path in columns.values()):
+        return None
+    spec = importlib.util.spec_from_file_location("bench_figures", source / "test/bench/figures.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    return bench.table({name: json.loads(path.read_text()) for name, path in columns.items()})
+
+
+def with_table(text, table):
+    pattern = r"(?<=```\n) +what / against what.*\n(?:.+\n)+?(?=```)"
+    return re.sub(pattern, lambda _: table, text, count=1) if table else text
 
 
 def figures_of(text):
@@ -136,9 +118,7 @@ def main(source, write):
     readme, performance, compared = source / "README.md", source / "docs/performance.md", source / "docs/compared.md"
     before = {path: path.read_text() for path in (readme, performance, compared)}
     after = dict(before)
-    measured = source / "docs/data/bench.json"
-    if measured.exists():
-        after[performance] = with_table(before[performance], json.loads(measured.read_text())["rows"])
+    after[performance] = with_table(before[performance], measured_table(source))
     after[readme] = with_figures(before[readme], figures_of(after[performance]))
     data = (source / "docs/compositors/matrix.dat").read_text().splitlines()
     cells = [line.split() for line in data if line and not line.startswith("#")]
@@ -150,7 +130,7 @@ def main(source, write):
             path.write_text(text)
         elif text != before[path]:
             status = 1
-            print(f"{path.relative_to(source)} is not what was measured: cmake/figures.py . --write")
+            print(f"{path.relative_to(source)} is not what was measured: cmake/document_figures.py . --write")
             print(*difflib.unified_diff(before[path].splitlines(), text.splitlines(), n=0, lineterm=""), sep="\n")
     return status
 
