@@ -95,6 +95,14 @@ void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
 		order(rows);
 }
 
+uint64_t rows_count(const struct rows *rows)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < rows->n; i++)
+		n += rows->heap[i].n_left;
+	return n;
+}
+
 bool rows_next(struct rows *rows, struct uffd_guard_span *span)
 {
 	if (rows->n == 0)

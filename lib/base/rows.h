@@ -27,6 +27,9 @@ bool rect_end(const struct uffd_guard_rect *rect, uint64_t *end);
 void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
 	const struct uffd_guard_rect *rects, size_t n_rects);
 
+/* How many are left, if none of them touch. */
+uint64_t rows_count(const struct rows *rows);
+
 /* The next bytes that follow each other, never touching those before. False: there are no more. */
 bool rows_next(struct rows *rows, struct uffd_guard_span *span);
 /* The same, at most @most of them; answers how many. */

@@ -139,6 +139,64 @@ START_TEST(file_cut_within_a_shared_copy_loses_the_rest_only)
 }
 END_TEST
 
+#define N_ROWS 600
+
+static struct uffd_guard_rect far_rows(const struct fixture *f)
+{
+	return (struct uffd_guard_rect){ 1000, 3 * f->page, 1600, N_ROWS };
+}
+
+/* Rows of which no two are in one system call. */
+START_TEST(rows_that_are_shared_are_new_and_what_is_between_stays)
+{
+	struct fixture f;
+	if (!start(&f, 0))
+		return;
+	const size_t length = N_PAGES * f.page;
+	write_words(f.fd, length, 1);
+	assert_ok(uffd_guard_refresh(f.region, 0, length));
+	for (uint64_t seed = 2; seed < 6; seed++) {
+		const struct uffd_guard_rect rect = far_rows(&f);
+		const uint64_t *words = (const void *)f.data;
+		write_words(f.fd, length, seed);
+		assert_ok(uffd_guard_refresh_rects(f.region, &rect, 1));
+		for (size_t i = 0; i < length / 8; i++) {
+			const size_t at = i * 8,
+				     row = at < 1000 ? N_ROWS : (at - 1000) / rect.stride;
+			const bool is_new =
+				row < N_ROWS && at - 1000 - row * rect.stride < rect.width;
+			if (words[i] != i * UINT64_C(2654435761) + (is_new ? seed : 1))
+				ck_abort_msg("word %zu is another", i);
+		}
+	}
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(file_cut_within_shared_rows_loses_the_rest_of_them_only)
+{
+	struct fixture f;
+	if (!start(&f, 0))
+		return;
+	const size_t length = N_PAGES * f.page;
+	const struct uffd_guard_rect rect = far_rows(&f);
+	const size_t end = 1000 + (size_t)(100 + 150 * _i) * rect.stride + 800;
+	write_words(f.fd, length, 1);
+	assert_ok(uffd_guard_refresh(f.region, 0, length));
+	write_words(f.fd, length, 2);
+	assert_ok(ftruncate(f.fd, (off_t)end));
+	assert_ok(uffd_guard_refresh_rects(f.region, &rect, 1));
+	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
+	for (size_t row = 0; row < N_ROWS; row++) {
+		for (size_t at = 1000 + row * rect.stride, i = 0; i < rect.width / 8; i++, at += 8)
+			ck_assert_uint_eq(*(const uint64_t *)(const void *)(f.data + at),
+				at < end ? at / 8 * UINT64_C(2654435761) + 2 : 0);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(bad_buffer_is_refused_by_a_shared_copy_too)
 {
 	struct fixture f;
@@ -205,6 +263,8 @@ END_TEST
 static TCase *bytes_case(void)
 {
 	TCase *tcase = tcase_create("bytes");
+	tcase_add_test(tcase, rows_that_are_shared_are_new_and_what_is_between_stays);
+	tcase_add_loop_test(tcase, file_cut_within_shared_rows_loses_the_rest_of_them_only, 0, 3);
 	tcase_add_test(tcase, every_byte_is_the_files_and_new);
 	tcase_add_loop_test(tcase, file_cut_within_a_shared_copy_loses_the_rest_only, 0, 4);
 	tcase_add_test(tcase, bad_buffer_is_refused_by_a_shared_copy_too);
