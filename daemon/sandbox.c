@@ -14,6 +14,7 @@
  */
 #include "daemon/sandbox.h"
 
+#include "file/view.h"
 #include "kernel/descriptor.h"
 #include "kernel/uffd.h"
 
@@ -31,11 +32,14 @@
 
 #define IO_URING_UNREGISTER_RING_FDS 21 /* liburing does so when it closes a ring */
 
+#define CACHESTAT 451 /* newer than libseccomp */
+
 #define LOW_32_BITS(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
 
 /* clang-format off */
 /* Needed whole, and harmless: none takes a name. Here and below, some exist on 32-bit machines only. */
 static const int plain[] = {
+	CACHESTAT,                /* views of files */
 	SCMP_SYS(brk),            /* free(), as a thread ends */
 	SCMP_SYS(clock_gettime),  /* where the vDSO has no clock */
 	SCMP_SYS(clock_gettime64),
@@ -114,6 +118,17 @@ static int allow_memory(scmp_filter_ctx filter)
 		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
 }
 
+/* To read a view of a file: memory of this process, and the length of what is open already. */
+static int allow_views(scmp_filter_ctx filter)
+{
+	int err = seccomp_rule_add(
+		filter, SCMP_ACT_ALLOW, SCMP_SYS(process_vm_readv), 1, LOW_32_BITS(0, getpid()));
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(statx), 1,
+			SCMP_CMP(1, SCMP_CMP_EQ, (uintptr_t)view_no_name));
+	return err;
+}
+
 /* To look whether a descriptor is the guard's. */
 static int allow_marks(scmp_filter_ctx filter, int call)
 {
@@ -127,6 +142,8 @@ static int allow_all(scmp_filter_ctx filter, int uffd, int wake_fd, int events_f
 		err = allow_all_of(filter, identity, sizeof(identity) / sizeof(identity[0]));
 	if (!err)
 		err = allow_memory(filter);
+	if (!err)
+		err = allow_views(filter);
 	if (!err)
 		err = allow_ioctls(filter, uffd);
 	if (!err)

@@ -114,7 +114,7 @@ static int zeros_create(struct source *zeros, int mark)
 	if (fd < 0)
 		return fd;
 	*zeros = (struct source){ .fd = fd };
-	return 0;
+	return descriptor_find_file(fd, false, &zeros->file);
 }
 
 static void log_outcome(struct uffd_guard *guard)
@@ -186,6 +186,7 @@ static int start_handler(struct uffd_guard *guard, uint32_t flags)
 static void guard_finish(struct uffd_guard *guard)
 {
 	uffd_close(&guard->uffd);
+	uffd_close(&guard->holes);
 	loss_drop_all(&guard->events);
 	events_finish(&guard->events);
 	descriptor_close(guard->zeros.fd, guard->mark);
@@ -203,8 +204,8 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 	range_table_init(&guard->ranges);
 	staging_pool_init(&guard->staging);
 	spares_init(&guard->spares, &guard->stats->bytes_kept);
-	guard->zeros.fd = guard->uffd.fd = -1;
-	guard->uffd.mark = guard->mark;
+	guard->zeros.fd = guard->uffd.fd = guard->holes.fd = -1;
+	guard->uffd.mark = guard->holes.mark = guard->mark;
 	guard->is_strict = is_memory_strict(guard->mark);
 	guard->budget = budget_of(known->max_resident);
 

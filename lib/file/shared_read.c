@@ -9,7 +9,7 @@
 #include "base/shared_work.h"
 #include "file/source.h"
 
-#include <unistd.h>
+#include <sys/uio.h>
 
 #define CHUNK ((size_t)256 << 10) /* of whole pages */
 
@@ -33,8 +33,8 @@ static bool read_chunk(void *data, size_t chunk, void *tools)
 	const uint64_t start = chunk_start(reading, chunk);
 	const size_t length = chunk_start(reading, chunk + 1) - start;
 	(void)tools;
-	return pread(source->fd, reading->buffer + (start - reading->offset), length,
-		       (off_t)(source->offset + start)) == (ssize_t)length;
+	const struct iovec part = { reading->buffer + (start - reading->offset), length };
+	return source_read_parts(source, start, &part, 1);
 }
 
 static size_t read_chunks(struct shared_work *work, struct reading *reading)

@@ -9,7 +9,8 @@
  *
  * Memory is read with pread(2): at its end that is a short read, and a hole is zeros. Through a
  * mapping, the end would be a signal and a hole a page allocated in the client's file and charged
- * to us.
+ * to us. Only where pread(2) might have to wait for a scanner of files is there a mapping that does
+ * neither (view.c).
  *
  * Of memory, nothing here waits for the inode's lock, which a client may hold for ever: write(2)
  * keeps it while it reads the writer's memory, and that may be a file that the client serves
@@ -119,6 +120,11 @@ int source_open(struct source *source, int fd, uint64_t offset, int blocking_err
 	return fresh < 0 ? fresh : 0;
 }
 
+bool source_may_be_watched(const struct source *source, dev_t memfds)
+{
+	return source->kind == SOURCE_MEMORY && source->file.device != memfds;
+}
+
 static bool has_own_descriptor(const struct source *source)
 {
 	return descriptor_is_of(source->fd, &source->file);
@@ -138,6 +144,7 @@ static void close_descriptor(struct source *source)
 
 void source_close(struct source *source)
 {
+	view_close(&source->view);
 	close_descriptor(source);
 	store_window_drop(&source->window);
 	if (source->memory)
@@ -185,16 +192,10 @@ static int ask_for_byte(const struct source *source, uint64_t offset, char *buff
  * from the beginning of the page it stopped in, for a copy that starts at an odd byte would tear
  * words that the client writes whole.
  */
-int source_read(
+static int read_by_descriptor(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
 {
 	*got = 0;
-	if (source->memory)
-		return copy_checked(buffer, source->memory + offset,
-			min_u64(length, source_length_from(source, offset)), got);
-	if (source->blocking)
-		return blocking_file_read(
-			source->blocking, source->offset + offset, buffer, length, got);
 	for (size_t from = 0; *got < length;) {
 		ssize_t n = pread(source->fd, (char *)buffer + from, length - from,
 			(off_t)(source->offset + offset + from));
@@ -212,6 +213,24 @@ int source_read(
 		from = max_u64(page_floor(offset + *got), offset) - offset;
 	}
 	return 0;
+}
+
+int source_read(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+{
+	*got = 0;
+	if (source->memory)
+		return copy_checked(buffer, source->memory + offset,
+			min_u64(length, source_length_from(source, offset)), got);
+	if (source->blocking)
+		return blocking_file_read(
+			source->blocking, source->offset + offset, buffer, length, got);
+	if (source->view.is_there) {
+		const int err = view_read(&source->view, offset, buffer, length, got);
+		if (err != -EPERM && err != -ENOSYS) /* by a filter that came later */
+			return err;
+	}
+	return read_by_descriptor(source, offset, buffer, length, got);
 }
 
 int source_read_own(
@@ -232,6 +251,8 @@ bool source_read_parts(
 		length += (ssize_t)parts[i].iov_len;
 	if (source->memory)
 		return false; /* there is no call to spare: each is a copy */
+	if (source->view.is_there)
+		return view_read_parts(&source->view, offset, parts, n_parts);
 	return preadv(source->fd, parts, n_parts, (off_t)(source->offset + offset)) == length;
 }
 

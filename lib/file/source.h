@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "file/store_window.h"
+#include "file/view.h"
 #include "kernel/descriptor.h"
 
 struct blocking_file;
@@ -27,6 +28,7 @@ struct source {
 	size_t memory_length;
 	int store_error; /* with memory: what source_check_store() answers */
 	struct store_window window;
+	struct view view; /* by which fd is read, if it is there */
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */
@@ -49,6 +51,9 @@ void source_close(struct source *source);
 /* From now on by @memory, the source's, in place of the descriptor. The file is memory that cannot
  * shrink, and has @length bytes from the source's offset on. Nobody else uses the source yet. */
 void source_use_mapping(struct source *source, void *memory, size_t length);
+/* Whether a scanner of files may have to be asked before each read(2): of a file on a mount.
+ * @memfds: the device of files that are on none. */
+bool source_may_be_watched(const struct source *source, dev_t memfds);
 bool source_is_ours(const struct source *source); /* or the program has closed it */
 
 /* Begin and end all that a call reads of a source on a caller's thread. The deadline is for all

@@ -2,7 +2,7 @@
 /*
  * What uffd_guard_begin() hands to the copier: marks, brought over a little at a time. Each time it
  * takes region->lock, some marked bytes off the set, and brings these over as ensure would: after
- * fills under way have ended (P5), by pread(2) into the pages that are there. So the rules of
+ * fills under way have ended (P5), by one read into the pages that are there. So the rules of
  * ensure hold: marks that were taken count until they are settled, and a mark that comes meanwhile
  * is in the set and is brought over again.
  *
@@ -30,7 +30,7 @@
 #include "state/guard.h"
 #include "state/region.h"
 
-#include <unistd.h>
+#include <sys/uio.h>
 
 /* ---- The list ---- */
 
@@ -124,12 +124,10 @@ static void end_some(struct begun_regions *begun, struct uffd_guard_region *regi
 /* Pages that are there, in place. */
 static bool read_held(struct uffd_guard_region *region, uint64_t start, uint64_t end)
 {
-	const struct source *source = &region->source;
-	const size_t length = end - start;
-	if (pread(source->fd, (void *)region_address(region, start), length,
-		    (off_t)(source->offset + start)) != (ssize_t)length)
+	const struct iovec part = { (void *)region_address(region, start), end - start };
+	if (!source_read_parts(&region->source, start, &part, 1))
 		return false;
-	stats_add(&region->guard->stats->bytes_refreshed, length);
+	stats_add(&region->guard->stats->bytes_refreshed, end - start);
 	return true;
 }
 

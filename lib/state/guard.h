@@ -71,6 +71,9 @@ struct uffd_guard {
 	bool missed_publishing; /* asked for, but it could not be done */
 	struct budget budget;	/* of all regions together */
 	struct recent_pages recent;
+	/* Of views of files, opened when there is the first; with lock. */
+	struct uffd holes;
+	bool has_no_views; /* they are denied */
 	struct source zeros; /* a file of one page that is all hole: zeros for refresh.c */
 
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
