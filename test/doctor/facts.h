@@ -25,6 +25,9 @@ enum attempt_id {
 	ATTEMPT_RING_READ,	     /* one that reads a fault from a userfaultfd */
 	ATTEMPT_FILTER,		     /* a seccomp filter with no_new_privs */
 	ATTEMPT_STORE,		     /* process_vm_writev() within this process */
+	ATTEMPT_VIEW,		     /* read a file on a tmpfs past scanners */
+	ATTEMPT_SHM_READ,	     /* read one by pread(), for which they are asked */
+	ATTEMPT_STATX,		     /* statx() of a descriptor */
 	ATTEMPT_HUGE_PAGE,	     /* a transparent huge page */
 	ATTEMPT_HUGETLB,	     /* a memfd of reserved huge pages */
 	ATTEMPT_GUARD,		     /* uffd_guard_create() */

@@ -209,6 +209,37 @@ static void find_stores(const struct facts *facts, struct finding *finding)
 			attempt_text(&facts->attempts[ATTEMPT_STORE], how, sizeof(how)));
 }
 
+/* Which mounts a scanner watches is told to root alone, and to nobody of another namespace: so a
+ * read is tried. */
+static void find_scanners(const struct facts *facts, struct finding *finding)
+{
+	const struct attempt *read = &facts->attempts[ATTEMPT_SHM_READ];
+	const bool is_past = attempt_works(facts, ATTEMPT_VIEW);
+	char how[64];
+	attempt_text(&facts->attempts[ATTEMPT_VIEW], how, sizeof(how));
+	if (read->has_hung && is_past)
+		say(finding, STATE_LIMITED,
+			"one does not answer in /dev/shm: its files are read past it");
+	else if (read->has_hung)
+		say(finding, STATE_MISSING, "one stops the guard in /dev/shm (%s)", how);
+	else if (!attempt_works(facts, ATTEMPT_SHM_READ))
+		say(finding, STATE_UNKNOWN, "no file in /dev/shm can be read");
+	else if (is_past)
+		say(finding, STATE_OK, "none stops a read in /dev/shm, and none could");
+	else
+		say(finding, STATE_LIMITED, "none stops reads now, one could (%s)", how);
+}
+
+static void find_statx(const struct facts *facts, struct finding *finding)
+{
+	char how[64];
+	if (attempt_works(facts, ATTEMPT_STATX))
+		say(finding, STATE_OK, "files are told apart without asking a server");
+	else
+		say(finding, STATE_LIMITED, "UFFD_GUARD_MAP_ANY_FILE takes no file: %s",
+			attempt_text(&facts->attempts[ATTEMPT_STATX], how, sizeof(how)));
+}
+
 static void find_huge_pages(const struct facts *facts, struct finding *finding)
 {
 	if (strcmp(facts->thp, "never") == 0)
@@ -350,6 +381,8 @@ static const struct {
 	{ "io_uring_read", "ring reads faults", find_ring_read },
 	{ "sandbox", "sandbox", find_sandbox },
 	{ "stores", "stores", find_stores },
+	{ "scanners", "scanners of files", find_scanners },
+	{ "statx", "statx(2)", find_statx },
 	{ "huge_pages", "huge pages", find_huge_pages },
 	{ "hugetlb", "reserved huge pages", find_hugetlb },
 	{ "overcommit", "overcommit", find_overcommit },

@@ -15,7 +15,7 @@ struct finding {
 	char meaning[FINDING_WIDTH + 1]; /* for a server */
 };
 
-#define N_FINDINGS 19
+#define N_FINDINGS 21
 void findings_make(const struct facts *facts, struct finding findings[N_FINDINGS]);
 
 /* ---- What it comes to ---- */

@@ -14,6 +14,7 @@ int probe_move(struct facts *facts);
 
 /* Open a userfaultfd by the best way that works. A descriptor, or a negative errno. */
 int probe_open_best(uint64_t *features);
+int probe_open_user_mode(void); /* the same, of faults in user mode only */
 int probe_register(int uffd, void *start, size_t length);
 int probe_zero(int uffd, void *page, size_t length);
 /* Private anonymous memory, or NULL. */
@@ -27,6 +28,9 @@ int probe_ring_read(struct facts *facts);
 /* probe_other.c */
 int probe_filter(struct facts *facts);
 int probe_store(struct facts *facts);
+int probe_view(struct facts *facts);
+int probe_shm_read(struct facts *facts);
+int probe_statx(struct facts *facts);
 int probe_huge_page(struct facts *facts);
 int probe_hugetlb(struct facts *facts);
 

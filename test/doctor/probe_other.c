@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Try a seccomp filter for the sandbox, a store, and the two kinds of huge pages. */
+/* Try a seccomp filter for the sandbox, a store, files on a tmpfs, and the two kinds of huge pages.
+ */
 #include "probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -44,6 +46,69 @@ int probe_store(struct facts *facts)
 	(void)facts;
 	const ssize_t n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 	return n == 1 ? 0 : n < 0 ? -errno : -EBADMSG;
+}
+
+/* ---- Files on a tmpfs ---- */
+
+/* A page of data and a hole; or a negative errno. */
+static int open_shm_file(void)
+{
+	const int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	/* Stored by a mapping: of write(2) too, a scanner may be asked. */
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	if (ftruncate(fd, 2 * (off_t)page) < 0)
+		return -errno;
+	char *map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*map = 1;
+	munmap(map, page);
+	return fd;
+}
+
+/* As the library does: holes are told by a second userfaultfd of faults in user mode. */
+int probe_view(struct facts *facts)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char byte = 0;
+	const struct iovec to = { &byte, 1 };
+	(void)facts;
+	const int fd = open_shm_file(), uffd = fd < 0 ? fd : probe_open_user_mode();
+	if (fd < 0 || uffd < 0)
+		return fd < 0 ? fd : uffd;
+	char *map = mmap(NULL, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	const int err = probe_register(uffd, map, 2 * page);
+	if (err || mprotect(map, 2 * page, PROT_READ) < 0)
+		return err ? err : -errno;
+	const struct iovec data = { map, 1 }, hole = { map + page, 1 };
+	if (process_vm_readv(getpid(), &to, 1, &data, 1, 0) < 0)
+		return -errno;
+	const ssize_t n = process_vm_readv(getpid(), &to, 1, &hole, 1, 0);
+	return byte == 1 && n < 0 && errno == EFAULT ? 0 : -EBADMSG;
+}
+
+int probe_shm_read(struct facts *facts)
+{
+	char byte = 0;
+	(void)facts;
+	const int fd = open_shm_file();
+	if (fd < 0)
+		return fd;
+	return pread(fd, &byte, 1, 0) == 1 && byte == 1 ? 0 : -errno;
+}
+
+int probe_statx(struct facts *facts)
+{
+	struct statx stx;
+	(void)facts;
+	return statx(STDIN_FILENO, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0 &&
+			       errno != EBADF
+		       ? -errno
+		       : 0;
 }
 
 /* ---- Huge pages ---- */

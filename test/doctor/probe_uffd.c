@@ -99,6 +99,14 @@ int probe_open_best(uint64_t *features)
 	return err ? err : uffd;
 }
 
+int probe_open_user_mode(void)
+{
+	uint64_t features;
+	const int uffd = open_by_syscall(UFFD_USER_MODE_ONLY);
+	const int err = shake_hands(uffd, &features);
+	return err ? err : uffd;
+}
+
 /* ---- Using it ---- */
 
 void *probe_memory(size_t length)

@@ -264,6 +264,35 @@ START_TEST(user_without_rights_is_told_to_populate)
 }
 END_TEST
 
+/* Whether one answers in /dev/shm, whether files there are read past it, and what is said. */
+START_TEST(scanner_is_told_by_whether_it_stops_somebody)
+{
+	static const struct {
+		bool has_hung;
+		int past, read;
+		enum state state;
+		const char *part;
+	} rows[] = {
+		{ false, 0, 0, STATE_OK, "none could" },
+		{ false, -EPERM, 0, STATE_LIMITED, "one could (EPERM)" },
+		{ true, 0, 0, STATE_LIMITED, "read past it" },
+		{ true, -ENOSYS, 0, STATE_MISSING, "stops the guard in /dev/shm (ENOSYS)" },
+		{ false, -EACCES, -EACCES, STATE_UNKNOWN, "no file" },
+	};
+	for (size_t i = 0; i < n_elements(rows); i++) {
+		struct facts facts = machine_of_user();
+		struct finding findings[N_FINDINGS];
+		set(&facts, ATTEMPT_VIEW, rows[i].past);
+		set(&facts, ATTEMPT_SHM_READ, rows[i].read);
+		facts.attempts[ATTEMPT_SHM_READ].has_hung = rows[i].has_hung;
+		findings_make(&facts, findings);
+		const struct finding *finding = finding_of(findings, "scanners");
+		ck_assert_int_eq(finding->state, rows[i].state);
+		ck_assert_msg(strstr(finding->meaning, rows[i].part), "%s", finding->meaning);
+	}
+}
+END_TEST
+
 START_TEST(verdict_names_who_denies_and_what_works_instead)
 {
 	struct facts facts = machine_without(-EPERM);
@@ -483,6 +512,7 @@ static TCase *findings_case(void)
 	tcase_add_test(tcase, nothing_is_wrong_where_everything_works);
 	tcase_add_test(tcase, every_meaning_fits_into_its_line);
 	tcase_add_test(tcase, user_without_rights_is_told_to_populate);
+	tcase_add_test(tcase, scanner_is_told_by_whether_it_stops_somebody);
 	tcase_add_test(tcase, verdict_names_who_denies_and_what_works_instead);
 	tcase_add_test(tcase, verdict_names_the_step_that_failed);
 	return tcase;

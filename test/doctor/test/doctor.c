@@ -123,9 +123,9 @@ END_TEST
 START_TEST(every_finding_has_a_state_and_a_meaning)
 {
 	static const char *const ids[] = { "kernel", "device", "syscall", "fill", "kernel_faults",
-		"move", "io_uring", "io_uring_read", "sandbox", "stores", "huge_pages", "hugetlb",
-		"overcommit", "open_files", "mappings", "locked_memory", "realtime", "eager",
-		"end_to_end" };
+		"move", "io_uring", "io_uring_read", "sandbox", "stores", "scanners", "statx",
+		"huge_pages", "hugetlb", "overcommit", "open_files", "mappings", "locked_memory",
+		"realtime", "eager", "end_to_end" };
 	struct command run = { .words = { "--json" } };
 	run_doctor(&run);
 	assert_is_sane(&run);
