@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "On an error nothing has changed": each system call behind each function fails in turn.
+ * "On an error nothing has changed": each system call behind each function fails in turn, and then
+ * each allocation.
  *
  * An operation is repeated; the first time its first system call fails, then its second, until it
  * has no more. Each time it has done its work all the same, or says why not and has changed
@@ -8,6 +9,7 @@
  * is called again. The call that failed was not made, so what close(2) or munmap(2) did not
  * release is not looked for.
  */
+#include "../support/allocations.h"
 #include "../support/fixture.h"
 #include "../support/inject.h"
 #include "../support/threads.h"
@@ -38,6 +40,7 @@ struct failure {
 	atomic_int failed;   /* its number, or -1: there was no such call */
 	pid_t spared_thread; /* the handler of a guard that is to go on */
 	const int *spared_calls;
+	bool is_of_allocations; /* of the calling thread, in place of system calls */
 };
 
 /* Not the library's: of the C library, which does not look at the answer or does not survive it. */
@@ -81,14 +84,22 @@ static int fail_nth(const struct injected_call *call, void *data)
 
 static void failure_begin(struct failure *failure, unsigned n_before)
 {
+	if (failure->is_of_allocations) {
+		allocations_fail_after(n_before);
+		return;
+	}
 	atomic_store(&failure->n_before, n_before);
 	atomic_store(&failure->n_seen, 0);
 	atomic_store(&failure->failed, -1);
 	atomic_store(&failure->is_on, true);
 }
 
+#define AN_ALLOCATION 0 /* in place of the number of a call */
+
 static void failure_end(struct failure *failure)
 {
+	if (failure->is_of_allocations)
+		atomic_store(&failure->failed, allocations_end() ? AN_ALLOCATION : -1);
 	atomic_store(&failure->is_on, false);
 }
 
@@ -96,6 +107,7 @@ static void failure_end(struct failure *failure)
 
 #define N_FILE_PAGES 8
 #define N_RESERVED   16
+#define N_LONG_PAGES 512 /* a copy of so many is shared */
 
 struct subject {
 	const struct operation *operation;
@@ -114,8 +126,11 @@ struct operation {
 	void (*judge)(struct subject *subject, ssize_t result); /* nothing fails any more */
 	uint32_t flags;						/* of the region */
 	bool is_sealed;						/* the file, against shrinking */
-	size_t pages[2];   /* of the region, before and after a resize; odd: and a bit */
-	const int *spared; /* calls that do not fail, up to a -1 */
+	bool is_on_disk;
+	bool has_own_guard; /* the second guard, which has done nothing before */
+	uint64_t bound;	    /* of the region */
+	size_t pages[2];    /* of the region, before and after a resize; odd: and a bit */
+	const int *spared;  /* calls that do not fail, up to a -1 */
 };
 
 static size_t length_of(const struct subject *subject, int which)
@@ -128,9 +143,12 @@ static int map_subject(struct subject *subject)
 {
 	const struct uffd_guard_map_options options = { .size = sizeof(options),
 		.flags = subject->operation->flags,
-		.reserve = N_RESERVED * subject->page };
+		.reserve = (subject->operation->pages[0] > N_RESERVED ? N_LONG_PAGES : N_RESERVED) *
+			   subject->page,
+		.max_resident = subject->operation->bound };
 	return uffd_guard_map(
-		subject->guard, subject->fd, length_of(subject, 0), &options, &subject->region);
+		subject->operation->has_own_guard ? subject->second_guard : subject->guard,
+		subject->fd, length_of(subject, 0), &options, &subject->region);
 }
 
 static volatile unsigned char *bytes_of(const struct subject *subject)
@@ -210,7 +228,6 @@ static void judge_create(struct subject *subject, ssize_t result)
 		ck_assert_int_eq(value, is_lost && value == 0 ? 0 : page_value(0));
 	}
 	uffd_guard_unmap(region);
-	uffd_guard_destroy(subject->second_guard);
 }
 
 static void prepare_destroy(struct subject *subject)
@@ -221,6 +238,7 @@ static void prepare_destroy(struct subject *subject)
 static ssize_t destroy(struct subject *subject)
 {
 	uffd_guard_destroy(subject->second_guard);
+	subject->second_guard = NULL;
 	return 0;
 }
 
@@ -318,6 +336,53 @@ static ssize_t discard(struct subject *subject)
 	return uffd_guard_discard(subject->region, 0, length_of(subject, 0));
 }
 
+#define N_RECTS 100 /* more than are kept on the stack */
+
+static ssize_t refresh_rects(struct subject *subject)
+{
+	struct uffd_guard_rect rects[N_RECTS];
+	for (size_t i = 0; i < N_RECTS; i++)
+		rects[i] = (struct uffd_guard_rect){ i * 300, 10, 10, 1 };
+	return uffd_guard_refresh_rects(subject->region, rects, N_RECTS);
+}
+
+static ssize_t refresh_spans(struct subject *subject)
+{
+	struct uffd_guard_span spans[N_RECTS];
+	for (size_t i = 0; i < N_RECTS; i++)
+		spans[i] = (struct uffd_guard_span){ i * 300, 10 };
+	return uffd_guard_refresh_spans(subject->region, spans, N_RECTS);
+}
+
+static void judge_partly(struct subject *subject, ssize_t result)
+{
+	(void)result;
+	judge_content(subject, -1);
+}
+
+static ssize_t update_rects(struct subject *subject)
+{
+	const struct uffd_guard_rect all = { 0, subject->page, subject->page,
+		subject->operation->pages[0] };
+	return uffd_guard_update_rects(subject->region, &all, 1);
+}
+
+static ssize_t in_steps(struct subject *subject)
+{
+	const size_t length = length_of(subject, 0);
+	const struct uffd_guard_rect all = { 0, length, length, 1 };
+	int err = uffd_guard_mark_rects(subject->region, &all, 1);
+	if (!err)
+		err = uffd_guard_begin(subject->region);
+	return err ? err : uffd_guard_ensure(subject->region, 0, length);
+}
+
+static void prepare_own_guard(struct subject *subject)
+{
+	assert_ok(create(subject));
+	prepare_region(subject);
+}
+
 /* read, write_back */
 
 static ssize_t read_file(struct subject *subject)
@@ -332,6 +397,19 @@ static void judge_read(struct subject *subject, ssize_t result)
 		ck_assert_uint_eq(
 			subject->buffer[i * subject->page], file_byte(subject, i * subject->page));
 	ck_assert_int_eq(read_file(subject), (ssize_t)(N_FILE_PAGES * subject->page));
+}
+
+static ssize_t read_long(struct subject *subject)
+{
+	return uffd_guard_read(subject->region, 0, subject->buffer, N_LONG_PAGES * subject->page);
+}
+
+static void judge_read_long(struct subject *subject, ssize_t result)
+{
+	ck_assert_int_eq(result, (ssize_t)(N_FILE_PAGES * subject->page));
+	for (size_t i = 0; i < N_LONG_PAGES; i++)
+		ck_assert_uint_eq(
+			subject->buffer[i * subject->page], file_byte(subject, i * subject->page));
 }
 
 static void prepare_stored_region(struct subject *subject)
@@ -369,9 +447,8 @@ static void prepare_loss(struct subject *subject)
 
 static void count_event(const struct uffd_guard_event *event, void *data)
 {
-	struct subject *subject = data;
-	ck_assert_ptr_eq(event->region, subject->region);
-	subject->n_events++;
+	struct subject *subject = data; /* libcheck allocates, which may be what fails */
+	subject->n_events += event->region == subject->region ? 1 : 1000;
 }
 
 static ssize_t dispatch(struct subject *subject)
@@ -428,10 +505,34 @@ static const struct operation operations[] = {
 };
 #define N_OPERATIONS N_ELEMENTS(operations)
 
+/* That allocate, and are the same as others to system calls. */
+static const struct operation more_operations[] = {
+	{ "map, bounded", NULL, map, judge_map, .flags = WRITE, .bound = 64 << 10, .pages = { 8 } },
+	{ "map, populate and direct", NULL, map, judge_map, .flags = DIRECT | POPULATE,
+		.pages = { 8 } },
+	{ "map, on a disk", NULL, map, judge_map, .flags = UFFD_GUARD_MAP_ANY_FILE,
+		.is_on_disk = true, .pages = { 8 } },
+	{ "unmap, on a disk", prepare_region, unmap, judge_nothing,
+		.flags = UFFD_GUARD_MAP_ANY_FILE, .is_on_disk = true, .pages = { 8 } },
+	{ "refresh, rectangles", prepare_stale_region, refresh_rects, judge_partly,
+		.pages = { 8 } },
+	{ "refresh, spans", prepare_stale_region, refresh_spans, judge_partly, .pages = { 8 } },
+	{ "update, rectangles", prepare_stale_region, update_rects, judge_content, .pages = { 8 } },
+	{ "mark, begin, ensure", prepare_stale_region, in_steps, judge_content, .pages = { 8 } },
+	{ "first populate", prepare_own_guard, populate, judge_content, .has_own_guard = true,
+		.pages = { 8 } },
+	{ "first write_back", prepare_own_guard, write_back, judge_nothing, .flags = WRITE,
+		.has_own_guard = true, .pages = { 8 } },
+	{ "first long read", prepare_own_guard, read_long, judge_read_long, .has_own_guard = true,
+		.pages = { N_LONG_PAGES } },
+};
+#define N_MORE_OPERATIONS N_ELEMENTS(more_operations)
+
 /* ---- What must be as before ---- */
 
 struct belongings {
 	size_t n_fds, n_mappings, heap;
+	long n_live; /* allocations, where they are counted */
 	struct uffd_guard_stats stats;
 };
 
@@ -450,6 +551,7 @@ static struct belongings take_stock(const struct subject *subject)
 	now.n_fds = count_fds();
 	now.n_mappings = count_mappings();
 	now.heap = mallinfo2().uordblks;
+	now.n_live = allocations_live();
 	return now;
 }
 
@@ -492,8 +594,19 @@ static void assert_bystander_goes_on(const struct subject *subject)
 /* Those that add a seal end by themselves, and the C library counts its caches until then. */
 static void wait_for_threads(const struct subject *subject)
 {
-	while (count_threads() > subject->n_threads)
+	/* Workers of the kernel stay for some seconds. */
+	while (!subject->operation->is_on_disk && count_threads() > subject->n_threads)
 		sched_yield();
+}
+
+static int create_file(const struct operation *operation)
+{
+	if (!operation->is_on_disk)
+		return file_create(FILE_MEMFD, N_FILE_PAGES, false);
+	const int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	for (size_t i = 0; fd >= 0 && i < N_FILE_PAGES; i++)
+		file_write_page(fd, i, page_value(i));
+	return fd;
 }
 
 static ssize_t run_once(struct subject *subject, struct failure *failure, unsigned n_before)
@@ -501,7 +614,7 @@ static ssize_t run_once(struct subject *subject, struct failure *failure, unsign
 	const struct operation *operation = subject->operation;
 	subject->region = NULL;
 	subject->second_guard = NULL;
-	subject->fd = file_create(FILE_MEMFD, N_FILE_PAGES, false);
+	subject->fd = create_file(operation);
 	if (operation->is_sealed)
 		assert_ok(fcntl(subject->fd, F_ADD_SEALS, F_SEAL_SHRINK));
 	if (operation->prepare)
@@ -513,6 +626,7 @@ static ssize_t run_once(struct subject *subject, struct failure *failure, unsign
 
 	operation->judge(subject, result);
 	uffd_guard_unmap(subject->region);
+	uffd_guard_destroy(subject->second_guard);
 	close(subject->fd);
 	wait_for_threads(subject);
 	assert_bystander_goes_on(subject);
@@ -525,7 +639,7 @@ static void start(struct subject *subject, const struct operation *operation)
 		.page = (size_t)sysconf(_SC_PAGESIZE),
 		.guard = guard_start(0),
 		.bystander_fd = file_create(FILE_MEMFD, 4, false) };
-	subject->buffer = malloc(N_FILE_PAGES * subject->page);
+	subject->buffer = malloc(N_LONG_PAGES * subject->page);
 	assert_ok(uffd_guard_map(subject->guard, subject->bystander_fd, 4 * subject->page, NULL,
 		&subject->bystander));
 	/* The staging buffer that callers share is made once. */
@@ -575,6 +689,54 @@ START_TEST(function_whose_system_calls_fail_has_changed_nothing)
 }
 END_TEST
 
+static void fail_each_allocation(struct subject *subject)
+{
+	struct failure failure = { .is_of_allocations = true };
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_ge(run_once(subject, &failure, NONE_FAILS), 0);
+	for (unsigned n = 0;; n++) {
+		const struct belongings before = take_stock(subject);
+		const ssize_t result = run_once(subject, &failure, n);
+		const struct belongings after = take_stock(subject);
+		if (atomic_load(&failure.failed) < 0)
+			break;
+		/* -EAGAIN: no thread. */
+		ck_assert_msg(result >= 0 || result == -ENOMEM || result == -EAGAIN,
+			"%s, allocation %u: %zd", subject->operation->name, n, result);
+		ck_assert_msg(after.n_live == before.n_live, "%s, allocation %u: %ld blocks",
+			subject->operation->name, n, after.n_live - before.n_live);
+		assert_nothing_leaked(&before, &after);
+	}
+}
+
+/* The loop that polls, and a guard without io_uring, refuse files that may block. */
+static bool can_be_run(const struct operation *operation, struct uffd_guard *guard)
+{
+	const int fd = operation->is_on_disk ? create_file(operation) : -1;
+	if (fd >= 0)
+		close(fd);
+	return !operation->is_on_disk ||
+	       (fd >= 0 && uffd_guard_features(guard) & UFFD_GUARD_FEATURE_IO_URING);
+}
+
+START_TEST(function_whose_allocations_fail_has_changed_nothing)
+{
+	const struct operation *operation =
+		_i < (int)N_OPERATIONS ? &operations[_i] : &more_operations[_i - (int)N_OPERATIONS];
+	struct subject subject;
+	if (!allocations_can_fail()) {
+		runner_skip("a sanitizer has an allocator of its own");
+		return;
+	}
+	start(&subject, operation);
+	if (can_be_run(operation, subject.guard))
+		fail_each_allocation(&subject);
+	uffd_guard_unmap(subject.bystander);
+	uffd_guard_destroy(subject.guard);
+	free(subject.buffer);
+}
+END_TEST
+
 static TCase *failing_calls_case(void)
 {
 	TCase *tcase = tcase_create("failing calls");
@@ -583,4 +745,12 @@ static TCase *failing_calls_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("failing_calls", failing_calls_case)
+static TCase *failing_allocations_case(void)
+{
+	TCase *tcase = tcase_create("failing allocations");
+	tcase_add_loop_test(tcase, function_whose_allocations_fail_has_changed_nothing, 0,
+		(int)(N_OPERATIONS + N_MORE_OPERATIONS));
+	return tcase;
+}
+
+RUNNER_MAIN("failing_calls", failing_calls_case, failing_allocations_case)
