@@ -196,9 +196,9 @@ struct uffd_guard_map_options {
  * without UFFD_GUARD_MAP_WRITE such stores are merely lost at the next refresh.
  *
  * Holes of the file stay holes when they are read, but for ramfs, which makes pages of them as for
- * read(2). Nobody waits for a scanner of files (fanotify(7), FAN_ACCESS_PERM), which memfds have
- * not, and files on tmpfs are read past, by process_vm_readv(2); where that is denied they are read
- * as by read(2), and a scanner that does not answer holds up the guard. See docs/embedding.md.
+ * read(2). A scanner of files (fanotify(7), FAN_ACCESS_PERM) that watches a tmpfs and does not answer
+ * holds up the guard, as it does read(2), unless UFFD_GUARD_PAST_SCANNERS=1 is in the environment;
+ * memfds have none. See docs/embedding.md.
  *
  * @param guard from uffd_guard_create()
  * @param fd a memfd (hugetlb too), or a file on tmpfs, ramfs (Linux 6.8) or hugetlbfs, open for

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -197,6 +198,13 @@ static void guard_finish(struct uffd_guard *guard)
 	pthread_mutex_destroy(&guard->lock);
 }
 
+/* See file/view.c: what is gained by views, and what they cost. */
+static bool are_views_wanted(void)
+{
+	const char *value = secure_getenv("UFFD_GUARD_PAST_SCANNERS");
+	return value && strcmp(value, "1") == 0;
+}
+
 static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options *known)
 {
 	lock_init(&guard->lock);
@@ -206,6 +214,7 @@ static int guard_init(struct uffd_guard *guard, const struct uffd_guard_options 
 	spares_init(&guard->spares, &guard->stats->bytes_kept);
 	guard->zeros.fd = guard->uffd.fd = guard->holes.fd = -1;
 	guard->uffd.mark = guard->holes.mark = guard->mark;
+	guard->has_views = are_views_wanted();
 	guard->is_strict = is_memory_strict(guard->mark);
 	guard->budget = budget_of(known->max_resident);
 

@@ -232,12 +232,12 @@ static int explain_file(const struct uffd_guard *guard, int err)
 	return err;
 }
 
-static bool may_have_views(struct uffd_guard *guard)
+static bool can_have_views(struct uffd_guard *guard)
 {
 	lock_take(&guard->lock);
-	if (guard->holes.fd < 0 && !guard->has_no_views) {
+	if (guard->holes.fd < 0 && guard->has_views) {
 		const int err = view_prepare(&guard->holes);
-		guard->has_no_views = err && err != -EMFILE && err != -ENFILE && err != -ENOMEM;
+		guard->has_views = !err || err == -EMFILE || err == -ENFILE || err == -ENOMEM;
 	}
 	const bool is_open = uffd_is_ours(&guard->holes);
 	lock_give(&guard->lock);
@@ -249,11 +249,11 @@ static void open_view(struct uffd_guard_region *region, size_t reserve)
 {
 	struct uffd_guard *guard = region->guard;
 	struct source *source = &region->source;
-	if (!source_may_be_watched(source, guard->zeros.file.device))
+	if (!guard->has_views || !source_may_be_watched(source, guard->zeros.file.device))
 		return;
 	if (guard_is_eager(guard))
 		view_open_without_faults(&source->view, source->fd, source->offset, reserve);
-	else if (may_have_views(guard))
+	else if (can_have_views(guard))
 		view_open(&source->view, &guard->holes, source->fd, source->offset, reserve);
 }
 

@@ -13,6 +13,11 @@
  * Without a userfaultfd, in EAGER, cachestat(2) is asked first, and only what is all data is
  * copied. A client that makes a hole of it between the two gets a page there.
  *
+ * All this is for who asks for it (UFFD_GUARD_PAST_SCANNERS), since a mapping of a client's file is
+ * worse where clients are hostile. A client that maps its file 100,000 times and makes holes in it
+ * holds up, for some tenths of a second each time, whoever maps the file, with mmap_lock, and so
+ * all of the process; and whoever faults its pages. pread(2) waits for neither.
+ *
  * The mapping is private, so that a read-only descriptor will do. Nobody stores to it, so it shows
  * what the file has.
  */

@@ -218,16 +218,13 @@ static void find_scanners(const struct facts *facts, struct finding *finding)
 	char how[64];
 	attempt_text(&facts->attempts[ATTEMPT_VIEW], how, sizeof(how));
 	if (read->has_hung && is_past)
-		say(finding, STATE_LIMITED,
-			"one does not answer in /dev/shm: its files are read past it");
+		say(finding, STATE_MISSING, "one does not answer: set UFFD_GUARD_PAST_SCANNERS=1");
 	else if (read->has_hung)
 		say(finding, STATE_MISSING, "one stops the guard in /dev/shm (%s)", how);
 	else if (!attempt_works(facts, ATTEMPT_SHM_READ))
 		say(finding, STATE_UNKNOWN, "no file in /dev/shm can be read");
-	else if (is_past)
-		say(finding, STATE_OK, "none stops a read in /dev/shm, and none could");
 	else
-		say(finding, STATE_LIMITED, "none stops reads now, one could (%s)", how);
+		say(finding, STATE_OK, "none holds up a read in /dev/shm now");
 }
 
 static void find_statx(const struct facts *facts, struct finding *finding)

@@ -24,6 +24,7 @@
 #include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SOON	     (2 * NS_PER_S) /* also on a busy machine */
@@ -39,6 +40,17 @@ struct scanned {
 	volatile unsigned char *beside_data;
 	int beside_fd;
 };
+
+static void ask_for_views(void)
+{
+	assert_ok(setenv("UFFD_GUARD_PAST_SCANNERS", "1", 1));
+}
+
+static bool start_past_scanners(struct fixture *f, const struct fixture_options *options)
+{
+	ask_for_views();
+	return fixture_start(f, options);
+}
 
 /* A mount of our own, which the scanner watches, with the file. False after runner_skip(). */
 static bool start_scanner(struct scanned *s, size_t n_pages)
@@ -74,6 +86,7 @@ static bool start(struct scanned *s, size_t n_pages, uint32_t map_flags)
 		.flags = map_flags };
 	if (!start_scanner(s, n_pages))
 		return false;
+	ask_for_views();
 	s->f.guard = guard_start(0);
 	s->beside_fd = file_create(FILE_MEMFD, N_PAGES, false);
 	assert_ok(uffd_guard_map(s->f.guard, s->beside_fd, N_PAGES * s->f.page, NULL, &s->beside));
@@ -226,8 +239,8 @@ START_TEST(holes_of_a_file_on_a_tmpfs_get_no_page)
 {
 	struct fixture f;
 	enum { N = 2048 };
-	if (!fixture_start(&f, &(struct fixture_options){
-				       .kind = FILE_TMPFS, .n_pages = N, .is_sparse = true }))
+	if (!start_past_scanners(&f, &(struct fixture_options){
+					     .kind = FILE_TMPFS, .n_pages = N, .is_sparse = true }))
 		return;
 	char *buffer = malloc(N * f.page);
 	for (size_t i = 0; i < N; i += 1 + i / 2)
@@ -256,7 +269,7 @@ END_TEST
 START_TEST(file_on_a_tmpfs_ends_in_the_midst_of_a_page)
 {
 	struct fixture f;
-	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
+	if (!start_past_scanners(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
 		return;
 	char *buffer = malloc(8 * f.page);
 	const size_t end = 4 * f.page + 100;
@@ -297,7 +310,8 @@ START_TEST(file_on_a_tmpfs_that_is_cut_meanwhile_reads_as_it_was_or_as_zeros)
 {
 	struct fixture f;
 	pthread_t client;
-	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 64 }))
+	if (!start_past_scanners(
+		    &f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 64 }))
 		return;
 	unsigned char *buffer = malloc(64 * f.page);
 	pthread_create(&client, NULL, cut_and_grow, &f);
@@ -320,7 +334,8 @@ END_TEST
 START_TEST(file_on_a_tmpfs_that_is_only_readable_is_read)
 {
 	struct fixture f;
-	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 600 }))
+	if (!start_past_scanners(
+		    &f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 600 }))
 		return;
 	char path[64];
 	struct uffd_guard_region *region;
@@ -343,8 +358,9 @@ END_TEST
 START_TEST(memory_that_is_locked_later_fills_no_hole_of_a_file_on_a_tmpfs)
 {
 	struct fixture f;
-	if (!fixture_start(&f, &(struct fixture_options){
-				       .kind = FILE_TMPFS, .n_pages = 64, .is_sparse = true }))
+	if (!start_past_scanners(
+		    &f, &(struct fixture_options){
+				.kind = FILE_TMPFS, .n_pages = 64, .is_sparse = true }))
 		return;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
 		runner_skip("may not lock memory");
@@ -359,8 +375,41 @@ START_TEST(memory_that_is_locked_later_fills_no_hole_of_a_file_on_a_tmpfs)
 }
 END_TEST
 
+/* Mappings of that file in this process. */
+static size_t count_mappings_of(int fd)
+{
+	struct stat st;
+	char inode[32], line[512];
+	size_t n = 0;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	assert_ok(fstat(fd, &st));
+	snprintf(inode, sizeof(inode), " %ju ", (uintmax_t)st.st_ino);
+	while (maps && fgets(line, sizeof(line), maps))
+		n += strstr(line, inode) ? 1 : 0;
+	fclose(maps);
+	return n;
+}
+
+/* A mapping of a client's file can be held up by the client. */
+START_TEST(file_on_a_tmpfs_is_not_mapped_where_nobody_asks)
+{
+	struct fixture f;
+	struct uffd_guard_region *region;
+	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
+		return;
+	const size_t fds = count_fds(), mappings = count_mappings_of(f.fd);
+	assert_ok(uffd_guard_map(f.guard, f.fd, 8 * f.page, NULL, &region));
+	assert_ok(uffd_guard_update(region, 0, 8 * f.page));
+	ck_assert_uint_eq(count_fds(), fds + 1);
+	ck_assert_uint_eq(count_mappings_of(f.fd), mappings);
+	uffd_guard_unmap(region);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(regions_of_memfds_take_no_more_than_a_descriptor_each)
 {
+	ask_for_views();
 	struct uffd_guard *guard = guard_start(0);
 	struct uffd_guard_region *regions[3];
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = count_fds();
@@ -408,7 +457,7 @@ START_TEST(denied_process_vm_readv_leaves_reading_by_descriptor)
 {
 	struct fixture f;
 	deny(SCMP_SYS(process_vm_readv));
-	if (fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
+	if (start_past_scanners(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
 		assert_file_on_tmpfs_is_read(&f);
 }
 END_TEST
@@ -416,7 +465,7 @@ END_TEST
 START_TEST(process_vm_readv_that_is_denied_later_leaves_reading_by_descriptor)
 {
 	struct fixture f;
-	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
+	if (!start_past_scanners(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
 		return;
 	deny(SCMP_SYS(process_vm_readv));
 	assert_file_on_tmpfs_is_read(&f);
@@ -427,7 +476,7 @@ START_TEST(file_on_a_tmpfs_is_read_where_no_descriptor_or_mapping_is_left_for_it
 {
 	struct mappings mappings;
 	struct fixture f;
-	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
+	if (!start_past_scanners(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
 		return;
 	struct uffd_guard_region *region = NULL;
 	use_up_mappings(&mappings);
@@ -452,6 +501,7 @@ static TCase *scanned_case(void)
 	tcase_add_test(tcase, file_on_a_tmpfs_that_is_cut_meanwhile_reads_as_it_was_or_as_zeros);
 	tcase_add_test(tcase, file_on_a_tmpfs_that_is_only_readable_is_read);
 	tcase_add_test(tcase, memory_that_is_locked_later_fills_no_hole_of_a_file_on_a_tmpfs);
+	tcase_add_test(tcase, file_on_a_tmpfs_is_not_mapped_where_nobody_asks);
 	tcase_add_test(tcase, regions_of_memfds_take_no_more_than_a_descriptor_each);
 	tcase_add_test(tcase, denied_process_vm_readv_leaves_reading_by_descriptor);
 	tcase_add_test(tcase, process_vm_readv_that_is_denied_later_leaves_reading_by_descriptor);
