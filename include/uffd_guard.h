@@ -196,9 +196,9 @@ struct uffd_guard_map_options {
  * without UFFD_GUARD_MAP_WRITE such stores are merely lost at the next refresh.
  *
  * Holes of the file stay holes when they are read, but for ramfs, which makes pages of them as for
- * read(2). A scanner of files (fanotify(7), FAN_ACCESS_PERM) that watches a tmpfs and does not answer
- * holds up the guard, as it does read(2), unless UFFD_GUARD_PAST_SCANNERS=1 is in the environment;
- * memfds have none. See docs/embedding.md.
+ * read(2). A scanner of files (fanotify(7), FAN_ACCESS_PERM) that watches a tmpfs and does not
+ * answer holds up the guard, as it does read(2), unless UFFD_GUARD_PAST_SCANNERS=1 is in the
+ * environment; memfds have none. See docs/embedding.md.
  *
  * @param guard from uffd_guard_create()
  * @param fd a memfd (hugetlb too), or a file on tmpfs, ramfs (Linux 6.8) or hugetlbfs, open for
@@ -214,7 +214,8 @@ struct uffd_guard_map_options {
  * (also where the client holds SEAL up);
  * -EOPNOTSUPP ANY_FILE, and the file is one that can block, but the guard has no io_uring;
  * -EOVERFLOW offset + length or offset + reserve beyond what a file offset holds; -EEXIST
- * FIXED_NOREPLACE and something is mapped there; -EMFILE, -ENFILE, -ENOMEM (memory, or
+ * FIXED_NOREPLACE and something is mapped there; -EMFILE, -ENFILE (also of a server whose files
+ * were unmapped and cannot be closed, since it does not answer), -ENOMEM (memory, or
  * vm.max_map_count)
  */
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,

@@ -224,6 +224,10 @@ static int explain_file(const struct uffd_guard *guard, int err)
 		return refuse_file(guard, err,
 			"uffd_guard_map: fd is of no file in memory (nor, with ANY_FILE in flags, "
 			"of a regular file)");
+	case -ENFILE:
+		return refuse_file(guard, err,
+			"uffd_guard_map: too many files of that server were unmapped and cannot be "
+			"closed, since it does not answer");
 	case -EOPNOTSUPP:
 		return refuse_file(guard, err,
 			"uffd_guard_map: fd is of a file that may block, and the guard has no "

@@ -21,12 +21,55 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define CALL_BYTES ((size_t)256 << 10)
 
+/* ---- Unclosed ---- */
+
+/* Files without a region whose descriptor is still there, since its server does not answer the
+ * close: of each server (two of those with the same number count together), and of all. Process
+ * wide, as descriptors are. */
+#define N_SERVERS      64
+#define MOST_OF_SERVER 64
+#define SHARE_OF_LIMIT 8 /* all of them have no more of RLIMIT_NOFILE than one in so many */
+static atomic_uint n_unclosed[N_SERVERS], n_all_unclosed;
+
+static atomic_uint *unclosed_of(const struct descriptor_file *identity)
+{
+	return &n_unclosed[(identity->device ^ identity->device >> 8) % N_SERVERS];
+}
+
+static void count_unclosed(struct blocking_file *file)
+{
+	atomic_fetch_add(unclosed_of(&file->identity), 1);
+	atomic_fetch_add(&n_all_unclosed, 1);
+	file->is_unclosed = true;
+}
+
+static void note_closed(struct blocking_file *file)
+{
+	if (!file->is_unclosed)
+		return;
+	atomic_fetch_sub(unclosed_of(&file->identity), 1);
+	atomic_fetch_sub(&n_all_unclosed, 1);
+	file->is_unclosed = false;
+}
+
+bool blocking_file_may_be_had(const struct descriptor_file *identity)
+{
+	struct rlimit limit;
+	return atomic_load(unclosed_of(identity)) < MOST_OF_SERVER &&
+	       (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+		       atomic_load(&n_all_unclosed) <= limit.rlim_cur / SHARE_OF_LIMIT);
+}
+
+/* ---- Files ---- */
+
 static void free_file(struct blocking_file *file)
 {
+	note_closed(file);
 	munmap(file, file->size);
 }
 
@@ -58,6 +101,7 @@ static void refuse_requests(struct blocking_inbox *inbox)
 		epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
 		if (descriptor_is_of(file->fd, &file->identity))
 			close(file->fd);
+		note_closed(file);
 		file->fd = -1; /* the number may be another's when the last read is answered */
 		if (file->n_in_flight == 0)
 			free_file(file);
@@ -123,6 +167,7 @@ void blocking_file_destroy(struct blocking_file *file)
 /* model: blocking release_file */
 void blocking_file_release(struct blocking_file *file)
 {
+	count_unclosed(file);
 	file->ticket = epoch_enter(file->fills);
 	post_request(file->inbox, &file->release, REQUEST_RELEASE);
 }

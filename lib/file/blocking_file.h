@@ -79,6 +79,7 @@ struct blocking_file {
 	int fd;
 	struct descriptor_file identity; /* of fd */
 	bool is_remote;			 /* it asks a server, and closing it may, too */
+	bool is_unclosed;		 /* it is released, and counts until it is closed */
 	struct blocking_turn closing;
 	uint64_t deadline_ns;
 	struct uffd_guard_region *region; /* the handler's; NULL once released */
@@ -93,6 +94,9 @@ struct blocking_file {
 	struct blocking_read call;
 	size_t size; /* of the mapping, with the buffers */
 };
+
+/* False: too many files of that server, or of all, had a region and could not be closed. */
+bool blocking_file_may_be_had(const struct descriptor_file *identity);
 
 /* A file without a descriptor as yet; NULL: no memory. */
 struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigned deadline_ms,

@@ -518,6 +518,40 @@ START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
 }
 END_TEST
 
+/* To close a file asks its server. */
+START_TEST(files_that_cannot_be_closed_are_few)
+{
+	enum { MANY = 1000, FEW = 64 };
+	struct served s;
+	struct uffd_guard_region *region = NULL;
+	if (!served_start(&s, FUSE_ANSWERS, LATER))
+		return;
+	const size_t fds = count_fds();
+	int n = 0, err = 0;
+	fuse_file_behave(s.file, FUSE_STALLS);
+	for (; n < MANY && !err; n++) {
+		err = map_any(s.f.guard, s.f.fd, 0, &region);
+		if (!err)
+			uffd_guard_unmap(region);
+	}
+	ck_assert_int_eq(err, -ENFILE);
+	ck_assert_uint_le(count_fds(), fds + FEW);
+
+	struct fixture memory = { .fd = file_create(FILE_MEMFD, PAGES, false) };
+	assert_ok(uffd_guard_map(s.f.guard, memory.fd, 1, NULL, &memory.region));
+	uffd_guard_unmap(memory.region);
+	close(memory.fd);
+
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	wait_until_fds_are(fds);
+	while ((err = map_any(s.f.guard, s.f.fd, 0, &region)) == -ENFILE)
+		usleep(1000); /* the handler counts after it has closed the last */
+	assert_ok(err);
+	uffd_guard_unmap(region);
+	served_stop(&s);
+}
+END_TEST
+
 START_TEST(mapping_a_stalled_file_does_not_wait)
 {
 	struct served s;
@@ -640,6 +674,7 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
 	tcase_add_test(tcase, file_that_finds_no_room_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, unmapping_a_served_file_leaves_its_guard_as_it_was);
+	tcase_add_test(tcase, files_that_cannot_be_closed_are_few);
 	tcase_add_test(tcase, mapping_a_stalled_file_does_not_wait);
 	tcase_add_test(tcase, stalled_file_that_is_refused_is_not_waited_for);
 	tcase_add_test(tcase, file_is_closed_after_a_read_that_was_given_up);
