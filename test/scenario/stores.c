@@ -414,6 +414,32 @@ START_TEST(file_on_ramfs_is_memory)
 }
 END_TEST
 
+static int count_call(const struct injected_call *call, void *data)
+{
+	(void)call;
+	atomic_fetch_add((atomic_int *)data, 1);
+	return INJECT_CONTINUE;
+}
+
+/* A client can hold up each of these. */
+START_TEST(stores_map_the_clients_file_a_few_times_and_no_more)
+{
+	struct fixture f;
+	atomic_int n_maps = 0;
+	if (!fixture_start(&f, &(struct fixture_options){
+				       .n_pages = N_PAGES, .map_flags = UFFD_GUARD_MAP_WRITE }))
+		return;
+	inject_syscall(
+		SYS_mmap, 4, (uint32_t)uffd_guard_region_get_fd(f.region), count_call, &n_maps);
+	for (int i = 0; i < 100; i++) {
+		f.data[0] = (unsigned char)i;
+		ck_assert_int_eq(uffd_guard_write_back(f.region, 0, f.page), (ssize_t)f.page);
+	}
+	ck_assert_int_le(atomic_load(&n_maps), 10);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *stores_case(void)
 {
 	TCase *tcase = tcase_create("stores");
@@ -438,6 +464,7 @@ static TCase *direct_case(void)
 	tcase_add_test(tcase, move_of_a_direct_part_that_fails_half_way_leaves_no_gap);
 	tcase_add_loop_test(
 		tcase, resize_of_a_direct_region_that_the_program_protected_leaves_it_whole, 0, 3);
+	tcase_add_test(tcase, stores_map_the_clients_file_a_few_times_and_no_more);
 	tcase_add_test(tcase, file_on_ramfs_is_memory);
 	return tcase;
 }
