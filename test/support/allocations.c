@@ -13,7 +13,13 @@
 
 static _Thread_local bool is_on, has_failed;
 static _Thread_local unsigned n_left;
+static const char *wanted; /* NULL: all */
 static atomic_long n_live;
+
+void allocations_fail_in(const char *object)
+{
+	wanted = object;
+}
 
 void allocations_fail_after(unsigned n_before)
 {
@@ -46,51 +52,81 @@ bool allocations_can_fail(void)
 	return true;
 }
 
-static bool is_of_libseccomp(void *caller)
+static bool is_of(void *caller, const char *object)
 {
 	Dl_info info;
-	return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "libseccomp");
+	return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, object);
+}
+
+static bool may_fail(void *caller)
+{
+	return wanted ? is_of(caller, wanted) : !is_of(caller, "libseccomp");
 }
 
 static bool shall_fail(void *caller)
 {
-	if (!is_on || has_failed || is_of_libseccomp(caller) || n_left-- > 0)
+	if (!is_on || has_failed || !may_fail(caller) || n_left-- > 0)
 		return false;
 	has_failed = true;
 	errno = ENOMEM;
 	return true;
 }
 
-static void *count(void *block)
+/* Of the wanted file alone: these are few. */
+static _Atomic(void *) kept[4096];
+
+static bool replace(void *from, void *to)
 {
-	if (block)
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		void *expected = from;
+		if (atomic_load(&kept[i]) == from &&
+			atomic_compare_exchange_strong(&kept[i], &expected, to))
+			return true;
+	}
+	return false;
+}
+
+static void *count(void *block, void *caller)
+{
+	if (block && (!wanted || (is_of(caller, wanted) && replace(NULL, block))))
 		atomic_fetch_add(&n_live, 1);
 	return block;
+}
+
+static void uncount(void *block)
+{
+	if (block && (!wanted || replace(block, NULL)))
+		atomic_fetch_sub(&n_live, 1);
 }
 
 #pragma GCC visibility push(default) /* or they would be this program's alone */
 
 void *malloc(size_t size)
 {
-	return shall_fail(__builtin_return_address(0)) ? NULL : count(__libc_malloc(size));
+	void *caller = __builtin_return_address(0);
+	return shall_fail(caller) ? NULL : count(__libc_malloc(size), caller);
 }
 
 void *calloc(size_t n, size_t size)
 {
-	return shall_fail(__builtin_return_address(0)) ? NULL : count(__libc_calloc(n, size));
+	void *caller = __builtin_return_address(0);
+	return shall_fail(caller) ? NULL : count(__libc_calloc(n, size), caller);
 }
 
 void *realloc(void *block, size_t size)
 {
-	if (shall_fail(__builtin_return_address(0)))
+	void *caller = __builtin_return_address(0);
+	if (shall_fail(caller))
 		return NULL;
 	void *fresh = __libc_realloc(block, size);
-	return block ? fresh : count(fresh);
+	if (fresh)
+		uncount(block);
+	return count(fresh, caller);
 }
 
 static void *allocate_aligned(size_t alignment, size_t size, void *caller)
 {
-	return shall_fail(caller) ? NULL : count(__libc_memalign(alignment, size));
+	return shall_fail(caller) ? NULL : count(__libc_memalign(alignment, size), caller);
 }
 
 void *memalign(size_t alignment, size_t size)
@@ -113,8 +149,7 @@ int posix_memalign(void **block, size_t alignment, size_t size)
 
 void free(void *block)
 {
-	if (block)
-		atomic_fetch_sub(&n_live, 1);
+	uncount(block);
 	__libc_free(block);
 }
 

@@ -10,10 +10,14 @@
 
 bool allocations_can_fail(void);
 
+/* Fail and count only those of a file with this in its name, such as "libuffd_guard". For all tests
+ * to come. */
+void allocations_fail_in(const char *object);
+
 /* From now on, of the calling thread: @n_before allocations, then one that fails. libseccomp's do
  * not count: version 2.5.4 leaks, or crashes. */
 void allocations_fail_after(unsigned n_before);
 /* No more; answers whether one has failed. */
 bool allocations_end(void);
-/* Blocks that nobody has freed, of all threads. */
+/* Blocks that nobody has freed, of all threads; after allocations_fail_in(), its alone. */
 long allocations_live(void);
