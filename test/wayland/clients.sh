@@ -14,20 +14,26 @@ DIRECTORY/clients.md, with pictures and logs beside it.
   --seconds N        for each run (4)
   --install          the packages of the clients first: root, and Debian
   --help             this
-"MB copied" is what the guard filled and refreshed, with that of the picture taken at the end (1.9 on sway).
-Pictures of what moves differ.
+"MB changed" is what clients said to have changed; "MB copied" what the guard filled and refreshed, without the picture
+that is taken at the end. Pools are those that are copied, and those shown as they are. Pictures of what moves differ.
 Exit status: 0 no client was refused, and what stands still looks the same; 1 not so; 2 wrong usage; 77 no compositor.
 END
 }
 
-# name, package, moves or still, command. Those of weston's toolkit seal their files, GTK 3 cannot, Mesa could.
+# name, package, moves or still, command. Those of weston's toolkit seal their files, GTK 3 cannot, Mesa could. What has
+# no picture of its own (a capture), or one that nobody can compare, counts as moving.
 list_clients() {
   cat << 'END'
 simple-shm weston moves weston-simple-shm
 flower weston moves weston-flower
 image weston still weston-image %image
 terminal weston still weston-terminal --shell=%still
+scaler weston still weston-scaler -b
+stacking weston moves weston-stacking
+dnd weston moves weston-dnd
 simple-egl weston moves weston-simple-egl
+xeyes x11-apps still %x xeyes
+xterm xterm still %x xterm -e %still
 foot foot still foot --config=/dev/null --override=cursor.blink=no %still
 gtk3 gtk-3-examples moves gtk3-widget-factory
 gtk4 gtk-4-examples moves env GSK_RENDERER=cairo gtk4-widget-factory
@@ -36,11 +42,24 @@ qt5 qt5ct still env QT_QPA_PLATFORM=wayland qt5ct
 qt6 qt6ct still env QT_QPA_PLATFORM=wayland qt6ct
 evince evince still evince
 zathura zathura still zathura
+inkscape inkscape moves inkscape
+libreoffice libreoffice-gtk3 moves libreoffice --writer --norestore
+wofi wofi still wofi --show=dmenu
+waybar waybar moves waybar
 mpv mpv moves mpv --vo=wlshm --loop av://lavfi:testsrc=size=640x480
+imv imv still imv %image
+alacritty alacritty moves alacritty -e %still
+chromium chromium moves chromium --no-sandbox --ozone-platform=wayland --user-data-dir=%home/c %page
+firefox firefox-esr moves env MOZ_ENABLE_WAYLAND=1 firefox-esr --no-remote --new-instance --profile %home %page
 swaybg swaybg still swaybg -c #405060
+swaylock swaylock still swaylock -c 405060
 mako mako-notifier still mako
 fuzzel fuzzel still fuzzel
-firefox firefox-esr moves env MOZ_ENABLE_WAYLAND=1 firefox-esr --no-remote --new-instance --profile %home about:license
+slurp slurp still slurp
+swayimg swayimg still swayimg %image
+grim grim moves grim -s 1 %home/shot.png
+wf-recorder wf-recorder moves wf-recorder -f %home/film.mkv
+wayvnc wayvnc moves wayvnc 127.0.0.1 5999
 END
 }
 
@@ -70,6 +89,16 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
+printf '#!/bin/sh\nXwayland :77 -shm -geometry 700x500 & sleep 1\nDISPLAY=:77 exec "$@"\n' > "$work/x.sh"
+chmod 755 "$work/x.sh"
+# What moves in a browser: a block, and now and then all of it.
+cat > "$work/page.html" << 'END'
+<!doctype html><body style="margin:0">
+<div id=a style="position:absolute;width:200px;height:120px;background:#39f"></div>
+<div style="height:4000px;background:repeating-linear-gradient(#fff,#fff 20px,#ddd 20px,#ddd 40px)"></div>
+<script>let t=0;const s=document.getElementById('a').style;function f(){t++;s.left=t*3%500+'px';s.top=50+t%300+'px';
+if(t%60==0)scrollTo(0,t%400);requestAnimationFrame(f)}f()</script>
+END
 printf '#!/bin/sh\nseq 1000 1030\nexec sleep 3600\n' > "$work/still.sh"
 chmod 755 "$work/still.sh"
 # The smallest picture: one pixel.
@@ -82,8 +111,8 @@ END
 printf '[shell]\npanel-position=none\nbackground-color=0xff203040\nanimation=none\nstartup-animation=none\n' \
   > "$work/weston.ini"
 
-as_user=()
-[[ $(id -u) -ne 0 ]] || as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+as_user=() # sway does not run as root, and its clients are of its user
+[[ $(id -u) -ne 0 || $compositor != sway ]] || as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 start_compositor() { # log, prefix...
   local log=$1
@@ -138,6 +167,8 @@ run_client() { # name, side, command, prefix...
   command=${command//%still/$work/still.sh}
   command=${command//%image/$work/image.png}
   command=${command//%home/$HOME}
+  command=${command//%page/file://$work/page.html}
+  command=${command//%x/$work/x.sh}
   # shellcheck disable=SC2086 # the words of a command
   ${as_user[@]:+"${as_user[@]}"} $command > "$directory/$name-$side.client.log" 2>&1 &
   client=$!
@@ -154,9 +185,21 @@ run_client() { # name, side, command, prefix...
   wait "$client" "$server" 2> /dev/null
 }
 
-# What --stats --json says of all clients but those that take pictures.
-copied() { # log
-  grep -o '"\(bytes_filled\|bytes_refreshed\)": *[0-9]*' "$1" | awk -F: '{ n += $2 } END { printf "%.1f", n / 1e6 }'
+# What --stats --json says, summed up over these names.
+counted() { # log, name...
+  local log=$1 names
+  shift
+  names=$(IFS='|'; echo "$*")
+  grep -oE "\"($names)\": *[0-9]+" "$log" | awk -F: '{ n += $2 } END { printf "%.0f", n }'
+}
+
+# "changed | copied | copied / changed", in MB, without the picture that is taken at the end.
+costs() { # log
+  local own=0
+  [[ $compositor != sway ]] || own=1920000
+  awk -v changed="$(counted "$1" bytes_damaged)" -v copied="$(counted "$1" bytes_filled bytes_refreshed)" -v own=$own \
+    'BEGIN { copied = copied > own ? copied - own : 0
+      printf "%.1f | %.1f | %s", changed / 1e6, copied / 1e6, changed ? sprintf("%.2f", copied / changed) : "-" }'
 }
 
 is_wanted() {
@@ -168,8 +211,11 @@ is_wanted() {
 
 table=$directory/clients.md
 status=0
-echo '| client | as it is | guarded | CPU ms bare -> guarded | MB copied | picture |' > "$table"
-echo '|---|---|---|---|---|---|' >> "$table"
+{
+  echo '| client | as it is | guarded | pools copied, direct | commits | MB changed | MB copied | ratio |' \
+    'CPU ms bare -> guarded | picture |'
+  echo '|---|---|---|---|---|---|---|---|---|---|'
+} > "$table"
 while read -r name package kind command; do
   is_wanted "$name" || continue
   program=$(tr ' ' '\n' <<< "$command" | grep -v -e '^env$' -e '=' | head -n 1)
@@ -185,7 +231,9 @@ while read -r name package kind command; do
     picture=DIFFERS status=1
   fi
   [[ $outcome == "$plain" ]] || status=1
-  echo "| $name | $plain | $outcome | $((plain_used * 10)) -> $((used * 10)) |" \
-    "$(copied "$directory/$name-guarded.log") | $picture |" | tee -a "$table"
+  log=$directory/$name-guarded.log
+  echo "| $name | $plain | $outcome | $(counted "$log" pools_lazy), $(counted "$log" pools_direct) |" \
+    "$(counted "$log" commits) | $(costs "$log") | $((plain_used * 10)) -> $((used * 10)) | $picture |" |
+    tee -a "$table"
 done < <(list_clients)
 exit "$status"
