@@ -277,6 +277,15 @@ bool source_is_sparse(const struct source *source)
 	       has_holes(&st);
 }
 
+/* Files of ramfs have memory that fstat(2) does not tell of; they have no seals. */
+bool source_is_all_hole(const struct source *source, uint64_t end)
+{
+	struct stat st;
+	return source->kind == SOURCE_MEMORY && !source->memory &&
+	       fcntl(source->fd, F_GET_SEALS) >= 0 && fstat(source->fd, &st) == 0 &&
+	       st.st_blocks == 0 && (uint64_t)st.st_size >= source->offset + end;
+}
+
 int source_check_store(const struct source *source)
 {
 	if (source->memory)

@@ -88,6 +88,8 @@ bool source_read_parts(
 uint64_t source_length_from(const struct source *source, uint64_t offset);
 /* Whether the file has less memory than bytes: it may have holes. */
 bool source_is_sparse(const struct source *source);
+/* Whether the file is tmpfs's, reaches @end, and has no memory at all: then it reads as zeros. */
+bool source_is_all_hole(const struct source *source, uint64_t end);
 
 /* Whether bytes may be stored: 0, -EBADF on a read-only descriptor, -EPERM where a seal forbids it.
  */

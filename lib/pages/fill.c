@@ -261,6 +261,20 @@ static size_t count_failed(size_t got, int err, size_t n_pages)
 	return err && err != -ETIMEDOUT ? min_u64(got / page_size() + 1, n_pages) : n_pages;
 }
 
+/* Memory that a client has made and not written to, as for a screenshot. Where all is asked for, a
+ * caller waits, who may look at the file. */
+static bool is_all_hole(const struct fill *fill, size_t n_pages, uint64_t end)
+{
+	return fill->asked == ASKED_ALL && n_pages > 1 &&
+	       source_is_all_hole(&fill->region->source, end);
+}
+
+static int fill_hole(struct fill *fill, size_t first, size_t n_pages)
+{
+	struct piece piece = { .fill = fill };
+	return put_zeros(&piece, first, n_pages);
+}
+
 /* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with;
  * *has_failed: the file could not be read. */
 /* model: direct read_file, protocol read_file */
@@ -270,6 +284,10 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages, bool *has_
 	const uint64_t start = first * page_size();
 	const uint64_t length = max_u64(atomic_load(&region->length), start);
 	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
+
+	*has_failed = false;
+	if (is_all_hole(fill, *n_pages, end))
+		return fill_hole(fill, first, *n_pages);
 
 	size_t got;
 	struct piece piece = { .fill = fill, .is_movable = prepare_staging(fill, first, *n_pages) };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Screenshots: what a compositor stores reaches the client, and nothing else does. */
+#include "copied.h"
 #include "world.h"
 
 #include <fcntl.h>
@@ -72,6 +73,23 @@ START_TEST(screenshot_into_a_hole_reaches_the_client)
 		fallocate(s.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BYTES), 0);
 	camera_shoot(&s.guest, s.picture.buffer);
 	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+	stage_stop(&s);
+}
+END_TEST
+
+/* What the client has not written to is not read either: as grim and weston-screenshooter have it.
+ */
+START_TEST(screenshot_into_fresh_memory_reads_nothing)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	ck_assert_int_eq(
+		fallocate(s.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BYTES), 0);
+	const uint64_t before = bytes_copied();
+	camera_shoot(&s.guest, s.picture.buffer);
+	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	ck_assert_uint_le(bytes_copied() - before, 16);
 	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
 	stage_stop(&s);
 }
@@ -251,6 +269,7 @@ static TCase *stores(void)
 	TCase *tcase = tcase_create("stores");
 	tcase_add_loop_test(tcase, screenshot_reaches_the_client, 0, 2);
 	tcase_add_test(tcase, screenshot_into_a_hole_reaches_the_client);
+	add_of_libwayland(tcase, screenshot_into_fresh_memory_reads_nothing);
 	tcase_add_test(tcase, only_pages_stored_to_are_written);
 	tcase_add_test(tcase, neighbours_in_the_pool_are_not_written);
 	tcase_add_test(tcase, access_without_stores_writes_nothing);
