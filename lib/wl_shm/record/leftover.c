@@ -5,33 +5,15 @@
  */
 #include "record/leftover.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-void leftover_init(struct leftover *leftover)
+void leftover_destroy(struct leftover *leftover)
 {
-	*leftover = (struct leftover){ 0 };
-	wl_list_init(&leftover->link);
-}
-
-bool leftover_is_empty(const struct leftover *leftover)
-{
-	return wl_list_empty(&leftover->link);
-}
-
-void leftover_drop(struct leftover *leftover)
-{
-	wl_list_remove(&leftover->link);
-	wl_list_init(&leftover->link);
-}
-
-void leftover_move(struct leftover *to, struct leftover *from)
-{
-	leftover_init(to);
-	if (leftover_is_empty(from))
+	if (!leftover)
 		return;
-	*to = *from;
-	wl_list_insert(&from->link, &to->link);
-	leftover_drop(from);
+	wl_list_remove(&leftover->link);
+	free(leftover);
 }
 
 /* Whoever can store to a buffer, or read what is not up to date, leaves no picture of a commit. */
@@ -41,24 +23,31 @@ static bool is_of_a_commit(const struct wl_shm_buffer *buffer)
 	       buffer->n_accesses == 0 && !buffer->pool->is_direct;
 }
 
-void leftover_take(struct leftover *leftover, struct wl_shm_buffer *buffer)
+/* Under pool->lock. */
+static void note(struct leftover *leftover, const struct wl_shm_buffer *buffer)
 {
-	struct wl_shm_pool *pool = buffer->pool;
-	leftover_drop(leftover);
-	pthread_mutex_lock(&pool->lock);
-	if (is_of_a_commit(buffer)) {
-		*leftover = (struct leftover){
-			.pool = pool,
-			.layout = buffer->layout,
-			.owed = buffer->owed,
-			.stale = buffer->stale,
-			.filled_at = buffer->filled_at,
-			.n_distrusts = buffer->n_distrusts,
-			.brought_at = buffer->brought_at,
-		};
-		wl_list_insert(&pool->leftovers, &leftover->link);
-	}
-	pthread_mutex_unlock(&pool->lock);
+	*leftover = (struct leftover){
+		.pool = buffer->pool,
+		.layout = buffer->layout,
+		.owed = buffer->owed,
+		.stale = buffer->stale,
+		.filled_at = buffer->filled_at,
+		.n_distrusts = buffer->n_distrusts,
+		.brought_at = buffer->brought_at,
+	};
+	wl_list_insert(&buffer->pool->leftovers, &leftover->link);
+}
+
+struct leftover *leftover_of(struct wl_shm_buffer *buffer)
+{
+	struct leftover *leftover = NULL;
+	pthread_mutex_lock(&buffer->pool->lock);
+	if (is_of_a_commit(buffer))
+		leftover = malloc(sizeof(*leftover));
+	if (leftover)
+		note(leftover, buffer);
+	pthread_mutex_unlock(&buffer->pool->lock);
+	return leftover;
 }
 
 /* Under pool->lock. */
@@ -87,16 +76,14 @@ static void go_on(const struct leftover *leftover, struct wl_shm_buffer *buffer)
 	buffer->was_shown = true;
 }
 
-bool leftover_give(struct leftover *leftover, struct wl_shm_buffer *buffer)
+bool leftover_give(const struct leftover *leftover, struct wl_shm_buffer *buffer)
 {
-	if (leftover_is_empty(leftover))
+	if (!leftover || wl_list_empty(&leftover->link))
 		return false;
 	pthread_mutex_lock(&buffer->pool->lock);
 	const bool is_given = is_untouched(buffer) && is_same_picture(leftover, buffer);
 	if (is_given)
 		go_on(leftover, buffer);
 	pthread_mutex_unlock(&buffer->pool->lock);
-	if (is_given)
-		leftover_drop(leftover);
 	return is_given;
 }

@@ -6,7 +6,7 @@
 /* What is known of the bytes of a buffer that is destroyed: a buffer that the client lays over them
  * then needs no more than what has changed. */
 struct leftover {
-	struct wl_list link;	  /* wl_shm_pool.leftovers; an empty list: there is nothing */
+	struct wl_list link;	  /* wl_shm_pool.leftovers; an empty list: the pool is gone */
 	struct wl_shm_pool *pool; /* while link is not empty */
 	struct buffer_layout layout;
 	struct damage owed, stale;
@@ -15,15 +15,12 @@ struct leftover {
 	uint64_t brought_at;
 };
 
-void leftover_init(struct leftover *leftover);
-bool leftover_is_empty(const struct leftover *leftover);
+/* What @buffer leaves: NULL, unless all of it is as it was committed; or without memory. */
+struct leftover *leftover_of(struct wl_shm_buffer *buffer);
 
-/* Note what @buffer leaves: nothing, unless all of it is as it was committed. */
-void leftover_take(struct leftover *leftover, struct wl_shm_buffer *buffer);
+/* True if @buffer, which was not shown so far, goes on where the one before has ended. @leftover
+ * may be NULL. */
+bool leftover_give(const struct leftover *leftover, struct wl_shm_buffer *buffer);
 
-/* True if @buffer, which was not shown so far, goes on where the one before has ended. */
-bool leftover_give(struct leftover *leftover, struct wl_shm_buffer *buffer);
-
-/* @to was empty, and @from is. */
-void leftover_move(struct leftover *to, struct leftover *from);
-void leftover_drop(struct leftover *leftover);
+/* NULL is a no-op. */
+void leftover_destroy(struct leftover *leftover);

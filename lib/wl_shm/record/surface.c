@@ -13,8 +13,8 @@ static void surface_drop_known(struct surface *surface, unsigned i)
 	struct known_picture *known = &surface->known[i];
 	if (known->buffer)
 		known->buffer->home = NULL;
-	known->buffer = NULL;
-	leftover_drop(&known->leftover);
+	leftover_destroy(known->leftover);
+	*known = (struct known_picture){ 0 };
 }
 
 static void surface_on_destroy(struct wl_listener *listener, void *data)
@@ -50,8 +50,6 @@ struct surface *surface_of(struct wl_resource *resource)
 		.pending.view = SURFACE_VIEW_INIT,
 		.view = SURFACE_VIEW_INIT,
 	};
-	for (unsigned i = 0; i < SURFACE_BUFFERS; i++)
-		leftover_init(&surface->known[i].leftover);
 	wl_list_init(&surface->viewport.link);
 	wl_resource_add_destroy_listener(resource, &surface->destroy);
 	return surface;
@@ -88,17 +86,9 @@ static unsigned find_picture(struct surface *surface, struct wl_shm_buffer *buff
 	if (buffer->home == surface)
 		return find_known(surface, buffer);
 	unsigned i = 0;
-	while (i < SURFACE_BUFFERS && !leftover_give(&surface->known[i].leftover, buffer))
+	while (i < SURFACE_BUFFERS && !leftover_give(surface->known[i].leftover, buffer))
 		i++;
 	return i;
-}
-
-/* A leftover is in a list, so it cannot just be copied. */
-static void move_known(struct known_picture *to, struct known_picture *from)
-{
-	to->buffer = from->buffer;
-	from->buffer = NULL;
-	leftover_move(&to->leftover, &from->leftover);
 }
 
 bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer)
@@ -109,10 +99,12 @@ bool surface_take_home(struct surface *surface, struct wl_shm_buffer *buffer)
 	unsigned i = find_picture(surface, buffer);
 	const bool was_here = i < SURFACE_BUFFERS;
 	if (!was_here)
-		surface_drop_known(surface, --i);
+		i--;
+	if (surface->known[i].buffer != buffer)
+		surface_drop_known(surface, i);
 	for (; i > 0; i--)
-		move_known(&surface->known[i], &surface->known[i - 1]);
-	surface->known[0].buffer = buffer;
+		surface->known[i] = surface->known[i - 1];
+	surface->known[0] = (struct known_picture){ .buffer = buffer };
 	buffer->home = surface;
 	return was_here;
 }
@@ -121,8 +113,8 @@ static void owe(struct known_picture *known, const struct damage *changed)
 {
 	if (known->buffer)
 		damage_join(&known->buffer->owed, changed);
-	else if (!leftover_is_empty(&known->leftover))
-		damage_join(&known->leftover.owed, changed);
+	else if (known->leftover)
+		damage_join(&known->leftover->owed, changed);
 }
 
 void surface_owe(struct surface *surface, const struct damage *changed)
@@ -135,7 +127,7 @@ static void leave_home(struct wl_shm_buffer *buffer)
 {
 	const unsigned i = find_known(buffer->home, buffer);
 	if (i < SURFACE_BUFFERS) {
-		leftover_take(&buffer->home->known[i].leftover, buffer);
+		buffer->home->known[i].leftover = leftover_of(buffer);
 		buffer->home->known[i].buffer = NULL;
 	}
 	buffer->home = NULL;

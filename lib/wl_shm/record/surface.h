@@ -20,7 +20,7 @@ struct surface_pending {
 /* A picture that the surface has shown: of a buffer, or what that has left. */
 struct known_picture {
 	struct wl_shm_buffer *buffer; /* may be NULL */
-	struct leftover leftover;     /* may be empty */
+	struct leftover *leftover;    /* may be NULL */
 };
 
 /* The part of a wl_surface that concerns its buffers. */
