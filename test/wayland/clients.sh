@@ -218,7 +218,8 @@ status=0
 } > "$table"
 while read -r name package kind command; do
   is_wanted "$name" || continue
-  program=$(tr ' ' '\n' <<< "$command" | grep -v -e '^env$' -e '=' | head -n 1)
+  [[ $command != %x* ]] || command -v Xwayland > /dev/null || { echo "SKIP: no Xwayland (xwayland)"; continue; }
+  program=$(tr ' ' '\n' <<< "$command" | grep -v -e '^env$' -e '=' -e '^%x$' | head -n 1)
   command -v "$program" > /dev/null || { echo "SKIP: no $program ($package)"; continue; }
   run_client "$name" plain "$command"
   plain=$outcome plain_used=$used
