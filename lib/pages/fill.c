@@ -261,11 +261,13 @@ static size_t count_failed(size_t got, int err, size_t n_pages)
 	return err && err != -ETIMEDOUT ? min_u64(got / page_size() + 1, n_pages) : n_pages;
 }
 
+#define LOOKED_AT ((size_t)64 << 10) /* to read less costs little more than to look */
+
 /* Memory that a client has made and not written to, as for a screenshot. Where all is asked for, a
  * caller waits, who may look at the file. */
 static bool is_all_hole(const struct fill *fill, size_t n_pages, uint64_t end)
 {
-	return fill->asked == ASKED_ALL && n_pages > 1 &&
+	return fill->asked == ASKED_ALL && n_pages * page_size() >= LOOKED_AT &&
 	       source_is_all_hole(&fill->region->source, end);
 }
 
