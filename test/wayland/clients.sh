@@ -171,7 +171,7 @@ run_client() { # name, side, command, prefix...
   command=${command//%page/file://$work/page.html}
   command=${command//%x/$work/x.sh}
   # shellcheck disable=SC2086 # the words of a command
-  ${as_user[@]:+"${as_user[@]}"} $command > "$directory/$name-$side.client.log" 2>&1 &
+  ${as_user[@]:+"${as_user[@]}"} $command < /dev/null > "$directory/$name-$side.client.log" 2>&1 &
   client=$!
   sleep "$seconds"
   take_picture "$directory/$name-$side.png"
