@@ -44,6 +44,9 @@ static bool move_home(struct uffd_guard *guard, const struct spare *spare, uintp
 void take_home(struct uffd_guard_region *region, const struct huge_pages *pages)
 {
 	struct uffd_guard *guard = region->guard;
+	/* The program may have closed it, and its number may be of a userfaultfd of its own. */
+	if (pages->n == 0 || !uffd_is_ours(&guard->uffd))
+		return;
 	for (size_t i = 0; i < pages->n; i++) {
 		struct spare *spare = spares_claim(&guard->spares);
 		if (!spare)
