@@ -29,6 +29,7 @@ struct request {
 	const struct fuzzed_guard *guard;
 	size_t number; /* of the guard */
 	struct longer_options options;
+	bool could_be_direct; /* before the call: a seal asked for earlier may come meanwhile */
 };
 
 static const uint32_t map_flags = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT |
@@ -169,7 +170,7 @@ static bool is_expected(const struct world *world, const struct request *request
 	if (flags & UFFD_GUARD_MAP_ONLY_DIRECT && err == -EPERM && flags & UFFD_GUARD_MAP_SEAL)
 		return true; /* the seal may have come late */
 	if (flags & UFFD_GUARD_MAP_ONLY_DIRECT && (err == 0 || err == -EPERM))
-		return can_be_direct(request) == (err == 0);
+		return err == 0 ? can_be_direct(request) : !request->could_be_direct;
 	if (err == -EEXIST)
 		return flags & UFFD_GUARD_MAP_FIXED_NOREPLACE;
 	return may_be_refused ? err == -ENODEV : err == 0;
@@ -235,6 +236,7 @@ void op_map(struct world *world, const struct record *r)
 		request.is_read_only ? ", read-only descriptor" : "");
 
 	struct uffd_guard_region *region = NULL;
+	request.could_be_direct = can_be_direct(&request);
 	int err = map_as_far_as_possible(&request, &region);
 	if (!is_expected(world, &request, err))
 		fail("map: %s", strerror(-err));
