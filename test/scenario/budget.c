@@ -79,6 +79,27 @@ START_TEST(reading_everything_stays_within_the_budget)
 }
 END_TEST
 
+/* A budget of huge pages, and pages that go in as such. */
+START_TEST(huge_pages_are_charged_as_others_are)
+{
+	struct fixture f;
+	const size_t budget = 4 * 512, n_pages = 16 * 512;
+	if (runner_skip_eager())
+		return;
+	start(&f, &(struct budgets){ .guard_pages = budget }, n_pages, false, 0);
+	for (size_t i = 0; i < n_pages; i += 512) {
+		assert_ok(uffd_guard_populate(f.region, i * f.page, 512 * f.page));
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+		ck_assert_uint_le(fixture_stats(&f).bytes_resident, budget * f.page);
+	}
+	assert_ok(uffd_guard_discard(f.region, 0, n_pages * f.page));
+	ck_assert_uint_eq(fixture_stats(&f).bytes_resident, 0);
+	if (fixture_stats(&f).pages_moved == 0)
+		runner_skip("no huge page was moved");
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(populating_everything_stays_within_the_budget)
 {
 	struct fixture f;
@@ -354,6 +375,7 @@ static TCase *budget_case(void)
 {
 	TCase *tcase = tcase_create("budget");
 	tcase_add_loop_test(tcase, reading_everything_stays_within_the_budget, 0, N_ROWS);
+	tcase_add_test(tcase, huge_pages_are_charged_as_others_are);
 	tcase_add_loop_test(tcase, populating_everything_stays_within_the_budget, 0, N_ROWS);
 	tcase_add_loop_test(
 		tcase, pages_just_waited_for_stay_and_the_others_come_back_fresh, 0, N_ROWS);
