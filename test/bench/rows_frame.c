@@ -205,6 +205,23 @@ static int open_squares(struct bench *bench, struct contest *contest)
 	return 0;
 }
 
+/* What a display costs that shows one small change after the other. */
+static int open_paced(struct bench *bench, struct contest *contest)
+{
+	const uint32_t width = bench->options->frame.width, height = bench->options->frame.height;
+	const uint32_t shorter = width < height ? width : height;
+	struct use_options use = frame_use(
+		bench, contest, damages_squares(width, height, shorter / SQUARE_PER_LINE));
+	if (!use.damages)
+		return -ENOMEM;
+	use.is_paced = true;
+	peer_uffd_guard_use(bench->guard);
+	add_hot(contest, &use, &peer_uffd_guard_populated);
+	next_is_against(contest);
+	add_hot(contest, &use, &peer_pread);
+	return 0;
+}
+
 /* Use another file than the other rows, since it is sealed. */
 struct direct {
 	struct damages *damages;
@@ -252,5 +269,7 @@ const struct row rows_frame[] = {
 	{ "B5r", NULL, "16 squares, 1 % / pread of the frame", 0.17, 0.21, UNIT_NS, 1,
 		open_squares },
 	{ "B6", NULL, "read in DIRECT / plain MAP_SHARED", 1.02, 1.02, UNIT_NS, 1, open_direct },
+	{ "B12", NULL, "CPU a frame, 60 Hz, 16 squares / pread", 1.25, 1.25, UNIT_NS, 2,
+		open_paced },
 	{ NULL, NULL, NULL, 0, 0, UNIT_NS, 0, NULL },
 };

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
 struct use {
 	struct use_options options;
@@ -52,6 +53,37 @@ static double sample_hot(struct contender *contender)
 		use->options.peer->end(use->opened);
 	}
 	return (double)ns / damages->n;
+}
+
+/* Of all threads. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+/* The same as a display does it, a frame each sixtieth of a second: nanoseconds of processor time
+ * for one, with what waking and sleeping cost. */
+static double sample_paced(struct contender *contender)
+{
+	struct use *use = contender->self;
+	const struct damages *damages = use->options.damages;
+	uint64_t next = clock_ns();
+	const uint64_t before = cpu_ns();
+
+	for (unsigned i = 0; i < damages->n; i++) {
+		next += NS_PER_S / 60;
+		const struct timespec until = { .tv_sec = (time_t)(next / NS_PER_S),
+			.tv_nsec = (long)(next % NS_PER_S) };
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+			;
+		int err = read_frame(use, &damages->sets[i]);
+		if (err)
+			return err;
+		use->options.peer->end(use->opened);
+	}
+	return (double)(cpu_ns() - before) / damages->n;
 }
 
 static double sample_cold(struct contender *contender)
@@ -143,6 +175,13 @@ static struct use *use_create(const struct use_options *options)
 	return NULL;
 }
 
+static double (*sample_of(const struct use_options *options))(struct contender *)
+{
+	if (options->is_paced)
+		return sample_paced;
+	return options->is_cold ? sample_cold : sample_hot;
+}
+
 struct contender *use_add(struct contest *contest, const struct use_options *options)
 {
 	char name[40];
@@ -150,8 +189,8 @@ struct contender *use_add(struct contest *contest, const struct use_options *opt
 	int err = errno;
 	name_of(options, name, sizeof(name));
 	errno = err;
-	struct contender *contender = contest_add(
-		contest, name, options->is_cold ? sample_cold : sample_hot, use, use_close);
+	struct contender *contender =
+		contest_add(contest, name, sample_of(options), use, use_close);
 	if (!options->peer->open)
 		contender_give_up(contender, "not built");
 	else if (!use && err == EILSEQ)

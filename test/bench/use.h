@@ -14,6 +14,7 @@ struct use_options {
 	int fd;
 	size_t length;
 	bool is_cold;		       /* opened for each sample, as a part of the cost */
+	bool is_paced;		       /* 60 frames a second; the cost is processor time */
 	bool reads;		       /* the reading of the damaged bytes is part of the cost */
 	const struct damages *damages; /* lives as long as the contest */
 };
