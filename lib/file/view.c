@@ -155,7 +155,7 @@ static ssize_t copy_piece(const struct view *view, uint64_t offset, const struct
 	const uint64_t start = page_floor(offset), size = page_ceil(offset + to->iov_len) - start;
 	char *piece = map(view->fd, view->position + start, size, PROT_READ);
 	if (!piece)
-		return -errno;
+		return -ENOMEM; /* also of the copier, whose sandbox denies it: its caller can */
 	const struct iovec from = { piece + (offset - start), to->iov_len };
 	const ssize_t n = copy(to, 1, &from, 1);
 	munmap(piece, size);
