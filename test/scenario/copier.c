@@ -490,6 +490,7 @@ static unsigned long long status_of(pid_t tid, const char *name)
 	return value;
 }
 
+/* It confines itself once it runs. */
 START_TEST(copier_blocks_all_signals_and_is_confined_as_the_handler)
 {
 	struct fixture f;
@@ -501,6 +502,9 @@ START_TEST(copier_blocks_all_signals_and_is_confined_as_the_handler)
 		if (sig != SIGKILL && sig != SIGSTOP)
 			ck_assert_msg(blocked >> (sig - 1) & 1, "signal %d is not blocked", sig);
 	}
+	for (int i = 0; i < 5000 && status_of(copier, "Seccomp:") != status_of(handler, "Seccomp:");
+		i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	ck_assert_uint_eq(status_of(copier, "Seccomp:"), status_of(handler, "Seccomp:"));
 	ck_assert_uint_eq(status_of(copier, "NoNewPrivs:"), status_of(handler, "NoNewPrivs:"));
 	fixture_stop(&f);
@@ -524,7 +528,7 @@ START_TEST(copier_takes_over_the_policy_of_the_guards_creator)
 		assert_ok(sched_setscheduler(0, SCHED_OTHER, &ordinary));
 	copy_much(&f);
 	const pid_t copier = wait_for_copier();
-	for (int i = 0; i < 100 && sched_getscheduler(copier) != SCHED_FIFO; i++)
+	for (int i = 0; i < 5000 && sched_getscheduler(copier) != SCHED_FIFO; i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	ck_assert_int_eq(sched_getscheduler(copier) & ~SCHED_RESET_ON_FORK, SCHED_FIFO);
 	assert_ok(sched_getparam(copier, &param));
