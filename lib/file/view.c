@@ -29,8 +29,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h> /* musl has neither the call nor its struct */
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -101,7 +102,8 @@ static uint64_t length_from(const struct view *view, uint64_t offset)
 {
 	struct statx stx;
 	const uint64_t at = view->position + offset;
-	if (statx(view->fd, view_no_name, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx) < 0)
+	if (syscall(SYS_statx, view->fd, view_no_name, AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		    STATX_SIZE, &stx) < 0)
 		return UINT64_MAX;
 	return stx.stx_size > at ? stx.stx_size - at : 0;
 }

@@ -524,7 +524,7 @@ START_TEST(files_that_cannot_be_closed_are_few)
 	enum { MANY = 1000, FEW = 64 };
 	struct served s;
 	struct uffd_guard_region *region = NULL;
-	if (!served_start(&s, FUSE_ANSWERS, LATER))
+	if (!served_start(&s, FUSE_ANSWERS, 10 * SOON))
 		return;
 	const size_t fds = count_fds();
 	int n = 0, err = 0;
