@@ -125,7 +125,7 @@ static int allow_views(scmp_filter_ctx filter)
 		filter, SCMP_ACT_ALLOW, SCMP_SYS(process_vm_readv), 1, LOW_32_BITS(0, getpid()));
 	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(statx), 1,
-			SCMP_CMP(1, SCMP_CMP_EQ, (uintptr_t)view_no_name));
+			SCMP_CMP(1, SCMP_CMP_EQ, (uintptr_t)view_no_name, 0));
 	return err;
 }
 
