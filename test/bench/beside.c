@@ -36,8 +36,8 @@ static int start_spinner(void)
 	if (spinner != 0)
 		return spinner < 0 ? -errno : 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (volatile unsigned n = 0;; n++)
-		;
+	for (volatile unsigned n = 0;;)
+		n = n + 1;
 }
 
 int beside_begin(enum beside beside)
