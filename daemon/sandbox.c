@@ -14,6 +14,7 @@
  */
 #include "daemon/sandbox.h"
 
+#include "file/cached.h"
 #include "file/view.h"
 #include "kernel/descriptor.h"
 #include "kernel/uffd.h"
@@ -32,14 +33,12 @@
 
 #define IO_URING_UNREGISTER_RING_FDS 21 /* liburing does so when it closes a ring */
 
-#define CACHESTAT 451 /* newer than libseccomp */
-
 #define LOW_32_BITS(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
 
 /* clang-format off */
 /* Needed whole, and harmless: none takes a name. Here and below, some exist on 32-bit machines only. */
 static const int plain[] = {
-	CACHESTAT,                /* views of files */
+	SYS_cachestat,            /* views of files */
 	SCMP_SYS(brk),            /* free(), as a thread ends */
 	SCMP_SYS(clock_gettime),  /* where the vDSO has no clock */
 	SCMP_SYS(clock_gettime64),

@@ -7,12 +7,7 @@
 #include "file/cached.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef SYS_cachestat
-#define SYS_cachestat 451
-#endif
 
 /* As in linux/mman.h, which Debian 12 has without these. */
 struct cached_range {
