@@ -2,7 +2,7 @@
 # cmake -P cmake/check.cmake: build with warnings as errors, and run all tests.
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
-dependencies(compiler make pkg-config liburing libseccomp wayland-server check fuse3 json-c)
+dependencies(compiler make pkg-config liburing libseccomp wayland-server ncursesw check fuse3 json-c)
 build(check -DUFFD_GUARD_TESTS=ON -DUFFD_GUARD_WAYLAND=ON -DUFFD_GUARD_WERROR=ON)
 
 # Side by side, but few: some wait for what must come within a time. ctest's summary comes last.
