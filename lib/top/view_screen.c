@@ -95,8 +95,8 @@ static void show(const struct process *process, struct interval *interval, struc
 	int row = 0;
 	interval_sort(interval, options->sort);
 	erase();
-	page_compose(process, interval, put_line, &row);
-	mvaddnstr(LINES - 1, 0, "q leave   sort by: m memory  f faults  l losses  s size  n number",
+	page_compose(process, interval, (unsigned)COLS, put_line, &row);
+	mvaddnstr(LINES - 1, 0, "q leave  sort: m memory f faults l losses s size n number",
 		COLS - 1);
 	refresh();
 }

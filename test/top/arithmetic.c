@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What uffd-guard-top makes of two readings, and of names that clients have chosen. */
+#include "../../lib/top/columns.h"
 #include "../../lib/top/format.h"
 #include "../../lib/top/interval.h"
 #include "../unit/unit.h"
@@ -260,6 +261,61 @@ START_TEST(numbers_take_few_letters)
 }
 END_TEST
 
+/* ---- Columns ---- */
+
+static const struct column columns[] = {
+	{ "one", 4, false, 0 },
+	{ "two", 3, true, 2 },
+	{ "three", 6, false, 1 },
+	{ "name", 5, true, 0 },
+};
+
+START_TEST(columns_that_matter_least_are_left_out)
+{
+	static const struct {
+		unsigned width;
+		const char *line;
+	} rows[] = {
+		{ 0, " one two  three name" },
+		{ 21, " one two  three name" },
+		{ 20, " one  three name" },
+		{ 17, " one  three name" },
+		{ 16, " one name" },
+		{ 1, " one name" },
+	};
+	for (size_t i = 0; i < n_elements(rows); i++) {
+		char line[64];
+		const unsigned order = columns_that_fit(columns, 4, rows[i].width);
+		columns_write(columns, 4, order, NULL, line, sizeof(line));
+		ck_assert_str_eq(line, rows[i].line);
+	}
+}
+END_TEST
+
+START_TEST(long_values_end_with_the_line)
+{
+	static const char *const texts[] = { "1", "2", "3", "a name that is too long" };
+	char line[24];
+	columns_write(columns, 4, 4, texts, line, sizeof(line));
+	ck_assert_str_eq(line, "   1 2        3 a name ");
+}
+END_TEST
+
+START_TEST(letters_are_cut_whole)
+{
+	char text[] = "l\xc3\xa4nger";
+	ck_assert_uint_eq(count_letters(text), 6);
+	cut_letters(text, 6);
+	ck_assert_str_eq(text, "l\xc3\xa4nger");
+	cut_letters(text, 2);
+	ck_assert_str_eq(text, "l\xc3\xa4");
+	cut_letters(text, 1);
+	ck_assert_str_eq(text, "l");
+	cut_letters(text, 0);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
 static TCase *top_case(void)
 {
 	TCase *tcase = tcase_create("top");
@@ -277,6 +333,9 @@ static TCase *top_case(void)
 	tcase_add_test(tcase, name_without_an_end_is_cut);
 	tcase_add_test(tcase, memfds_are_shown_without_dressing);
 	tcase_add_test(tcase, numbers_take_few_letters);
+	tcase_add_test(tcase, columns_that_matter_least_are_left_out);
+	tcase_add_test(tcase, long_values_end_with_the_line);
+	tcase_add_test(tcase, letters_are_cut_whole);
 	return tcase;
 }
 

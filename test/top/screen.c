@@ -27,10 +27,11 @@ struct terminal {
 	size_t length;
 };
 
-/* Start the program on @pid and a terminal whose TERM is @name. */
-static void start_on_terminal(struct terminal *t, const char *name, pid_t pid)
+/* Start the program on @pid and a terminal whose TERM is @name; with @option, unless it is NULL. */
+static void start_with(struct terminal *t, const char *name, unsigned short n_columns,
+	const char *option, pid_t pid)
 {
-	const struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	const struct winsize size = { .ws_row = 24, .ws_col = n_columns };
 	char argument[16];
 	snprintf(argument, sizeof(argument), "%d", (int)pid);
 	*t = (struct terminal){ .length = 0 };
@@ -42,9 +43,14 @@ static void start_on_terminal(struct terminal *t, const char *name, pid_t pid)
 		setenv("TERM", name, true);
 		close(t->ours);
 		login_tty(t->its);
-		execlp(top, top, "--interval", "0.1", argument, (char *)NULL);
+		execlp(top, top, "--interval", "0.1", argument, option, (char *)NULL);
 		_exit(127);
 	}
+}
+
+static void start_on_terminal(struct terminal *t, const char *name, pid_t pid)
+{
+	start_with(t, name, 80, NULL, pid);
 }
 
 /* Read until the program has written @expected. */
@@ -70,6 +76,14 @@ static void assert_leaves(struct terminal *t, int exit_code)
 	ck_assert_uint_eq(after.c_lflag, t->before.c_lflag);
 	ck_assert_uint_eq(after.c_iflag, t->before.c_iflag);
 	ck_assert_uint_eq(after.c_oflag, t->before.c_oflag);
+	close(t->ours);
+	close(t->its);
+}
+
+static void stop(struct terminal *t)
+{
+	kill(t->top, SIGTERM);
+	ck_assert_int_eq(waitpid(t->top, NULL, 0), t->top);
 	close(t->ours);
 	close(t->its);
 }
@@ -154,10 +168,59 @@ START_TEST(terminal_that_nobody_knows_gets_lines)
 	start_on_terminal(&terminal, "no-such-terminal", getpid());
 	read_until(&terminal, "p99<");
 	ck_assert_ptr_null(strchr(terminal.text, '\x1b'));
-	kill(terminal.top, SIGTERM);
-	ck_assert_int_eq(waitpid(terminal.top, NULL, 0), terminal.top);
-	close(terminal.ours);
-	close(terminal.its);
+	stop(&terminal);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+static size_t longest_line(const char *text)
+{
+	size_t longest = 0;
+	while (*text) {
+		const size_t length = strcspn(text, "\r\n");
+		longest = length > longest ? length : longest;
+		text += length + strspn(text + length, "\r\n");
+	}
+	return longest;
+}
+
+/* As wide as the terminal is, and no wider; what matters most is there. */
+static const struct {
+	unsigned short n_columns;
+	const char *last_column; /* of those that lines have room for */
+	unsigned width_of_lines;
+} widths[] = {
+	{ 30, "resident", 25 },
+	{ 60, "evict/s", 60 },
+	{ 80, "refresh/s", 79 },
+	{ 200, "zeros/s", 97 },
+};
+#define N_WIDTHS (int)(sizeof(widths) / sizeof(widths[0]))
+
+START_TEST(page_is_no_wider_than_the_terminal)
+{
+	struct fixture f;
+	assert_ok(setenv("UFFD_GUARD_STATS", "1", true));
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 16 }));
+	fixture_truncate(&f, 15);
+	assert_ok(uffd_guard_populate(f.region, 0, 16 * f.page));
+	start_with(&terminal, "dumb", widths[_i].n_columns, "--once", getpid());
+	read_until(&terminal, "lost: truncated");
+	ck_assert_ptr_nonnull(strstr(terminal.text, "memfd:"));
+	ck_assert_uint_le(longest_line(terminal.text), widths[_i].n_columns);
+	stop(&terminal);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(lines_are_no_wider_than_the_terminal)
+{
+	struct uffd_guard *guard = guard_to_watch();
+	start_with(&terminal, "dumb", widths[_i].n_columns, NULL, getpid());
+	read_until(&terminal, "\n");
+	ck_assert_ptr_nonnull(strstr(terminal.text, widths[_i].last_column));
+	ck_assert_uint_eq(longest_line(terminal.text), widths[_i].width_of_lines);
+	stop(&terminal);
 	uffd_guard_destroy(guard);
 }
 END_TEST
@@ -186,6 +249,8 @@ static TCase *screen_case(void)
 	tcase_add_test(tcase, process_that_ends_leaves_the_terminal_as_it_was);
 	tcase_add_test(tcase, terminal_of_another_size_is_filled_anew);
 	tcase_add_test(tcase, terminal_that_nobody_knows_gets_lines);
+	tcase_add_loop_test(tcase, page_is_no_wider_than_the_terminal, 0, N_WIDTHS);
+	tcase_add_loop_test(tcase, lines_are_no_wider_than_the_terminal, 0, N_WIDTHS);
 	return tcase;
 }
 
