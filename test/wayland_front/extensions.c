@@ -17,8 +17,8 @@
 #define NEW  0x22222222u
 #define SHOT 0x55555555u
 
-/* The world has four globals; a test adds one, and the second of some. */
-enum { FIRST_NAME = 5, SECOND_NAME };
+/* The world has five globals; a test adds one, and the second of some. */
+enum { FIRST_NAME = 6, SECOND_NAME };
 
 struct stage {
 	struct world world;

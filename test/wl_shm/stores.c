@@ -270,6 +270,170 @@ START_TEST(screenshot_into_a_file_that_was_cut_is_an_error)
 }
 END_TEST
 
+/* ---- A recorder, of which each picture is drawn whole ---- */
+
+static void record(struct stage *s, uint32_t colour)
+{
+	recorder_shoot(&s->guest, s->picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s->world.shot);
+	uint32_t *pixels = wl_shm_buffer_get_data(buffer); /* wlroots asks before it begins */
+	wl_shm_buffer_begin_access(buffer);
+	ck_assert_ptr_eq(wl_shm_buffer_get_data(buffer), pixels);
+	for (int i = 0; i < SIDE * SIDE; i++)
+		pixels[i] = colour;
+	wl_shm_buffer_end_access(buffer);
+}
+
+/* What a recorder has in its buffers are the pictures before. */
+START_TEST(recorder_that_uses_its_buffer_again_has_nothing_read_of_it)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	record(&s, SHOT);
+	for (uint32_t i = 0; i < 4; i++) {
+		const uint64_t before = bytes_copied();
+		record(&s, i);
+		ck_assert_uint_le(bytes_copied() - before, 16);
+		assert_file_is(&s, 0, SIDE * SIDE, i);
+	}
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(same_picture_once_more_reaches_a_recorder_that_has_cleared_its_buffer)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	for (int i = 0; i < 3; i++) {
+		record(&s, SHOT);
+		assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+		picture_fill(&s.picture, CLIENT);
+	}
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(black_picture_reaches_a_recorder_whose_file_was_a_hole)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(fallocate(s.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					 0, BYTES),
+			0);
+		record(&s, 0);
+		assert_file_is(&s, 0, SIDE * SIDE, 0);
+		record(&s, SHOT);
+		assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+		record(&s, 0);
+		assert_file_is(&s, 0, SIDE * SIDE, 0);
+	}
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(picture_that_a_recorder_does_not_get_changes_nothing)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	record(&s, SHOT);
+	picture_fill(&s.picture, CLIENT);
+	recorder_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(buffer);
+	wl_shm_buffer_end_access(buffer);
+	assert_file_is(&s, 0, SIDE * SIDE, CLIENT);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	show_all(&s.guest, surface, &s.picture);
+	assert_all_pixels(s.picture.served, CLIENT);
+	wl_surface_destroy(surface);
+	stage_stop(&s);
+}
+END_TEST
+
+/* Against its protocol; but no mark of ours may be in the file then. */
+START_TEST(picture_that_ends_half_way_is_what_was_drawn_and_what_was_there)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	record(&s, SHOT);
+	recorder_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(buffer);
+	uint32_t *pixels = wl_shm_buffer_get_data(buffer);
+	for (int page = 0; page < 2; page++)
+		for (int i = 0; i < 1000; i++)
+			pixels[page * 1024 + 24 + i] = OLD;
+	wl_shm_buffer_end_access(buffer);
+	for (int page = 0; page < 2; page++) {
+		assert_file_is(&s, page * 1024, 24, SHOT);
+		assert_file_is(&s, page * 1024 + 24, 1000, OLD);
+	}
+	assert_file_is(&s, 2048, SIDE * SIDE - 2048, SHOT);
+	stage_stop(&s);
+}
+END_TEST
+
+/* Whoever draws only a part leaves the rest as the client has it. */
+START_TEST(buffer_of_a_recorder_that_is_given_to_a_camera_too_is_read_first)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	record(&s, SHOT);
+	picture_fill(&s.picture, CLIENT);
+	camera_shoot(&s.guest, s.picture.buffer);
+	recorder_shoot(&s.guest, s.picture.buffer);
+	draw(wl_shm_buffer_get(s.world.shot), 1, 1);
+	assert_file_is(&s, 0, 1, CLIENT);
+	assert_file_is(&s, 1, 1, SHOT);
+	assert_file_is(&s, 2, 1022, CLIENT);
+	stage_stop(&s);
+}
+END_TEST
+
+/* Two buffers side by side have the bytes between each other's rows. */
+START_TEST(picture_beside_that_of_a_recorder_is_the_clients)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	struct wl_buffer *left = wl_shm_pool_create_buffer(
+		s.memory.pool, 0, SIDE / 2, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+	for (uint32_t n = 0; n < 3; n++) {
+		picture_fill(&s.picture, CLIENT + n);
+		recorder_shoot(&s.guest, left);
+		struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+		wl_shm_buffer_begin_access(buffer);
+		uint32_t *pixels = wl_shm_buffer_get_data(buffer);
+		for (int i = 0; i < SIDE * SIDE; i++)
+			if (i % SIDE < SIDE / 2)
+				pixels[i] = SHOT + n;
+		wl_shm_buffer_end_access(buffer);
+		for (int y = 0; y < SIDE; y++) {
+			assert_file_is(&s, y * SIDE, SIDE / 2, SHOT + n);
+			assert_file_is(&s, y * SIDE + SIDE / 2, SIDE / 2, CLIENT + n);
+		}
+	}
+	wl_buffer_destroy(left);
+	stage_stop(&s);
+}
+END_TEST
+
+START_TEST(recorder_that_has_cut_its_file_gets_an_error_and_no_picture)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	record(&s, SHOT);
+	memory_cut(&s.memory, 0);
+	record(&s, SHOT);
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	ck_assert_int_eq(lseek(s.memory.fd, 0, SEEK_END), 0);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+}
+END_TEST
+
 static TCase *stores(void)
 {
 	TCase *tcase = tcase_create("stores");
@@ -286,6 +450,15 @@ static TCase *stores(void)
 	tcase_add_test(tcase, screenshot_of_what_was_shown_reaches_a_client_that_has_cleared_it);
 	tcase_add_test(tcase, screenshot_is_shown_afterwards);
 	tcase_add_test(tcase, screenshot_into_a_file_that_was_cut_is_an_error);
+	tcase_add_test(tcase, recorder_that_uses_its_buffer_again_has_nothing_read_of_it);
+	tcase_add_test(
+		tcase, same_picture_once_more_reaches_a_recorder_that_has_cleared_its_buffer);
+	tcase_add_test(tcase, black_picture_reaches_a_recorder_whose_file_was_a_hole);
+	add_of_libwayland(tcase, picture_that_a_recorder_does_not_get_changes_nothing);
+	add_of_libwayland(tcase, picture_that_ends_half_way_is_what_was_drawn_and_what_was_there);
+	add_of_libwayland(tcase, buffer_of_a_recorder_that_is_given_to_a_camera_too_is_read_first);
+	tcase_add_test(tcase, picture_beside_that_of_a_recorder_is_the_clients);
+	tcase_add_test(tcase, recorder_that_has_cut_its_file_gets_an_error_and_no_picture);
 	return tcase;
 }
 

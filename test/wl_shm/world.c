@@ -55,6 +55,8 @@ static const struct wl_message camera_requests[] = { { "shoot", "u?o", camera_ty
 static const struct wl_message camera_events[] = { { "ready", "", camera_types } };
 static const struct wl_interface camera_interface = { "camera", 1, 1, camera_requests, 1,
 	camera_events };
+static const struct wl_interface recorder_interface = { "zwlr_screencopy_frame_v1", 1, 1,
+	camera_requests, 1, camera_events };
 
 /* ---- The compositor's side ---- */
 
@@ -218,6 +220,13 @@ static void bind_camera(struct wl_client *client, void *data, uint32_t version, 
 	wl_resource_set_implementation(resource, &camera_implementation, data, forget_lens);
 }
 
+static void bind_recorder(struct wl_client *client, void *data, uint32_t version, uint32_t id)
+{
+	struct wl_resource *resource =
+		wl_resource_create(client, &recorder_interface, (int)version, id);
+	wl_resource_set_implementation(resource, &camera_implementation, data, forget_lens);
+}
+
 /* These clients cut files that they might have sealed. */
 static void respect_what_is_open_to_sealing(void)
 {
@@ -236,6 +245,7 @@ void world_start(struct world *world)
 	world->viewporter =
 		wl_global_create(display, &viewporter_interface, 1, world, bind_viewporter);
 	world->camera = wl_global_create(display, &camera_interface, 1, world, bind_camera);
+	world->recorder = wl_global_create(display, &recorder_interface, 1, world, bind_recorder);
 }
 
 void world_stop(struct world *world)
@@ -259,6 +269,8 @@ static void on_global(void *data, struct wl_registry *registry, uint32_t name,
 		guest->viewporter = wl_registry_bind(registry, name, &viewporter_interface, 1);
 	else if (strcmp(interface, camera_interface.name) == 0)
 		guest->camera = wl_registry_bind(registry, name, &camera_interface, 1);
+	else if (strcmp(interface, recorder_interface.name) == 0)
+		guest->recorder = wl_registry_bind(registry, name, &recorder_interface, 1);
 }
 
 static void on_global_remove(void *data, struct wl_registry *registry, uint32_t name)
@@ -372,6 +384,8 @@ void guest_leave(struct guest *guest)
 		wl_client_destroy(guest->client);
 	if (guest->camera)
 		wl_proxy_destroy(guest->camera);
+	if (guest->recorder)
+		wl_proxy_destroy(guest->recorder);
 	if (guest->viewporter)
 		wl_proxy_destroy(guest->viewporter);
 	wl_compositor_destroy(guest->compositor);
@@ -567,5 +581,11 @@ void viewport_set_destination(struct wl_proxy *viewport, int width, int height)
 void camera_shoot(struct guest *guest, struct wl_buffer *buffer)
 {
 	wl_proxy_marshal(guest->camera, 0, 0u, buffer);
+	exchange(guest);
+}
+
+void recorder_shoot(struct guest *guest, struct wl_buffer *buffer)
+{
+	wl_proxy_marshal(guest->recorder, 0, 0u, buffer);
 	exchange(guest);
 }

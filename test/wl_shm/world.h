@@ -31,7 +31,7 @@ struct canvas {
 
 struct world {
 	struct wl_display *display;
-	struct wl_global *compositor, *viewporter, *camera;
+	struct wl_global *compositor, *viewporter, *camera, *recorder;
 	void (*on_commit)(struct canvas *canvas); /* what the compositor does; NULL: nothing */
 	void *data;				  /* the test's */
 	struct wl_resource *shot;		  /* the buffer that a camera was last given */
@@ -45,7 +45,7 @@ struct guest {
 	struct wl_registry *registry;
 	struct wl_compositor *compositor;
 	struct wl_shm *shm;
-	struct wl_proxy *viewporter, *camera;
+	struct wl_proxy *viewporter, *camera, *recorder;
 	unsigned n_formats;
 	uint32_t formats[64];
 };
@@ -128,6 +128,8 @@ void viewport_set_destination(struct wl_proxy *viewport, int width, int height);
 
 /* Hands the buffer to a camera; the compositor finds it in world.shot. */
 void camera_shoot(struct guest *guest, struct wl_buffer *buffer);
+/* The same with one whose protocol has all of the buffer drawn. */
+void recorder_shoot(struct guest *guest, struct wl_buffer *buffer);
 
 /* The compositor tells the client that the picture is ready. */
 void camera_answer(void);

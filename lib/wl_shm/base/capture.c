@@ -6,6 +6,11 @@
  * client may have written to them meanwhile. A sum of each page before the access and after it
  * tells which pages were stored to. That reads the buffer twice and works on any kernel. It is done
  * only for buffers with may_be_stored_to, which requests.c sets; other buffers cost nothing.
+ *
+ * Where all of the picture will be drawn, what the client had there before is of no use, and is not
+ * read: a recorder that uses its buffers again would have each of its pictures read back. The sums
+ * are then of what was drawn the last time, and the client may have cleared its buffer since. So
+ * that a store of the same pixels is a change too, each page gets a mark, which nobody can guess.
  */
 #include "base/capture.h"
 
@@ -14,6 +19,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define LANES 4 /* sums that do not wait for each other */
 
@@ -61,28 +67,105 @@ static size_t count_pages(uint64_t offset, uint64_t length)
 	return (page_ceil(offset + length) - page_floor(offset)) / page_size();
 }
 
-void capture_begin(struct capture *capture, const void *data, uint64_t offset, uint64_t length)
+/* ---- Marks ---- */
+
+static uint64_t *word_of_page(const struct capture *capture, void *data, size_t page)
+{
+	return (void *)((char *)data + bytes_of_page(capture, page).offset);
+}
+
+static void put_marks(struct capture *capture, void *data)
+{
+	for (size_t i = 0; i < capture->n_pages; i++) {
+		uint64_t *word = word_of_page(capture, data, i);
+		capture->covered[i] = *word;
+		*word = capture->mark;
+	}
+	capture->has_marks = true;
+}
+
+/* What was drawn over is gone already. */
+static void remove_marks(struct capture *capture, void *data)
+{
+	for (size_t i = 0; capture->has_marks && i < capture->n_pages; i++) {
+		uint64_t *word = word_of_page(capture, data, i);
+		if (*word == capture->mark)
+			*word = capture->covered[i];
+	}
+	capture->has_marks = false;
+}
+
+static bool make_mark(struct capture *capture)
+{
+	if (!capture->covered)
+		capture->covered = calloc(capture->n_pages, sizeof(*capture->covered));
+	return capture->covered && getrandom(&capture->mark, sizeof(capture->mark),
+					   GRND_NONBLOCK) == sizeof(capture->mark);
+}
+
+/* ---- Begin ---- */
+
+static void cover(struct capture *capture, uint64_t offset, uint64_t length)
 {
 	const size_t n_pages = count_pages(offset, length);
-	if (n_pages != capture->n_pages) {
-		free(capture->sums);
-		capture->sums = data ? calloc(n_pages, sizeof(*capture->sums)) : NULL;
-	}
-	*capture = (struct capture){
-		.is_open = true,
-		.offset = offset,
-		.length = length,
-		.sums = capture->sums,
-		.n_pages = n_pages,
-	};
-	for (size_t i = 0; capture->sums && i < n_pages; i++)
+	if (n_pages != capture->n_pages)
+		capture_finish(capture);
+	capture->offset = offset;
+	capture->length = length;
+	capture->n_pages = n_pages;
+}
+
+static void sum_up(struct capture *capture, const void *data)
+{
+	if (!capture->sums)
+		capture->sums = calloc(capture->n_pages, sizeof(*capture->sums));
+	for (size_t i = 0; capture->sums && i < capture->n_pages; i++)
 		capture->sums[i] = sum_of_page(capture, data, i);
 }
 
-/* Every page counts as stored to if there was no memory for sums. */
-static bool is_stored_to(const struct capture *capture, const void *data, size_t page)
+static void drop_sums(struct capture *capture)
 {
-	return !capture->sums || sum_of_page(capture, data, page) != capture->sums[page];
+	free(capture->sums);
+	capture->sums = NULL;
+}
+
+void capture_begin(struct capture *capture, const void *data, uint64_t offset, uint64_t length)
+{
+	cover(capture, offset, length);
+	if (data)
+		sum_up(capture, data);
+	else
+		drop_sums(capture);
+	capture->is_open = true;
+}
+
+bool capture_begin_of_all(struct capture *capture, void *data, uint64_t offset, uint64_t length)
+{
+	if (offset % sizeof(uint64_t) != 0 || length % sizeof(uint64_t) != 0)
+		return false;
+	cover(capture, offset, length);
+	if (!make_mark(capture))
+		return false;
+	put_marks(capture, data);
+	sum_up(capture, data);
+	if (!capture->sums)
+		remove_marks(capture, data);
+	return capture->is_open = capture->sums != NULL;
+}
+
+/* ---- End ---- */
+
+/* From now on a sum is not 0 if its page was stored to. */
+static void compare_sums(struct capture *capture, const void *data)
+{
+	for (size_t i = 0; capture->sums && i < capture->n_pages; i++)
+		capture->sums[i] = sum_of_page(capture, data, i) != capture->sums[i];
+}
+
+/* Every page counts as stored to if there was no memory for sums. */
+static bool is_stored_to(const struct capture *capture, size_t page)
+{
+	return !capture->sums || capture->sums[page];
 }
 
 /* A failing write is ignored: the client has cut or sealed its own file. */
@@ -95,15 +178,11 @@ static void write_to_file(
 		uffd_guard_write(region, offset, data + offset, length);
 }
 
-void capture_end(struct capture *capture, const void *data, struct uffd_guard_region *region)
+static void write_stores(
+	const struct capture *capture, const void *data, struct uffd_guard_region *region)
 {
-	if (!capture->is_open)
-		return;
-	capture->is_open = false;
-	if (settings()->is_store_broken)
-		return;
 	for (size_t page = 0, n; page < capture->n_pages; page += n + 1) {
-		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, data, page + n);)
+		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, page + n);)
 			n++;
 		if (n == 0)
 			continue;
@@ -114,8 +193,20 @@ void capture_end(struct capture *capture, const void *data, struct uffd_guard_re
 	}
 }
 
+void capture_end(struct capture *capture, void *data, struct uffd_guard_region *region)
+{
+	if (!capture->is_open)
+		return;
+	capture->is_open = false;
+	compare_sums(capture, data);
+	remove_marks(capture, data);
+	if (!settings()->is_store_broken)
+		write_stores(capture, data, region);
+}
+
 void capture_finish(struct capture *capture)
 {
 	free(capture->sums);
+	free(capture->covered);
 	*capture = (struct capture){ 0 };
 }

@@ -47,3 +47,10 @@ unsigned rows_of_damage(const struct wl_shm_buffer *buffer, const struct damage 
 		rects[i] = bytes_of_rect(buffer, damage->rects[i]);
 	return damage->n_rects;
 }
+
+bool rows_are_dense(const struct wl_shm_buffer *buffer)
+{
+	const struct buffer_layout *layout = &buffer->layout;
+	return format_has_rows_of_pixels(buffer->format) &&
+	       format_bytes_of_row(buffer->format, layout->width) == (uint64_t)layout->stride;
+}

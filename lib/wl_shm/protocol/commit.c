@@ -88,7 +88,7 @@ void commit_surface(struct surface *surface)
 		buffer_use_set(&surface->shown, pending->buffer.buffer);
 	/* Whoever shows a buffer has what it wanted in there. To look for stores costs much. */
 	if (pending->is_attached && pending->buffer.buffer)
-		buffer_expect_stores(pending->buffer.buffer, false);
+		buffer_expect_stores(pending->buffer.buffer, NO_STORES);
 	if (surface->shown.buffer)
 		apply_commit(surface, surface->shown.buffer);
 	else

@@ -125,6 +125,13 @@ static void on_viewport_request(
 
 /* ---- Everything else ---- */
 
+/* By these protocols the whole picture is copied, into a buffer of its size. */
+static bool is_of_recorder(const struct wl_protocol_logger_message *message)
+{
+	return is_of(message, "zwlr_screencopy_frame_v1") ||
+	       is_of(message, "weston_screenshooter") || is_of(message, "weston_capture_source_v1");
+}
+
 /* A screenshot, for example: the compositor may draw to a buffer that it gets so. */
 static void on_other_request(
 	const struct back *back, const struct wl_protocol_logger_message *message)
@@ -136,7 +143,7 @@ static void on_other_request(
 		struct wl_shm_buffer *buffer =
 			*type == 'o' ? back->buffer_of(resource_in(message, i)) : NULL;
 		if (buffer)
-			back->lend(buffer, message->resource);
+			back->lend(buffer, message->resource, is_of_recorder(message));
 		i++;
 	}
 }

@@ -26,8 +26,10 @@ struct back {
 	/* Do what show() could not. False if the allowance is spent again. */
 	bool (*catch_up)(struct wl_shm_buffer *buffer);
 
-	/* @borrower, which is not a surface, was given @buffer: it may be read and stored to. */
-	void (*lend)(struct wl_shm_buffer *buffer, struct wl_resource *borrower);
+	/* @borrower, which is not a surface, was given @buffer: it may be read and stored to. With
+	 * @is_drawn_whole all of it is stored to, or nothing. */
+	void (*lend)(
+		struct wl_shm_buffer *buffer, struct wl_resource *borrower, bool is_drawn_whole);
 
 	/* Give the memory of these bytes back. Under pool->lock. */
 	void (*discard)(struct wl_shm_pool *pool, uint64_t offset, uint64_t length);

@@ -118,9 +118,12 @@ void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer)
 		use_begin(use);
 }
 
-void buffer_expect_stores(struct wl_shm_buffer *buffer, bool may_be_stored_to)
+/* One that was also given to somebody who may store to a part of it stays of that kind. */
+void buffer_expect_stores(struct wl_shm_buffer *buffer, enum stores stores)
 {
 	pthread_mutex_lock(&buffer->pool->lock);
-	buffer->may_be_stored_to = may_be_stored_to;
+	buffer->is_drawn_whole =
+		stores == STORES_OF_ALL && (buffer->is_drawn_whole || !buffer->may_be_stored_to);
+	buffer->may_be_stored_to = stores != NO_STORES;
 	pthread_mutex_unlock(&buffer->pool->lock);
 }

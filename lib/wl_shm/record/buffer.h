@@ -34,6 +34,7 @@ struct wl_shm_buffer {
 	/* Under pool->lock. */
 	bool was_shown;	       /* a commit showed it: its content changes with commits only */
 	bool may_be_stored_to; /* it was an argument of a request that is not wl_surface's */
+	bool is_drawn_whole;   /* and whoever stores to it stores all of it */
 	bool is_pointer_out;   /* wl_shm_buffer_get_data() was called: it may be read any time */
 	unsigned n_uses;    /* of surfaces, accesses and wl_shm_buffer_ref(): its copy must stay */
 	bool is_filled;	    /* all pages are present: none will be filled by a fault */
@@ -70,8 +71,10 @@ bool buffer_is_overwritten(const struct wl_shm_buffer *buffer);
 void buffer_begin_use(struct wl_shm_buffer *buffer);
 void buffer_end_use(struct wl_shm_buffer *buffer);
 
-/* Set may_be_stored_to, or clear it. Takes wl_shm_pool.lock. */
-void buffer_expect_stores(struct wl_shm_buffer *buffer, bool may_be_stored_to);
+enum stores { NO_STORES, SOME_STORES, STORES_OF_ALL };
+
+/* Set may_be_stored_to and is_drawn_whole, or clear both. Takes wl_shm_pool.lock. */
+void buffer_expect_stores(struct wl_shm_buffer *buffer, enum stores stores);
 
 /* Point @use to @buffer, or to nothing if that is NULL. */
 void buffer_use_set(struct buffer_use *use, struct wl_shm_buffer *buffer);

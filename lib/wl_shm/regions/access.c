@@ -269,6 +269,24 @@ bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *due)
 
 /* ---- Accesses ---- */
 
+/* True for a target of pictures that are drawn whole: what its copy holds, which is the picture
+ * before, is of no use, and neither is what the client has made of it. Where there is no copy, to
+ * make one costs as much as to bring it up to date. */
+static bool is_to_be_drawn_over(struct wl_shm_buffer *buffer)
+{
+	look_again(buffer);
+	return buffer->is_drawn_whole && buffer->is_filled && rows_are_dense(buffer);
+}
+
+static bool begin_drawing_over(struct wl_shm_buffer *buffer)
+{
+	if (!is_to_be_drawn_over(buffer))
+		return false;
+	probe_last_page(buffer);
+	return capture_begin_of_all(&buffer->stores, uffd_guard_region_data(buffer->pool->region),
+		(uint64_t)buffer->layout.offset, buffer->length);
+}
+
 static void begin_first_access(struct wl_shm_buffer *buffer)
 {
 	const struct wl_shm_pool *pool = buffer->pool;
@@ -276,6 +294,8 @@ static void begin_first_access(struct wl_shm_buffer *buffer)
 	 * refresh, stores of the old pixels would change no sum and not be written back. */
 	if (!buffer->was_shown || buffer->may_be_stored_to)
 		damage_add_all(&buffer->stale);
+	if (begin_drawing_over(buffer))
+		return;
 	bring_up_to_date(buffer);
 	if (buffer->may_be_stored_to)
 		capture_begin(&buffer->stores, uffd_guard_region_data(pool->region),
@@ -313,7 +333,7 @@ static void end_last_access(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
 	capture_end(&buffer->stores, uffd_guard_region_data(region), region);
-	if (buffer->is_pointer_out)
+	if (buffer->is_pointer_out && !is_to_be_drawn_over(buffer))
 		bring_up_to_date_unless_read(buffer);
 }
 
@@ -340,7 +360,8 @@ WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
 	buffer->is_pointer_out = true;
 	if (!buffer->was_shown && buffer->n_accesses == 0)
 		damage_add_all(&buffer->stale);
-	bring_up_to_date_unless_read(buffer);
+	if (!is_to_be_drawn_over(buffer))
+		bring_up_to_date_unless_read(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_deliver_now(pool);
 	return (char *)uffd_guard_region_data(pool->region) + buffer->layout.offset;

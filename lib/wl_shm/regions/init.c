@@ -57,10 +57,10 @@ static int follow_requests(struct shm_display *display)
 
 /* ---- What protocol/ and content/ ask ---- */
 
-static void lend(struct wl_shm_buffer *buffer, struct wl_resource *borrower)
+static void lend(struct wl_shm_buffer *buffer, struct wl_resource *borrower, bool is_drawn_whole)
 {
 	(void)borrower;
-	buffer_expect_stores(buffer, true);
+	buffer_expect_stores(buffer, is_drawn_whole ? STORES_OF_ALL : SOME_STORES);
 }
 
 static void discard(struct wl_shm_pool *pool, uint64_t offset, uint64_t length)

@@ -155,3 +155,15 @@ bool copy_all(struct wl_shm_buffer *buffer)
 	const struct damage all = { .is_whole = true };
 	return copy_changed(buffer, &all);
 }
+
+void copy_nothing(struct wl_shm_buffer *buffer)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	memory_make_room(buffer);
+	pthread_mutex_lock(&pool->lock);
+	look_again(buffer);
+	damage_add_all(&buffer->stale);
+	if (!memory_is_refused(buffer))
+		memory_count_buffer(buffer);
+	pthread_mutex_unlock(&pool->lock);
+}

@@ -13,5 +13,8 @@ bool copy_changed(struct wl_shm_buffer *buffer, const struct damage *changed);
 /* The same for all of it, which the client may have changed without saying so. */
 bool copy_all(struct wl_shm_buffer *buffer);
 
+/* Nothing of it: the compositor will store to all of it. */
+void copy_nothing(struct wl_shm_buffer *buffer);
+
 /* Find out whether the file has the last page of @buffer, and tell the client if not. */
 void copy_probe(struct wl_shm_buffer *buffer);

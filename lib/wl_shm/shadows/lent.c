@@ -6,6 +6,7 @@
  */
 #include "shadows/lent.h"
 
+#include "content/rows.h"
 #include "shadows/copy.h"
 #include "shadows/shadow.h"
 
@@ -38,13 +39,22 @@ static void expect_stores(struct wl_shm_buffer *buffer, bool is_up_to_date)
 		(uint64_t)buffer->layout.offset, buffer->length);
 }
 
-void lent_begin(struct wl_shm_buffer *buffer, struct wl_resource *borrower)
+/* True if the shadow holds what the client has there. */
+static bool bring_old_picture(struct wl_shm_buffer *buffer, bool is_drawn_whole)
+{
+	if (!is_drawn_whole || !rows_are_dense(buffer))
+		return copy_all(buffer);
+	copy_nothing(buffer);
+	return false;
+}
+
+void lent_begin(struct wl_shm_buffer *buffer, struct wl_resource *borrower, bool is_drawn_whole)
 {
 	struct wl_shm_buffer *before = buffer_of_borrower(borrower);
 	if (before)
 		lent_end(before);
 	lent_end(buffer);
-	expect_stores(buffer, copy_all(buffer));
+	expect_stores(buffer, bring_old_picture(buffer, is_drawn_whole));
 	buffer->borrower_destroy.notify = on_borrower_destroy;
 	wl_resource_add_destroy_listener(borrower, &buffer->borrower_destroy);
 	pthread_mutex_lock(&buffer->pool->lock);

@@ -3,8 +3,9 @@
 
 #include "record/buffer.h"
 
-/* A request has given @buffer to @borrower, such as a frame of a screenshot. */
-void lent_begin(struct wl_shm_buffer *buffer, struct wl_resource *borrower);
+/* A request has given @buffer to @borrower, such as a frame of a screenshot. With @is_drawn_whole
+ * the compositor stores to all of it before it says that it is ready. */
+void lent_begin(struct wl_shm_buffer *buffer, struct wl_resource *borrower, bool is_drawn_whole);
 
 /* Forget whom @buffer was given to: nothing is written to it any more. */
 void lent_end(struct wl_shm_buffer *buffer);
