@@ -621,22 +621,6 @@ END_TEST
 
 /* ---- What a region costs that is hardly used ---- */
 
-/* smaps_rollup walks the page tables. Statm may be off by 64 pages for each processor, and it
- * counts what the kernel maps of libraries ahead. */
-static size_t read_anonymous_bytes(void)
-{
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	char line[256];
-	size_t kilobytes = 0;
-	ck_assert_ptr_nonnull(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Anonymous: %zu kB", &kilobytes) == 1)
-			break;
-	fclose(f);
-	ck_assert_uint_gt(kilobytes, 0);
-	return kilobytes * 1024;
-}
-
 START_TEST(reserve_of_two_gigabytes_costs_what_is_filled)
 {
 	enum { N = 400 };
@@ -659,14 +643,14 @@ START_TEST(reserve_of_two_gigabytes_costs_what_is_filled)
 		assert_ok(uffd_guard_map(f.guard, f.fd, 16 * f.page, &options, &warm));
 		uffd_guard_unmap(warm);
 	}
-	const size_t before = read_anonymous_bytes();
+	const size_t before = count_anonymous_bytes();
 	for (int i = 0; i < N; i++) {
 		assert_ok(uffd_guard_map(f.guard, f.fd, 16 * f.page, &options, &regions[i]));
 		(void)((volatile char *)uffd_guard_region_data(regions[i]))[15 * f.page];
 	}
 	struct uffd_guard_stats stats = { .size = sizeof(stats) };
 	assert_ok(uffd_guard_get_stats(f.guard, &stats));
-	const size_t cost = (read_anonymous_bytes() - before - stats.bytes_resident) / N;
+	const size_t cost = (count_anonymous_bytes() - before - stats.bytes_resident) / N;
 	ck_assert_msg(cost < 1024, "%zu bytes for a region", cost);
 	for (int i = 0; i < N; i++)
 		uffd_guard_unmap(regions[i]);

@@ -50,6 +50,19 @@ size_t count_mappings(void)
 	return n;
 }
 
+size_t count_anonymous_bytes(void)
+{
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	ck_assert_ptr_nonnull(f);
+	size_t kilobytes = 0;
+	char line[512];
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "Anonymous: %zu kB", &kilobytes);
+	fclose(f);
+	ck_assert_uint_gt(kilobytes, 0);
+	return kilobytes * 1024;
+}
+
 size_t count_fds_of(const char *file)
 {
 	DIR *dir = opendir("/proc/self/fd");

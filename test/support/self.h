@@ -15,6 +15,10 @@ size_t count_fds_of(const char *file);
 size_t count_threads(void);
 size_t count_mappings(void); /* without that of the heap */
 
+/* Exact, and without files. What statm and status say may be off by dozens of pages for each
+ * processor. */
+size_t count_anonymous_bytes(void);
+
 /* Whether a page is in memory, without touching it. */
 bool is_resident(const volatile void *address);
 

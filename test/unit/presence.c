@@ -2,6 +2,7 @@
 /* Two bits a page against an array that keeps one byte a page and counts one by one. */
 #include "base/presence.h"
 
+#include "../support/self.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -229,16 +230,6 @@ START_TEST(clearing_leaves_the_neighbours_alone)
 }
 END_TEST
 
-static size_t resident_pages(void)
-{
-	size_t size, resident;
-	FILE *f = fopen("/proc/self/statm", "r");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(fscanf(f, "%zu %zu", &size, &resident), 2);
-	fclose(f);
-	return resident;
-}
-
 /* In one word, and across words. */
 static const struct store_row {
 	size_t n_pages, first, end;
@@ -285,14 +276,14 @@ START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
 		return;
 	}
 	const size_t n_pages = (size_t)((UINT64_C(1) << 40) / 4096);
-	const size_t bitmap = n_pages / 8 * 2 / (size_t)sysconf(_SC_PAGESIZE);
+	const size_t bitmap = n_pages / 8 * 2;
 	struct presence presence;
-	size_t before = resident_pages();
+	const size_t before = count_anonymous_bytes();
 	assert_ok(presence_init(&presence, n_pages));
 	presence_fill(&presence, n_pages - 1, 1, PRESENCE_HELD);
 	ck_assert_uint_eq(presence_count_absent(&presence, 0, n_pages), n_pages - 1);
 	ck_assert_uint_eq(presence_clear(&presence, 0, n_pages), 1);
-	ck_assert_uint_lt(resident_pages() - before, bitmap / 2);
+	ck_assert_uint_lt(count_anonymous_bytes(), before + bitmap / 2);
 	presence_finish(&presence);
 }
 END_TEST
