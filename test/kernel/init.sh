@@ -6,13 +6,14 @@
 # the second serial port, where no message of the kernel can come between, a line each:
 #   fact FACT   begin NAME   test NAME STATUS CHECKS FAILED SKIPPED SECONDS   skip NAME REASON   end
 export PATH=/test/bin:/bin LD_LIBRARY_PATH=/test/lib
-export CK_TIMEOUT_MULTIPLIER=5 # a test's minute is short on an emulated processor
-time_limit=900                 # seconds for one program
+patience=${patience:-1} # from the kernel's command line
+export CK_TIMEOUT_MULTIPLIER=$((5 * patience)) # a test's minute is short on an emulated processor
+time_limit=$((900 * patience))                 # seconds for one program
 /bin/busybox --install -s /bin
 
 # ---- The system ----
 
-mkdir -p /proc /sys /dev /tmp /run /var/tmp
+mkdir -p /proc /sys /dev /tmp /run /var/tmp /mnt
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 [ -c /dev/null ] || mount -t devtmpfs dev /dev # the kernel may have done it

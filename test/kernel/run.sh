@@ -15,6 +15,7 @@ Runs the tests of BUILD-DIR (build) in Debian's newest cloud kernel of each SERI
   --quick          each scenario by one loop as root and by the other as nobody; a shorter stress run
   --only REGEX     of the tests that ctest knows, and of stress.LOOP.USER, only these
   --timeout N      seconds for one kernel (1800)
+  --patience N     times the limits that tests have there, on a busy machine (1)
   --help           this
 BUILD-DIR/kernel keeps the kernels, and of the last run in each console.log and report. Delete it to have newer kernels.
 Exit status: 0 all passed; 1 not all did; 2 wrong usage; 3 it could not run.
@@ -23,7 +24,7 @@ END
 
 # ---- Options ----
 
-only='' except='' stress_seconds=20 time_limit=1800 build='' series=()
+only='' except='' stress_seconds=20 time_limit=1800 patience=1 build='' series=()
 
 wrong_usage() {
   printf 'run.sh: %s\n' "$1" >&2
@@ -34,9 +35,13 @@ wrong_usage() {
 while [[ $# -gt 0 ]]; do
   case $1 in
     --quick) except='\.(uring\.nobody|poll\.root|without-.*)$' stress_seconds=10 ;;
-    --only | --timeout)
+    --only | --timeout | --patience)
       [[ $# -gt 1 ]] || wrong_usage "$1 needs a value"
-      if [[ $1 == --only ]]; then only=$2; else time_limit=$2; fi
+      case $1 in
+        --only) only=$2 ;;
+        --timeout) time_limit=$2 ;;
+        --patience) patience=$2 ;;
+      esac
       shift ;;
     --help) usage; exit ;;
     -*) wrong_usage "unknown option $1" ;;
@@ -48,6 +53,7 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 [[ $time_limit =~ ^[0-9]+$ ]] || wrong_usage '--timeout takes seconds'
+[[ $patience =~ ^[1-9][0-9]*$ ]] || wrong_usage '--patience takes a number'
 [[ ${#series[@]} -gt 0 ]] || series=(6.1 6.12)
 build=${build:-build}
 
@@ -147,7 +153,7 @@ boot() { # series
     -nodefaults -display none -no-reboot -serial "file:$directory/console.log" \
     -chardev stdio,id=report,signal=off -serial chardev:report \
     -kernel "$directory/vmlinuz" -initrd "$directory/initramfs" \
-    -append 'console=ttyS0 panic=-1 rootfstype=ramfs rdinit=/init' < /dev/null
+    -append "console=ttyS0 panic=-1 rootfstype=ramfs rdinit=/init patience=$patience" < /dev/null
 }
 
 show_progress() { # series
