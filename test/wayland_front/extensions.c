@@ -177,13 +177,18 @@ static void assert_file_is(const struct stage *s, int first, int n, uint32_t col
 		ck_assert_uint_eq(s->picture.pixels[first + i], colour);
 }
 
+/* A stage that is asked for a frame, of a file with @seals. */
+static struct wl_proxy *start_with_frame(struct stage *s, int seals)
+{
+	stage_start(s, seals);
+	return ask_for_frame(s, add_global(s, &frame_interface, FIRST_NAME, bind_frame));
+}
+
 START_TEST(frame_is_in_the_file_before_ready_is_sent)
 {
 	const int seals[] = { 0, F_SEAL_SHRINK };
 	struct stage s;
-	stage_start(&s, seals[_i]);
-	struct wl_proxy *frame =
-		ask_for_frame(&s, add_global(&s, &frame_interface, FIRST_NAME, bind_frame));
+	struct wl_proxy *frame = start_with_frame(&s, seals[_i]);
 	draw(&frames[0], SIDE * SIDE);
 	wl_resource_post_event(
 		frames[0].resource, FRAME_READY); /* it lies in libwayland's buffer */
@@ -198,9 +203,7 @@ START_TEST(frame_leaves_pages_that_were_not_drawn)
 {
 	const int half = SIDE * SIDE / 2;
 	struct stage s;
-	stage_start(&s, 0);
-	struct wl_proxy *frame =
-		ask_for_frame(&s, add_global(&s, &frame_interface, FIRST_NAME, bind_frame));
+	struct wl_proxy *frame = start_with_frame(&s, 0);
 	draw(&frames[0], half);
 	picture_fill(&s.picture, NEW);
 	wl_resource_post_event(frames[0].resource, FRAME_READY);
@@ -214,9 +217,7 @@ END_TEST
 START_TEST(frame_that_failed_writes_nothing_and_the_next_is_whole)
 {
 	struct stage s;
-	stage_start(&s, 0);
-	struct wl_proxy *frame =
-		ask_for_frame(&s, add_global(&s, &frame_interface, FIRST_NAME, bind_frame));
+	struct wl_proxy *frame = start_with_frame(&s, 0);
 	draw(&frames[0], SIDE);
 	wl_resource_post_event(frames[0].resource, FRAME_FAILED, 0);
 	assert_file_is(&s, 0, SIDE * SIDE, OLD);
@@ -236,9 +237,7 @@ END_TEST
 START_TEST(frame_of_a_file_that_was_cut_is_an_error)
 {
 	struct stage s;
-	stage_start(&s, 0);
-	struct wl_proxy *frame =
-		ask_for_frame(&s, add_global(&s, &frame_interface, FIRST_NAME, bind_frame));
+	struct wl_proxy *frame = start_with_frame(&s, 0);
 	memory_cut(&s.memory, 8192);
 	draw(&frames[0], SIDE * SIDE);
 	wl_resource_post_event(frames[0].resource, FRAME_READY);

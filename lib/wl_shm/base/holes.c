@@ -14,6 +14,8 @@
 
 #define FEW (UINT64_C(2) << 20) /* bytes that are read sooner than asked about */
 
+/* The core has these too (lib/file/cached.c). Of the core, this folder knows what uffd_guard.h
+ * says. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
