@@ -180,7 +180,7 @@ struct uffd_guard_map_options {
 	void *addr;	 /**< with FIXED_NOREPLACE, page aligned; else NULL */
 	uint64_t offset; /**< bytes into the file; page aligned */
 	size_t reserve;	 /**< bytes of address space kept, so that resize() up to here never moves
-			    the  data;  0: length. Not less than length */
+			    the data; 0: length. Not less than length */
 	uint64_t max_resident; /**< bytes of filled pages of this region; 0: none but the guard's
 				  bound */
 	void *user_data;       /**< comes back in events */
