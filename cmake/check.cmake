@@ -5,7 +5,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 dependencies(compiler make pkg-config liburing libseccomp wayland-server ncursesw check fuse3 json-c)
 build(check -DUFFD_GUARD_TESTS=ON -DUFFD_GUARD_WAYLAND=ON -DUFFD_GUARD_WERROR=ON)
 
-# Side by side, but few: some wait for what must come within a time. ctest's summary comes last.
+# Side by side, but few: some wait for what must come within a time.
 cmake_host_system_information(RESULT n_tests_at_once QUERY NUMBER_OF_LOGICAL_CORES)
 if(n_tests_at_once GREATER 4)
   set(n_tests_at_once 4)
@@ -13,6 +13,22 @@ endif()
 execute_process(
   COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${source}/build/check --parallel ${n_tests_at_once} --output-on-failure
   RESULT_VARIABLE status)
+
+# Each reason once; which tests gave it stands in the log.
+set(log ${source}/build/check/Testing/Temporary/LastTest.log)
+set(text)
+if(EXISTS ${log})
+  file(READ ${log} text)
+endif()
+string(REGEX REPLACE "[][;]" " " text "${text}") # which lists take for their own
+string(REGEX MATCHALL "\nSKIP: [^\n]*" reasons "${text}")
+list(TRANSFORM reasons REPLACE "\nSKIP: " "")
+list(SORT reasons)
+list(REMOVE_DUPLICATES reasons)
+if(reasons)
+  list(JOIN reasons "\n     " text)
+  message(STATUS "Not tested here, or not in full (${log} says which):\n     ${text}")
+endif()
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "Tests failed")
 endif()
