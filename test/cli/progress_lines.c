@@ -5,7 +5,6 @@
 
 #include "../unit/unit.h"
 
-#include <fcntl.h>
 #include <pty.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,15 +44,17 @@ static void use_pipe(void)
 	redirect(ends[1]);
 }
 
-/* What was printed, until now. */
+/* What was printed, until now. A terminal gives it in pieces, and says that it has ended when
+ * nobody has the other end any more. */
 static const char *printed(void)
 {
 	static char text[1000];
+	size_t length = 0;
 	dup2(kept_stderr, STDERR_FILENO);
 	close(kept_stderr);
-	fcntl(other_end, F_SETFL, O_NONBLOCK);
-	const ssize_t n = read(other_end, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = 0;
+	for (ssize_t n; (n = read(other_end, text + length, sizeof(text) - 1 - length)) > 0;)
+		length += (size_t)n;
+	text[length] = 0;
 	close(other_end);
 	return text;
 }
