@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* Atomic operations as a load and a store, for mutants: see mutate.py. Included before each file.
+ * Now and then some microseconds pass in between, as if the thread had been interrupted there. The
+ * handler's sandbox allows no sleep, so that is a loop.
  */
 #pragma once
 
 #include <stdatomic.h>
 
+static inline void in_two_steps_pause(void)
+{
+	static _Thread_local unsigned n = 1;
+	n = n * 1103515245 + 12345;
+	if ((n >> 16) % 4 == 0)
+		for (volatile unsigned i = 0; i < (n >> 16) % 8192; i++)
+			;
+}
+
 #define in_two_steps(p, now, expression)                                                           \
 	__extension__({                                                                            \
 		__auto_type where_ = (p);                                                          \
 		__auto_type now = atomic_load_explicit(where_, memory_order_relaxed);              \
-		__asm__ volatile("" ::: "memory");                                                 \
+		in_two_steps_pause();                                                              \
 		atomic_store_explicit(where_, (expression), memory_order_relaxed);                 \
 		now;                                                                               \
 	})
@@ -19,3 +30,17 @@
 #define in_two_steps_fetch_add(p, v) in_two_steps(p, now_, now_ + (v))
 #define in_two_steps_fetch_sub(p, v) in_two_steps(p, now_, now_ - (v))
 #define in_two_steps_exchange(p, v)  in_two_steps(p, now_, v)
+
+#define in_two_steps_compare_exchange(p, expected, v)                                              \
+	__extension__({                                                                            \
+		__auto_type where_ = (p);                                                          \
+		__auto_type expected_ = (expected);                                                \
+		__auto_type now_ = atomic_load_explicit(where_, memory_order_relaxed);             \
+		const _Bool is_same_ = now_ == *expected_;                                         \
+		in_two_steps_pause();                                                              \
+		if (is_same_)                                                                      \
+			atomic_store_explicit(where_, v, memory_order_relaxed);                    \
+		else                                                                               \
+			*expected_ = now_;                                                         \
+		is_same_;                                                                          \
+	})

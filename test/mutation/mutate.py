@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Mutation testing: changes one thing in the code at a time, and sees whether a test notices.
 
-  mutate.py [--list] [--minutes N] [--sample N [--seed N]] [--patience N] SOURCE-DIRECTORY WORK-DIRECTORY [FILE...]
+  mutate.py [--list] [--concurrent] [--minutes N] [--sample N [--seed N]] [--patience N]
+            SOURCE-DIRECTORY WORK-DIRECTORY [FILE...]
 
 FILE is a source file of lib/ or daemon/, or a directory of such; the default is FIRST, below. The work directory gets
 a copy of the sources, a build of it, and results.jsonl. The next run goes on from there: it tries again what survived,
 and what has changed. Tests are the rows of tests.txt; the first that fails kills the mutant. A mutant that compiles to
 the same object is none. What survives must stand in survivors.txt with its reason.
+
+With --concurrent, only what no single thread can notice: a lock, an epoch or a wait left out, an atomic step made of
+two, another memory order. The default is then all files of the core.
 
 Exits with 1 if anything else survived, or if a row of survivors.txt is about a mutant that was killed.
 """
@@ -16,6 +20,9 @@ import argparse, ctypes, filecmp, fnmatch, hashlib, json, os, random, re, shutil
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRST = ['lib/base/epoch.c', 'lib/base/range_table.c', 'lib/state/events.c', 'lib/pages/window.c', 'lib/base/presence.c',
          'lib/pages/install.c', 'lib/pages/fill.c']
+
+# With --concurrent: the rooms of the core.
+ROOMS = ['lib/base', 'lib/kernel', 'lib/file', 'lib/state', 'lib/pages', 'lib/calls', 'daemon']
 
 # ---- What is changed ----
 
@@ -39,11 +46,15 @@ SWAPS = [ # kind, pattern, in its place
     ('truth', r'\btrue\b', ['false']),
     ('truth', r'\bfalse\b', ['true']),
     ('atomicity', r'\batomic_(fetch_(?:or|and|add|sub)|exchange)\(', [r'in_two_steps_\1(']),
+    ('atomicity', r'\batomic_compare_exchange_(?:weak|strong)\(', ['in_two_steps_compare_exchange(']),
     ('order', r'\bmemory_order_(?:release|acquire|seq_cst|acq_rel)\b', ['memory_order_relaxed']),
     ('errno', r'-E(?:AGAIN|NOENT|EXIST|FAULT|NOMEM|TIMEDOUT|EPERM|INVAL|RANGE|CHILD|OPNOTSUPP|IO|OVERFLOW)\b',
      ['-EDOM']),
     ('flag', r' \| [A-Z][A-Z0-9_]+\b', ['']),
 ]
+
+CONCURRENT = ('pair', 'atomicity', 'order')
+WAITS_AND_WAKES = re.compile(r'(epoch_synchronize|futex_wait|futex_wait_until|futex_wake)\(')
 
 NO_STATEMENT = re.compile(r'\s*(return|goto|break|continue|case|default|else|if|for|while|do|struct|const|static|size_t|'
                           r'int|u?int\d+_t|bool|char|void|enum|unsigned|volatile|check\(|PROBE_)')
@@ -172,6 +183,10 @@ class File:
         return sorted(unique.values(), key=lambda m: (m['line'], m['kind']))
 
 
+def is_concurrent(mutant):
+    return mutant['kind'] in CONCURRENT or mutant['kind'] == 'dropped' and WAITS_AND_WAKES.match(mutant['old'])
+
+
 # ---- Running ----
 
 def become_reaper():
@@ -208,8 +223,8 @@ def run(command, directory, seconds):
 
 
 class Tests:
-    def __init__(self, source, build, patience):
-        self.source, self.build = source, build
+    def __init__(self, source, build, patience, is_concurrent):
+        self.source, self.build, self.is_concurrent = source, build, is_concurrent
         with open(os.path.join(HERE, 'tests.txt'), encoding='utf-8') as f:
             rows = [line.split() for line in f if line.strip() and not line.startswith('#')]
         self.rows = [(row[0], patience * float(row[1]), row[2], row[3:]) for row in rows]
@@ -218,7 +233,9 @@ class Tests:
         """Seconds, target and command of each."""
         room = os.path.basename(name)[:-2]
         for pattern, seconds, program, arguments in self.rows:
-            if not fnmatch.fnmatch(name, pattern):
+            if pattern.startswith('concurrent:') and not self.is_concurrent:
+                continue
+            if not fnmatch.fnmatch(name, pattern.removeprefix('concurrent:')):
                 continue
             program = program.replace('{room}', room)
             target = os.path.basename(program)
@@ -320,9 +337,9 @@ def read_survivors():
     return known
 
 
-def report(files, results):
+def report(files, results, is_partial):
     known = read_survivors()
-    status = 0
+    status = n_real = n_all_killed = n_all_known = 0
     print(f'{"file":28} mutants  killed   rate  survived: known  unknown')
     for file in files:
         tried = [results[m['id']] for m in file.found if m['id'] in results]
@@ -332,17 +349,23 @@ def report(files, results):
         n_killed = len(real) - len(survived)
         rate = f'{100 * n_killed / len(real):.0f} %' if real else '-'
         missing = len(file.found) - len(tried)
+        n_real += len(real)
+        n_all_killed += n_killed
+        n_all_known += len(survived) - len(unknown)
         print(f'{file.name:28} {len(real):7} {n_killed:7} {rate:>6} {len(survived) - len(unknown):16} {len(unknown):8}'
               + (f'  ({missing} not tried yet)' if missing else ''))
         for r in unknown:
             print(f'  line {r["line"]}, {r["kind"]}: {r["file"]} ;; {r["old"]} ;; {r["new"]} ;; ')
         lived = {(r['file'], r['old'], r['new']) for r in survived}
         gone = [key for key in known if key[0] == file.name and key not in lived and not missing
-                and not file.is_drawn]
+                and not file.is_drawn and not is_partial]
         for key in gone:
             print(f'  stands in survivors.txt, but did not survive: {" ;; ".join(key)}')
         if unknown or gone:
             status = 1
+    if n_real > n_all_known:
+        print(f'{"all":28} {n_real:7} {n_all_killed:7} {100 * n_all_killed / n_real:4.0f} %, '
+              f'{100 * n_all_killed / (n_real - n_all_known):.0f} % without the {n_all_known} that are known')
     return status
 
 
@@ -358,20 +381,21 @@ def list_files(source, names):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--list', action='store_true', help='print the mutants, change nothing')
+    parser.add_argument('--concurrent', action='store_true', help='only what takes two threads to notice')
     parser.add_argument('--minutes', type=float, default=1e6, help='begin no mutant after so many')
     parser.add_argument('--sample', type=int, help='of each file no more than so many, drawn at random')
     parser.add_argument('--seed', type=int, default=1, help='draw others (1)')
     parser.add_argument('--patience', type=float, default=1, help='times the limits of tests.txt, on a busy machine (1)')
     parser.add_argument('source')
     parser.add_argument('work')
-    parser.add_argument('files', nargs='*', default=FIRST)
+    parser.add_argument('files', nargs='*')
     options = parser.parse_args()
     end = time.monotonic() + 60 * options.minutes
     source, work = os.path.abspath(options.source), os.path.abspath(options.work)
 
-    files = [File(source, name) for name in list_files(source, options.files or FIRST)]
+    files = [File(source, name) for name in list_files(source, options.files or (ROOMS if options.concurrent else FIRST))]
     for file in files:
-        file.found = file.find_mutants()
+        file.found = [m for m in file.find_mutants() if not options.concurrent or is_concurrent(m)]
         file.is_drawn = options.sample is not None and options.sample < len(file.found)
         if file.is_drawn:
             chosen = random.Random(f'{options.seed} {file.name}').sample(file.found, options.sample)
@@ -385,7 +409,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)) # and put the source back
     become_reaper()
     copy, build = prepare(source, work)
-    tests = Tests(copy, build, options.patience)
+    tests = Tests(copy, build, options.patience, options.concurrent)
     tests.check_unchanged([file.name for file in files])
     results_path = f'{work}/results.jsonl'
     results = read_results(results_path)
@@ -399,7 +423,7 @@ def main():
         with open(results_path, 'a', encoding='utf-8') as f:
             f.write(json.dumps(results[m['id']]) + '\n')
         print(f'{m["file"]}:{m["line"]}: {verdict} {by}'.rstrip(), flush=True)
-    return report(files, results)
+    return report(files, results, options.concurrent)
 
 
 if __name__ == '__main__':
