@@ -10,6 +10,7 @@
 #include "../support/fixture.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -404,32 +405,120 @@ static size_t memory_of_process(void)
 	return pages[1] * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* A gigabyte of nothing, in one buffer. */
+/* A gigabyte of nothing, or less, in one buffer. */
+struct giant {
+	int fd;
+	struct wl_shm_pool *pool;
+	struct wl_buffer *buffer;
+};
+
+enum { SIDE_OF_GIANT = 16384, BYTES_OF_GIANT = SIDE_OF_GIANT * SIDE_OF_GIANT * 4 };
+
+static void giant_create(struct giant *giant, struct guest *guest, int32_t height)
+{
+	giant->fd = memfd_create("giant", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_eq(ftruncate(giant->fd, BYTES_OF_GIANT), 0);
+	giant->pool = wl_shm_create_pool(guest->shm, giant->fd, BYTES_OF_GIANT);
+	giant->buffer = wl_shm_pool_create_buffer(
+		giant->pool, 0, SIDE_OF_GIANT, height, SIDE_OF_GIANT * 4, WL_SHM_FORMAT_XRGB8888);
+	exchange(guest);
+}
+
+static void giant_show(const struct giant *giant, struct guest *guest, struct wl_surface *surface)
+{
+	wl_surface_attach(surface, giant->buffer, 0, 0);
+	wl_surface_damage_buffer(surface, 0, 0, SIDE_OF_GIANT, SIDE_OF_GIANT);
+	wl_surface_commit(surface);
+	exchange(guest);
+}
+
+static void giant_destroy(struct giant *giant)
+{
+	wl_buffer_destroy(giant->buffer);
+	wl_shm_pool_destroy(giant->pool);
+	close(giant->fd);
+}
+
 START_TEST(sparse_giant_costs_no_memory_and_little_time)
 {
-	enum { SIDE_OF_GIANT = 16384 };
 	struct stage s;
+	struct giant giant;
 	stage_start(&s, 0);
-	int fd = memfd_create("giant", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	ck_assert_int_eq(ftruncate(fd, (off_t)1 << 30), 0);
-	struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, fd, 1 << 30);
-	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
-		pool, 0, SIDE_OF_GIANT, SIDE_OF_GIANT, SIDE_OF_GIANT * 4, WL_SHM_FORMAT_XRGB8888);
-	exchange(&s.guest);
+	giant_create(&giant, &s.guest, SIDE_OF_GIANT);
 	const size_t before = memory_of_process();
-	for (unsigned i = 0; i < 100; i++) {
-		wl_surface_attach(s.surface, buffer, 0, 0);
-		wl_surface_damage_buffer(s.surface, 0, 0, SIDE_OF_GIANT, SIDE_OF_GIANT);
-		wl_surface_commit(s.surface);
-		exchange(&s.guest);
-	}
+	for (unsigned i = 0; i < 100; i++)
+		giant_show(&giant, &s.guest, s.surface);
 	ck_assert_uint_lt(memory_of_process(), before + (64 << 20));
-	wl_buffer_destroy(buffer);
-	wl_shm_pool_destroy(pool);
-	close(fd);
+	giant_destroy(&giant);
 	stage_stop_in_peace(&s);
 }
 END_TEST
+
+/* Holes count, for a compositor that reads them has memory there. So giants can reach the bound
+ * that is a part of the machine's memory: a quarter of it, or a gigabyte. */
+struct exhibition {
+	unsigned n;
+	struct giant *giants;
+	struct wl_surface **surfaces;
+};
+
+static uint64_t bytes_that_may_be_shown(void)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE),
+		       quarter = (uint64_t)sysconf(_SC_PHYS_PAGES) / 4 * page;
+	return quarter > BYTES_OF_GIANT ? quarter : BYTES_OF_GIANT;
+}
+
+/* Page tables count too: a page for each 512. */
+static uint64_t bytes_that_count(int32_t height)
+{
+	const uint64_t bytes = (uint64_t)height * SIDE_OF_GIANT * 4;
+	return bytes + bytes / 512;
+}
+
+/* A program may have so much copied in a period, or one picture of any size. */
+static void wait_for_the_next_period(struct stage *s)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	turn(&s->world);
+}
+
+/* All of them together, so that @bytes_left more may be shown, or hardly more. */
+static void exhibition_open(struct exhibition *all, struct stage *s, uint64_t bytes_left)
+{
+	uint64_t bytes = bytes_that_may_be_shown() - bytes_left;
+	all->n = (unsigned)(bytes / bytes_that_count(SIDE_OF_GIANT)) + 1;
+	all->giants = calloc(all->n, sizeof(*all->giants));
+	all->surfaces = calloc(all->n, sizeof(struct wl_surface *));
+	for (unsigned i = 0; i < all->n; i++) {
+		const bool is_last = i == all->n - 1;
+		const uint64_t rows = bytes / bytes_that_count(1);
+		const int32_t height = is_last ? (int32_t)rows : SIDE_OF_GIANT;
+		all->surfaces[i] = wl_compositor_create_surface(s->guest.compositor);
+		giant_create(&all->giants[i], &s->guest, height);
+		wait_for_the_next_period(s);
+		giant_show(&all->giants[i], &s->guest, all->surfaces[i]);
+		bytes -= bytes_that_count(height);
+	}
+}
+
+static void exhibition_close(struct exhibition *all)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		wl_surface_destroy(all->surfaces[i]);
+		giant_destroy(&all->giants[i]);
+	}
+	free(all->giants);
+	free(all->surfaces);
+}
+
+static void assert_disconnected_for_memory(struct guest *guest)
+{
+	const char *about;
+	guest_error(guest, &about);
+	ck_assert_int_eq(wl_display_get_error(guest->connection), ENOMEM);
+	assert_disconnected(guest);
+}
 
 static uint64_t nanoseconds(void)
 {
@@ -651,6 +740,75 @@ START_TEST(pools_that_are_gone_leave_few_shadows)
 }
 END_TEST
 
+/* The compositor is not the worse for it, and the program may come again. */
+START_TEST(client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected)
+{
+	struct stage s;
+	struct exhibition exhibition;
+	static struct album album;
+	if (IS_32_BIT) {
+		runner_skip(NO_ROOM_FOR_GIBS);
+		return;
+	}
+	stage_start(&s, 0);
+	exhibition_open(&exhibition, &s, BYTES_OF_ALBUM / 2);
+	assert_no_error(&s.guest);
+	wait_for_the_next_period(&s);
+	album_create(&album, &s, NEW);
+	album_show(&s, &album);
+	assert_disconnected_for_memory(&s.guest);
+	album_destroy(&album);
+	exhibition_close(&exhibition);
+	show_all(&s.other, s.other_surface, &s.other_picture);
+	stage_stop(&s);
+}
+END_TEST
+
+/* A compositor may show for some time what its client has destroyed. @n pictures of 4 MiB, of which
+ * each has the compositor's eye when it goes, if @is_looked_at. */
+static void give_up(struct stage *s, unsigned n, bool is_looked_at)
+{
+	struct wl_shm_buffer **looked_at = calloc(n, sizeof(*looked_at));
+	for (unsigned i = 0; i < n && s->guest.client; i++) {
+		struct album album;
+		album_create(&album, s, NEW + i);
+		album_show(s, &album);
+		if (s->guest.client && is_looked_at) {
+			looked_at[i] = served_buffer(&s->guest, album.buffer);
+			wl_shm_buffer_begin_access(looked_at[i]);
+		}
+		album_destroy(&album);
+		exchange(&s->guest);
+	}
+	for (unsigned i = 0; i < n && looked_at[i]; i++)
+		wl_shm_buffer_end_access(looked_at[i]);
+	free(looked_at);
+}
+
+START_TEST(what_the_compositor_has_mapped_of_pools_that_are_gone_counts_as_shown)
+{
+	enum { N_THAT_FIT = 16 };
+	struct stage s;
+	struct exhibition exhibition;
+	const bool is_looked_at = _i == 1;
+	if (IS_32_BIT) {
+		runner_skip(NO_ROOM_FOR_GIBS);
+		return;
+	}
+	stage_start(&s, 0);
+	exhibition_open(&exhibition, &s, N_THAT_FIT * (uint64_t)BYTES_OF_ALBUM);
+	give_up(&s, 2 * N_THAT_FIT, is_looked_at);
+	if (is_looked_at) {
+		assert_disconnected_for_memory(&s.guest);
+	} else {
+		show_all(&s.guest, s.surface, &s.picture);
+		assert_no_error(&s.guest);
+	}
+	exhibition_close(&exhibition);
+	stage_stop(&s);
+}
+END_TEST
+
 START_TEST(nothing_is_left_of_a_client)
 {
 	struct stage s;
@@ -816,6 +974,9 @@ static TCase *case_bounds(void)
 	tcase_add_test(tcase, flood_of_pools_of_one_large_file_stays_within_the_allowance);
 	tcase_add_test(tcase, shadows_of_pools_that_are_kept_stay_within_the_bound);
 	tcase_add_test(tcase, pools_that_are_gone_leave_few_shadows);
+	tcase_add_test(tcase, client_that_shows_more_than_a_quarter_of_all_memory_is_disconnected);
+	tcase_add_loop_test(
+		tcase, what_the_compositor_has_mapped_of_pools_that_are_gone_counts_as_shown, 0, 2);
 	tcase_add_test(tcase, nothing_is_left_of_a_client);
 	return tcase;
 }
