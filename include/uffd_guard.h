@@ -465,7 +465,8 @@ ssize_t uffd_guard_write_rect(struct uffd_guard_region *region, const struct uff
  * sealed against writing; -ENOSPC its file system is full; -EFAULT the program has taken away the
  * right to read the region; -EOPNOTSUPP it is on a network or FUSE (to respect its end one would
  * have to wait for its server); -EBADF the descriptor given to uffd_guard_map() was read-only;
- * -EMFILE, -ENFILE where process_vm_writev(2) is denied: then a pipe is needed; -ENOMEM
+ * -EMFILE, -ENFILE where process_vm_readv(2) and process_vm_writev(2) are denied: then a pipe is
+ * needed; -ENOMEM
  */
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length);
 

@@ -5,6 +5,8 @@
 #include "base/page.h"
 #include "base/rows.h"
 #include "calls/update.h"
+#include "daemon/copier.h"
+#include "file/shared_store.h"
 #include "pages/change.h"
 #include "state/guard.h"
 #include "state/refuse.h"
@@ -27,11 +29,14 @@ static bool write_together(struct uffd_guard_region *region, const struct uffd_g
 static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_rect *rect,
 	const char *buffer, size_t buffer_stride, size_t *stored)
 {
+	struct shared_work *work = &region->guard->shared_work;
+	const uint64_t n_shared =
+		shared_store_rows(work, &region->source, rect, buffer, buffer_stride);
+	uint64_t start = rect->offset + n_shared * rect->stride, file_end = UINT64_MAX;
 	int err = 0;
-	uint64_t start = rect->offset, file_end = UINT64_MAX;
-	*stored = 0;
+	*stored = n_shared * rect->width;
 	bool is_together = rect->height > 1;
-	for (uint64_t row = 0, n; row < rect->height && start < file_end && !err; row += n) {
+	for (uint64_t row = n_shared, n; row < rect->height && start < file_end && !err; row += n) {
 		const char *from = buffer + row * buffer_stride;
 		size_t done;
 		n = min_u64(SOURCE_MOST_PARTS, rect->height - row);
@@ -41,7 +46,7 @@ static int write_rows(struct uffd_guard_region *region, const struct uffd_guard_
 			done = n * rect->width;
 		} else { /* one by one, up to the last row */
 			n = 1;
-			err = source_store(&region->source, start, from, rect->width, &done);
+			err = shared_store(work, &region->source, start, from, rect->width, &done);
 			if (done < rect->width)
 				file_end = start + done;
 		}
@@ -73,6 +78,7 @@ static ssize_t write_rect(struct uffd_guard_region *region, const struct uffd_gu
 	if (rect->stride == rect->width && buffer_stride == rect->width)
 		whole = rect_of_range(rect->offset, rect->width * rect->height);
 	size_t stored;
+	copier_expect(region->guard, whole.width * whole.height);
 	err = write_rows(region, &whole, buffer, buffer_stride, &stored);
 	stats_add(&region->guard->stats->bytes_written_back, stored);
 	return err && stored == 0 ? err : (ssize_t)stored;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* write_back: what the program has stored to the region, to the file. */
 #include "base/cancel.h"
+#include "daemon/copier.h"
+#include "file/shared_store.h"
 #include "kernel/copy.h"
 #include "kernel/staging.h"
 #include "pages/change.h"
@@ -73,7 +75,7 @@ static int write_back_pages(struct uffd_guard_region *region, enum presence_kind
 		return 0;
 	}
 	mark_saved(region, offset, offset + length);
-	int err = source_store(&region->source, offset,
+	int err = shared_store(&region->guard->shared_work, &region->source, offset,
 		(const void *)region_address(region, offset), length, stored);
 	if (region_tracks_stores(region) && *stored < length) /* these were not */
 		presence_mark_stored(&region->presence, (offset + *stored) / page_size(),
@@ -126,6 +128,7 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 
 	/* The fill that let a recent store through may not have set presence yet: wait for it. */
 	uint64_t end;
+	copier_expect(region->guard, length);
 	change_begin(region);
 	epoch_synchronize(&region->fills);
 	err = write_back_locked(region, offset, length, &end);

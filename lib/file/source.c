@@ -301,12 +301,19 @@ int source_check_store(const struct source *source)
 /* One mapping at a time, so that a large store needs no large mapping. */
 #define STORE_CHUNK ((size_t)4 << 20)
 
-/* The file as far as @end, for the caller alone; or NULL. */
-static char *take_window(struct source *source, uint64_t end)
+char *source_take_place(struct source *source, uint64_t end)
 {
+	if (source->memory)
+		return source->memory;
 	return source->kind == SOURCE_MEMORY
 		       ? store_window_take(&source->window, source->fd, source->offset, end)
 		       : NULL;
+}
+
+void source_give_place(struct source *source)
+{
+	if (!source->memory)
+		store_window_give(&source->window);
 }
 
 /* All of it is stored to: its pages at once, which is cheaper than a fault for each. */
@@ -330,13 +337,11 @@ static int store_chunk(
 	struct source *source, uint64_t offset, const void *bytes, size_t length, size_t *stored)
 {
 	*stored = 0;
-	if (source->memory)
-		return copy_checked(source->memory + offset, bytes, length, stored);
-	char *window = take_window(source, offset + length);
-	if (!window)
+	char *place = source_take_place(source, offset + length);
+	if (!place)
 		return store_by_mapping(source, source->offset + offset, bytes, length, stored);
-	int err = copy_checked(window + offset, bytes, length, stored);
-	store_window_give(&source->window);
+	int err = copy_checked(place + offset, bytes, length, stored);
+	source_give_place(source);
 	return err;
 }
 
@@ -409,13 +414,11 @@ bool source_store_parts(struct source *source, uint64_t offset, uint64_t stride,
 	const size_t length = (size_t)(n_parts - 1) * stride + parts[n_parts - 1].iov_len;
 	if (source_length_from(source, offset) < length)
 		return false;
-	if (source->memory)
-		return store_parts_at(source->memory + offset, stride, parts, n_parts);
-	char *window = take_window(source, offset + length);
-	if (!window)
+	char *place = source_take_place(source, offset + length);
+	if (!place)
 		return store_parts_by_mapping(
 			source, source->offset + offset, length, stride, parts, n_parts);
-	const bool is_done = store_parts_at(window + offset, stride, parts, n_parts);
-	store_window_give(&source->window);
+	const bool is_done = store_parts_at(place + offset, stride, parts, n_parts);
+	source_give_place(source);
 	return is_done;
 }

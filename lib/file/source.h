@@ -95,6 +95,11 @@ bool source_is_all_hole(const struct source *source, uint64_t end);
  */
 int source_check_store(const struct source *source);
 
+/* A mapping of the file that is kept, its first @end bytes at least, for the caller alone until it
+ * gives it back. NULL: there is none at the moment. */
+char *source_take_place(struct source *source, uint64_t end);
+void source_give_place(struct source *source);
+
 /*
  * Store bytes into the file where it has any: never grows it, raises no signal. *stored is what was
  * stored, whatever is returned; less than @length where the file ends.

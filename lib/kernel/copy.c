@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By process_vm_writev(2), in one copy. Sandboxes deny it, for it also writes to other processes;
- * then through a pipe, in two: write(2) and read(2) look at memory as well.
+ * In one copy by process_vm_readv(2), which looks up each page of what is read: a huge page in one
+ * step, where process_vm_writev(2) would look up each page of the client's file. Of a device's
+ * memory it knows no pages, so that goes by process_vm_writev(2).
+ *
+ * Sandboxes deny both, for they are also for other processes; then through a pipe, in two copies:
+ * write(2) and read(2) look at memory as well.
  */
 #include "kernel/copy.h"
 
@@ -43,11 +47,18 @@ static int copy_by_pipe(char *to, const char *from, size_t length, size_t *done)
 	return err;
 }
 
+static ssize_t copy_once(const struct iovec *to, int n_to, const struct iovec *from, int n_from)
+{
+	return process_vm_readv(getpid(), to, (unsigned long)n_to, from, (unsigned long)n_from, 0);
+}
+
 int copy_checked(void *to, const void *from, size_t length, size_t *done)
 {
-	const struct iovec local = { .iov_base = (void *)from, .iov_len = length };
-	const struct iovec remote = { .iov_base = to, .iov_len = length };
-	const ssize_t n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+	const struct iovec source = { .iov_base = (void *)from, .iov_len = length };
+	const struct iovec place = { .iov_base = to, .iov_len = length };
+	ssize_t n = copy_once(&place, 1, &source, 1);
+	if (n < 0)
+		n = process_vm_writev(getpid(), &source, 1, &place, 1, 0);
 	*done = n > 0 ? (size_t)n : 0;
 	if (n < 0)
 		return errno == EFAULT ? -EFAULT : copy_by_pipe(to, from, length, done);
@@ -59,6 +70,7 @@ bool copy_parts(const struct iovec *places, const struct iovec *parts, int n_par
 	ssize_t length = 0;
 	for (int i = 0; i < n_parts; i++)
 		length += (ssize_t)parts[i].iov_len;
-	return process_vm_writev(getpid(), parts, (unsigned long)n_parts, places,
+	return copy_once(places, n_parts, parts, n_parts) == length ||
+	       process_vm_writev(getpid(), parts, (unsigned long)n_parts, places,
 		       (unsigned long)n_parts, 0) == length;
 }

@@ -19,6 +19,7 @@ struct copied {
 	size_t length;
 	struct uffd_guard_region *region;
 	char *buffer, *mapping;
+	char *huge; /* as buffer, of huge pages where there are any */
 };
 
 static int fd_of(const struct copied *frame)
@@ -34,6 +35,8 @@ static void frame_finish(void *self)
 		munmap(frame->buffer, frame->length);
 	if (frame->mapping)
 		munmap(frame->mapping, frame->length);
+	if (frame->huge)
+		munmap(frame->huge, frame->length);
 	if (frame->fd >= 0)
 		close(frame->fd);
 }
@@ -90,6 +93,14 @@ static double sample_write(struct contender *contender)
 	const struct copied *frame = contender->self;
 	const uint64_t start = clock_ns();
 	const ssize_t n = uffd_guard_write(frame->region, 0, frame->buffer, frame->length);
+	return n < 0 ? (double)n : (double)(clock_ns() - start);
+}
+
+static double sample_write_huge(struct contender *contender)
+{
+	const struct copied *frame = contender->self;
+	const uint64_t start = clock_ns();
+	const ssize_t n = uffd_guard_write(frame->region, 0, frame->huge, frame->length);
 	return n < 0 ? (double)n : (double)(clock_ns() - start);
 }
 
@@ -171,9 +182,26 @@ static int open_read(struct bench *bench, struct contest *contest)
 	return open_two(bench, contest, false, sample_read, "pread", sample_pread);
 }
 
+static char *map_huge(size_t length)
+{
+	char *memory =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, length, MADV_HUGEPAGE);
+	memset(memory, 1, length);
+	return memory;
+}
+
 static int open_write(struct bench *bench, struct contest *contest)
 {
-	return open_two(bench, contest, true, sample_write, "memcpy, mapped", sample_memcpy);
+	const int err =
+		open_two(bench, contest, true, sample_write, "memcpy, mapped", sample_memcpy);
+	struct copied *frame = contest->attached;
+	frame->huge = err ? NULL : map_huge(frame->length);
+	if (frame->huge)
+		contest_add(contest, "uffd_guard, from huge pages", sample_write_huge, frame, NULL);
+	return err;
 }
 
 static int open_mark(struct bench *bench, struct contest *contest)

@@ -24,7 +24,7 @@ enum attempt_id {
 	ATTEMPT_RING_RESTRICT,	     /* one that may do only some things */
 	ATTEMPT_RING_READ,	     /* one that reads a fault from a userfaultfd */
 	ATTEMPT_FILTER,		     /* a seccomp filter with no_new_privs */
-	ATTEMPT_STORE,		     /* process_vm_writev() within this process */
+	ATTEMPT_STORE,		     /* process_vm_readv(), or writev, within this process */
 	ATTEMPT_VIEW,		     /* read a file on a tmpfs past scanners */
 	ATTEMPT_SHM_READ,	     /* read one by pread(), for which they are asked */
 	ATTEMPT_STATX,		     /* statx() of a descriptor */

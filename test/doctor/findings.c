@@ -205,7 +205,7 @@ static void find_stores(const struct facts *facts, struct finding *finding)
 	if (attempt_works(facts, ATTEMPT_STORE))
 		say(finding, STATE_OK, "stores are copied into clients' files once");
 	else
-		say(finding, STATE_LIMITED, "copied twice: process_vm_writev fails (%s)",
+		say(finding, STATE_LIMITED, "copied twice: process_vm_readv fails (%s)",
 			attempt_text(&facts->attempts[ATTEMPT_STORE], how, sizeof(how)));
 }
 

@@ -41,10 +41,12 @@ int probe_filter(struct facts *facts)
 int probe_store(struct facts *facts)
 {
 	char from = 1, to = 0;
-	const struct iovec local = { .iov_base = &from, .iov_len = 1 };
-	const struct iovec remote = { .iov_base = &to, .iov_len = 1 };
+	const struct iovec source = { .iov_base = &from, .iov_len = 1 };
+	const struct iovec place = { .iov_base = &to, .iov_len = 1 };
 	(void)facts;
-	const ssize_t n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+	ssize_t n = process_vm_readv(getpid(), &place, 1, &source, 1, 0);
+	if (n < 0)
+		n = process_vm_writev(getpid(), &source, 1, &place, 1, 0);
 	return n == 1 ? 0 : n < 0 ? -errno : -EBADMSG;
 }
 

@@ -201,7 +201,7 @@ START_TEST(write_back_loses_no_store_to_another_region_that_is_read)
 	struct fixture f, g;
 	if (runner_skip_eager())
 		return;
-	inject_syscall(SYS_process_vm_writev, 5, 0, walk_before_the_store, NULL);
+	inject_syscall(SYS_process_vm_readv, 5, 0, walk_before_the_store, NULL);
 	start(&f, &rows[0], 16, false, UFFD_GUARD_MAP_WRITE);
 	g = f;
 	g.fd = file_create(FILE_MEMFD, 512, false);

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -259,6 +260,188 @@ START_TEST(no_page_is_older_than_the_refresh_that_was_shared)
 	fixture_stop(&f);
 }
 END_TEST
+
+/* ---- Into the file ---- */
+
+/* So many, for the mapping that is shared is kept after some. */
+#define N_STORES 14
+
+static bool start_storing(struct fixture *f)
+{
+	if (skip_one_processor())
+		return false;
+	ck_assert(fixture_start(f, &(struct fixture_options){ .n_pages = N_PAGES,
+					   .map_flags = UFFD_GUARD_MAP_WRITE }));
+	return true;
+}
+
+static void make_words(char *bytes, size_t length, uint64_t seed)
+{
+	uint64_t *words = (void *)bytes;
+	for (size_t i = 0; i < length / sizeof(*words); i++)
+		words[i] = i * UINT64_C(2654435761) + seed;
+}
+
+static void assert_file_words(const struct fixture *f, char *scratch, size_t length, uint64_t seed)
+{
+	ck_assert_int_eq(pread(f->fd, scratch, length, 0), (ssize_t)length);
+	assert_words(scratch, length, seed);
+}
+
+START_TEST(every_byte_that_is_stored_arrives)
+{
+	struct fixture f;
+	if (!start_storing(&f))
+		return;
+	const size_t length = N_PAGES * f.page;
+	char *buffer = malloc(length), *scratch = malloc(length);
+	ck_assert(buffer && scratch);
+	for (uint64_t seed = 1; seed < (uint64_t)N_STORES; seed++) {
+		make_words(buffer, length, seed);
+		ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
+		assert_file_words(&f, scratch, length, seed);
+		make_words((char *)f.data, length, seed + 1000);
+		ck_assert_int_eq(uffd_guard_write_back(f.region, 0, length), (ssize_t)length);
+		assert_file_words(&f, scratch, length, seed + 1000);
+	}
+	free(buffer);
+	free(scratch);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(rows_that_are_stored_arrive_and_what_is_between_stays)
+{
+	struct fixture f;
+	if (!start_storing(&f))
+		return;
+	const size_t length = N_PAGES * f.page;
+	char *buffer = malloc(length), *file = malloc(length);
+	ck_assert(buffer && file);
+	const struct uffd_guard_rect rect = far_rows(&f);
+	for (uint64_t seed = 2; seed < (uint64_t)N_STORES; seed++) {
+		write_words(f.fd, length, 1);
+		make_words(buffer, length, seed);
+		ck_assert_int_eq(uffd_guard_write_rect(f.region, &rect, buffer + 1000, rect.stride),
+			(ssize_t)(rect.width * rect.height));
+		ck_assert_int_eq(pread(f.fd, file, length, 0), (ssize_t)length);
+		for (size_t i = 0; i < length / 8; i++) {
+			const size_t at = i * 8,
+				     row = at < 1000 ? N_ROWS : (at - 1000) / rect.stride;
+			const bool is_new =
+				row < N_ROWS && at - 1000 - row * rect.stride < rect.width;
+			if (((uint64_t *)(void *)file)[i] !=
+				i * UINT64_C(2654435761) + (is_new ? seed : 1))
+				ck_abort_msg("word %zu is another", i);
+		}
+	}
+	free(buffer);
+	free(file);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(of_rows_that_overlap_the_last_one_stays)
+{
+	struct fixture f;
+	if (!start_storing(&f))
+		return;
+	const struct uffd_guard_rect rect = { 0, f.page, 8 * f.page, N_ROWS };
+	const size_t length = N_PAGES * f.page;
+	char *buffer = malloc(length), *file = malloc(length);
+	uint64_t *rows = calloc(N_ROWS, rect.width);
+	ck_assert(buffer && file && rows);
+	for (size_t i = 0; i < N_ROWS * rect.width / 8; i++)
+		rows[i] = i / (rect.width / 8);
+	for (int i = 0; i < 12; i++) /* so that a mapping is kept */
+		ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
+	for (int i = 0; i < 20; i++) {
+		memset(file, 0, length);
+		ck_assert_int_eq(pwrite(f.fd, file, length, 0), (ssize_t)length);
+		ck_assert_int_gt(uffd_guard_write_rect(f.region, &rect, rows, rect.width), 0);
+		ck_assert_int_eq(pread(f.fd, file, length, 0), (ssize_t)length);
+		for (size_t row = 0; row < N_ROWS; row++)
+			ck_assert_uint_eq(*(uint64_t *)(void *)(file + row * f.page), row);
+	}
+	free(rows);
+	free(buffer);
+	free(file);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(file_cut_before_a_shared_store_gets_what_it_has_room_for)
+{
+	struct fixture f;
+	struct stat st;
+	if (!start_storing(&f))
+		return;
+	const size_t length = N_PAGES * f.page, end = length / 2 + (size_t)_i * 100003 + 8;
+	char *buffer = malloc(length), *scratch = malloc(length);
+	ck_assert(buffer && scratch);
+	for (uint64_t seed = 1; seed < 12; seed++) {
+		make_words(buffer, length, seed);
+		ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
+	}
+	assert_ok(ftruncate(f.fd, (off_t)end));
+	make_words(buffer, length, 99);
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)end);
+	assert_ok(fstat(f.fd, &st));
+	ck_assert_int_eq(st.st_size, (off_t)end);
+	assert_file_words(&f, scratch, end / 8 * 8, 99);
+	/* Behind the end nothing has been left, to come back when the file grows. */
+	assert_ok(ftruncate(f.fd, (off_t)length));
+	ck_assert_int_eq(pread(f.fd, scratch, length - end, (off_t)end), (ssize_t)(length - end));
+	for (size_t i = 0; i < length - end; i++)
+		ck_assert_int_eq(scratch[i], 0);
+	free(buffer);
+	free(scratch);
+	fixture_stop(&f);
+}
+END_TEST
+
+static atomic_int storing_copier;
+static atomic_uint n_stores_of_copier;
+
+static int note_who_stores(const struct injected_call *call, void *data)
+{
+	(void)data;
+	if (call->thread == (pid_t)atomic_load(&storing_copier))
+		atomic_fetch_add(&n_stores_of_copier, 1);
+	return INJECT_CONTINUE;
+}
+
+/* Its sandbox lets it. */
+START_TEST(copier_stores_a_part)
+{
+	struct fixture f;
+	inject_syscall(SYS_process_vm_readv, 5, 0, note_who_stores, NULL);
+	if (!start_storing(&f))
+		return;
+	const size_t length = N_PAGES * f.page;
+	char *buffer = malloc(length);
+	ck_assert_ptr_nonnull(buffer);
+	make_words(buffer, length, 1);
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
+	atomic_store(&storing_copier, wait_for_copier());
+	for (int i = 0; i < 1000 && !atomic_load(&n_stores_of_copier); i++)
+		ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
+	ck_assert_uint_gt(atomic_load(&n_stores_of_copier), 0);
+	free(buffer);
+	fixture_stop(&f);
+}
+END_TEST
+
+static TCase *stores_case(void)
+{
+	TCase *tcase = tcase_create("stores");
+	tcase_add_test(tcase, every_byte_that_is_stored_arrives);
+	tcase_add_test(tcase, rows_that_are_stored_arrive_and_what_is_between_stays);
+	tcase_add_test(tcase, of_rows_that_overlap_the_last_one_stays);
+	tcase_add_loop_test(tcase, file_cut_before_a_shared_store_gets_what_it_has_room_for, 0, 4);
+	tcase_add_test(tcase, copier_stores_a_part);
+	return tcase;
+}
 
 static TCase *bytes_case(void)
 {
@@ -605,4 +788,4 @@ static TCase *thread_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("copier", bytes_case, sharing_case, thread_case)
+RUNNER_MAIN("copier", bytes_case, stores_case, sharing_case, thread_case)

@@ -49,8 +49,8 @@ static const int calls_of_libc[] = { SYS_rt_sigprocmask, SYS_set_robust_list, SY
 
 /* All that can be failed where a sanitizer has calls of its own. */
 static const int calls_of_ours[] = { SYS_userfaultfd, SYS_ioctl, SYS_memfd_create, SYS_ftruncate,
-	SYS_eventfd2, SYS_fcntl, SYS_fstatfs, SYS_pread64, SYS_process_vm_writev,
-	SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, -1 };
+	SYS_eventfd2, SYS_fcntl, SYS_fstatfs, SYS_pread64, SYS_process_vm_readv,
+	SYS_process_vm_writev, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, -1 };
 
 /* NULL: none. */
 static bool is_among(int nr, const int *calls)

@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define N_PAGES 8
@@ -116,12 +117,14 @@ START_TEST(store_on_a_tmpfs_of_huge_pages_takes_nothing_of_the_programs_away)
 }
 END_TEST
 
-/* ---- process_vm_writev(2) denied ---- */
+/* ---- process_vm_readv(2) and process_vm_writev(2) denied ---- */
 
-static void deny_writev(int err)
+static void deny_copies(int err)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	ck_assert_ptr_nonnull(filter);
+	assert_ok(seccomp_rule_add(
+		filter, SCMP_ACT_ERRNO((unsigned)err), SCMP_SYS(process_vm_readv), 0));
 	assert_ok(seccomp_rule_add(
 		filter, SCMP_ACT_ERRNO((unsigned)err), SCMP_SYS(process_vm_writev), 0));
 	assert_ok(seccomp_load(filter));
@@ -131,10 +134,10 @@ static void deny_writev(int err)
 static const int denials[] = { EPERM, ENOSYS, EACCES };
 #define N_DENIALS 3
 
-START_TEST(stores_reach_the_file_where_process_vm_writev_is_denied)
+START_TEST(stores_reach_the_file_where_copies_by_one_call_are_denied)
 {
 	struct fixture f;
-	deny_writev(denials[_i]);
+	deny_copies(denials[_i]);
 	ck_assert(fixture_start(&f,
 		&(struct fixture_options){ .n_pages = 300, .map_flags = UFFD_GUARD_MAP_WRITE }));
 	for (size_t i = 0; i < 300; i++)
@@ -157,10 +160,10 @@ START_TEST(stores_reach_the_file_where_process_vm_writev_is_denied)
 }
 END_TEST
 
-START_TEST(stores_to_huge_pages_reach_the_file_where_process_vm_writev_is_denied)
+START_TEST(stores_to_huge_pages_reach_the_file_where_copies_by_one_call_are_denied)
 {
 	struct fixture f;
-	deny_writev(EPERM);
+	deny_copies(EPERM);
 	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_HUGETLB,
 				       .n_pages = N_PAGES,
 				       .map_flags = UFFD_GUARD_MAP_WRITE }))
@@ -173,11 +176,11 @@ START_TEST(stores_to_huge_pages_reach_the_file_where_process_vm_writev_is_denied
 }
 END_TEST
 
-START_TEST(shrinking_file_is_never_grown_where_process_vm_writev_is_denied)
+START_TEST(shrinking_file_is_never_grown_where_copies_by_one_call_are_denied)
 {
 	struct fixture f;
 	pthread_t thread;
-	deny_writev(EPERM);
+	deny_copies(EPERM);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
 					    .map_flags = UFFD_GUARD_MAP_WRITE }));
 	for (size_t i = 0; i < N_PAGES * f.page; i++)
@@ -200,7 +203,7 @@ END_TEST
 START_TEST(denied_store_without_another_way_is_not_told_as_a_seal)
 {
 	struct fixture f;
-	deny_writev(EPERM);
+	deny_copies(EPERM);
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
 					    .map_flags = UFFD_GUARD_MAP_WRITE }));
 	f.data[0] = 250;
@@ -221,7 +224,7 @@ START_TEST(store_to_a_file_system_that_is_full_says_how_far_it_came_and_why)
 	struct fixture f;
 	const size_t n_room = 16, n_pages = 256;
 	if (_i)
-		deny_writev(EPERM);
+		deny_copies(EPERM);
 	if (!start_on(&f, file_on_tmpfs("size=64k,huge=never"), n_pages))
 		return;
 	const size_t length = n_pages * f.page;
@@ -440,15 +443,50 @@ START_TEST(stores_map_the_clients_file_a_few_times_and_no_more)
 }
 END_TEST
 
+/* The vDSO's data: memory of a device as far as the kernel is concerned, in every process. */
+static const char *find_device_memory(void)
+{
+	char line[512];
+	unsigned long long start = 0;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	ck_assert_ptr_nonnull(maps);
+	while (!start && fgets(line, sizeof(line), maps)) {
+		if (strstr(line, "[vvar]"))
+			start = strtoull(line, NULL, 16);
+	}
+	fclose(maps);
+	return (const char *)(uintptr_t)start;
+}
+
+START_TEST(what_lies_in_memory_of_a_device_is_stored)
+{
+	struct fixture f;
+	char byte;
+	const char *device = find_device_memory();
+	const struct iovec to = { &byte, 1 }, from = { (void *)device, 1 };
+	if (!device || process_vm_readv(getpid(), &to, 1, &from, 1, 0) >= 0) {
+		runner_skip("no memory of a device that process_vm_readv cannot read");
+		return;
+	}
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
+					    .map_flags = UFFD_GUARD_MAP_WRITE }));
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, device, 4), 4);
+	const struct uffd_guard_rect rect = { f.page, 100, 4, 2 };
+	ck_assert_int_eq(uffd_guard_write_rect(f.region, &rect, device, 4), 8);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *stores_case(void)
 {
 	TCase *tcase = tcase_create("stores");
 	tcase_add_test(tcase, store_on_a_tmpfs_of_huge_pages_takes_nothing_of_the_programs_away);
 	tcase_add_loop_test(
-		tcase, stores_reach_the_file_where_process_vm_writev_is_denied, 0, N_DENIALS);
+		tcase, stores_reach_the_file_where_copies_by_one_call_are_denied, 0, N_DENIALS);
 	tcase_add_test(
-		tcase, stores_to_huge_pages_reach_the_file_where_process_vm_writev_is_denied);
-	tcase_add_test(tcase, shrinking_file_is_never_grown_where_process_vm_writev_is_denied);
+		tcase, stores_to_huge_pages_reach_the_file_where_copies_by_one_call_are_denied);
+	tcase_add_test(tcase, shrinking_file_is_never_grown_where_copies_by_one_call_are_denied);
+	tcase_add_test(tcase, what_lies_in_memory_of_a_device_is_stored);
 	tcase_add_test(tcase, denied_store_without_another_way_is_not_told_as_a_seal);
 	tcase_add_loop_test(
 		tcase, store_to_a_file_system_that_is_full_says_how_far_it_came_and_why, 0, 2);
