@@ -5,8 +5,8 @@
     document_figures.py SOURCE           tell which documents differ from them
     document_figures.py SOURCE --write   write the figures into the documents
 
-docs/performance.md has the table that test/bench/figures.py makes of docs/data/{free,one,busy}.json, where these are
-there; README.md has some of its figures. What README.md says of compositors, and docs/compared.md of their handlers, is
+docs/performance.md has the tables that test/bench/figures.py makes of docs/data/{free,one,busy}.json and clients.json,
+where these are there; README.md has some of its figures. What README.md says of compositors, and docs/compared.md of their handlers, is
 in docs/compositors/matrix.dat, by the target test-compositors."""
 import difflib
 import importlib.util
@@ -23,15 +23,35 @@ NAMES = {"kwin": "KWin", "mir": "Mir", "weston-pixman": "weston"}  # others are 
 
 # ---- docs/performance.md ----
 
-def measured_table(source):
-    """The table, or None where no data is kept."""
-    columns = {name: source / f"docs/data/{name}.json" for name in ("free", "one", "busy")}
-    if not all(path.exists() for path in columns.values()):
-        return None
+def figures_module(source):
     spec = importlib.util.spec_from_file_location("bench_figures", source / "test/bench/figures.py")
     bench = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bench)
-    return bench.table({name: json.loads(path.read_text()) for name, path in columns.items()})
+    return bench
+
+
+def measured(source):
+    """What was measured, or None where no data is kept."""
+    columns = {name: source / f"docs/data/{name}.json" for name in ("free", "one", "busy")}
+    if not all(path.exists() for path in columns.values()):
+        return None
+    return {name: json.loads(path.read_text()) for name, path in columns.items()}
+
+
+def measured_table(source):
+    found = measured(source)
+    return figures_module(source).table(found) if found else None
+
+
+def with_clients(text, source):
+    path = source / "docs/data/clients.json"
+    if not path.exists():
+        return text
+    bench = figures_module(source)
+    before, rest = text.split(bench.CLIENTS_BEGIN)
+    after = rest.split(bench.CLIENTS_END)[1]
+    table = bench.clients_table(json.loads(path.read_text()))
+    return before + bench.CLIENTS_BEGIN + "```\n" + table + "```\n" + bench.CLIENTS_END + after
 
 
 def with_table(text, table):
@@ -116,9 +136,12 @@ def with_handlers(text, cells):
 
 def main(source, write):
     readme, performance, compared = source / "README.md", source / "docs/performance.md", source / "docs/compared.md"
-    before = {path: path.read_text() for path in (readme, performance, compared)}
+    chart = source / "docs/performance/processors.svg"
+    before = {path: path.read_text() if path.exists() else "" for path in (readme, performance, compared, chart)}
     after = dict(before)
-    after[performance] = with_table(before[performance], measured_table(source))
+    after[performance] = with_clients(with_table(before[performance], measured_table(source)), source)
+    found = measured(source)
+    after[chart] = figures_module(source).chart(found) if found else before[chart]
     after[readme] = with_figures(before[readme], figures_of(after[performance]))
     data = (source / "docs/compositors/matrix.dat").read_text().splitlines()
     cells = [line.split() for line in data if line and not line.startswith("#")]

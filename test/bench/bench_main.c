@@ -14,6 +14,7 @@
 #include "bench_options.h"
 #include "bench_report.h"
 #include "beside.h"
+#include "clients.h"
 #include "peer.h"
 #include "plot.h"
 #include "rows.h"
@@ -41,8 +42,10 @@ static int run(struct bench *bench, const struct report *report)
 	const struct options *options = bench->options;
 	const unsigned of_rows = rows_weight(options);
 	const unsigned of_growth = bench_options_want(options, "growth") ? GROWTH_WEIGHT : 0;
+	const unsigned of_clients = bench_options_want(options, "clients") ? CLIENTS_WEIGHT : 0;
 	const unsigned of_plot = options->plot_directory ? PLOT_WEIGHT : 0;
-	const uint64_t share = options->seconds * NS_PER_S / (of_rows + of_growth + of_plot);
+	const uint64_t share =
+		options->seconds * NS_PER_S / (of_rows + of_growth + of_clients + of_plot);
 	int err = 0;
 
 	report->begin(bench);
@@ -50,6 +53,8 @@ static int run(struct bench *bench, const struct report *report)
 		rows_run(bench, report, share * of_rows);
 	if (of_growth)
 		growth_run(bench, report, share * of_growth);
+	if (of_clients)
+		clients_run(bench, report, share * of_clients);
 	if (of_plot)
 		err = plot_run(bench, report, share * of_plot);
 	report->end(interrupt_came());

@@ -3,6 +3,7 @@
 
 #include "bench.h"
 #include "bench_growth.h"
+#include "clients.h"
 #include "rows.h"
 #include "sampling.h"
 
@@ -13,6 +14,7 @@ struct report {
 	void (*row)(const struct row *row, struct contest *contest, int err);
 	void (*faults)(struct fault_growth *growth);
 	void (*cost)(const struct cost_growth *growth);
+	void (*clients)(const struct client_cost *cost);
 	void (*chart)(const char *path);
 	void (*end)(bool is_interrupted);
 };

@@ -163,6 +163,21 @@ static void write_cost(const struct cost_growth *growth)
 	json_end_object(&json);
 }
 
+static void write_clients(const struct client_cost *cost)
+{
+	begin_item("clients");
+	json_begin_object(&json, NULL);
+	json_put_unsigned(&json, "clients", cost->n_clients);
+	json_put_unsigned(&json, "threads", cost->n_threads);
+	json_put_real(&json, "commit", cost->err ? NAN : cost->commit_ns);
+	json_put_real(&json, "commit_cpu", cost->err ? NAN : cost->commit_cpu_ns);
+	json_put_real(&json, "fault", cost->err || !cost->fault_ns ? NAN : cost->fault_ns);
+	json_put_real(&json, "bytes", cost->err ? NAN : cost->client_bytes);
+	write_error(cost->err);
+	json_end_object(&json);
+	cli_flush_output();
+}
+
 static void write_chart(const char *path)
 {
 	begin_item("charts");
@@ -183,6 +198,7 @@ const struct report report_json = {
 	.row = write_row,
 	.faults = write_faults,
 	.cost = write_cost,
+	.clients = write_clients,
 	.chart = write_chart,
 	.end = end,
 };

@@ -14,7 +14,7 @@
 
 #define WIDTH 100
 
-static enum { IN_NOTHING, IN_ROWS, IN_FAULTS, IN_COSTS } section;
+static enum { IN_NOTHING, IN_ROWS, IN_FAULTS, IN_COSTS, IN_CLIENTS } section;
 
 /* Print 10 microseconds and more as microseconds, so that four digits suffice. */
 static const char *format_ns(double ns, char *text, size_t size)
@@ -227,6 +227,28 @@ static void print_cost(const struct cost_growth *growth)
 	cli_flush_output();
 }
 
+static void print_clients(const struct client_cost *cost)
+{
+	char text[32];
+	if (section != IN_CLIENTS)
+		printf("\n%-10s%9s%16s%16s%16s%16s\n", "Clients", "threads", "from commit",
+			"processor time", "from fault", "bytes kept");
+	if (section != IN_CLIENTS)
+		printf("%-10s%9s%16s%16s%16s%16s\n", "", "", "to commit", "of a commit", "to fault",
+			"for a client");
+	section = IN_CLIENTS;
+	printf("%-10u%9u", cost->n_clients, cost->n_threads);
+	if (cost->err) {
+		printf("  n/a: %s\n", strerror(-cost->err));
+		return;
+	}
+	print_right(format_ns(cost->commit_ns, text, sizeof(text)), 16);
+	print_right(format_ns(cost->commit_cpu_ns, text, sizeof(text)), 16);
+	print_right(cost->fault_ns ? format_ns(cost->fault_ns, text, sizeof(text)) : "", 16);
+	printf("%16.0f\n", cost->client_bytes);
+	cli_flush_output();
+}
+
 static void print_chart(const char *path)
 {
 	printf("%s%s\n", section == IN_NOTHING ? "" : "\n", path);
@@ -244,6 +266,7 @@ const struct report report_table = {
 	.row = print_row,
 	.faults = print_faults,
 	.cost = print_cost,
+	.clients = print_clients,
 	.chart = print_chart,
 	.end = end,
 };

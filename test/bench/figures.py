@@ -7,7 +7,8 @@ the documents; cmake/document_figures.py compares these with the data.
   figures.py BENCH SOURCE-DIRECTORY [--write] [--from DIR] [--keep DIR] [--seconds N]
 
 --from takes the results of a run before, which --keep has left in a directory as free.json, one.json and busy.json.
---seconds is for the first run (100), the others get four fifths of it: less than eight minutes together."""
+--seconds is for the first run (100), the others get four fifths of it: and the
+run of many clients 16: less than eight minutes together."""
 import argparse
 import json
 import pathlib
@@ -17,13 +18,16 @@ import sys
 
 COLUMNS = ("free", "one", "busy")
 ROWS = "B1,B2,B3,B3a,B4,B4u,B4w,B4m,B5,B5r,B6,B7,B7x,B8,B9,B10,B11,B12"
+CLIENTS_SECONDS = 16
+PROCESSORS = (1, 2, 4, 16)
 BEGIN, END = "<!-- figures.py: begin -->\n", "<!-- figures.py: end -->\n"
+CLIENTS_BEGIN, CLIENTS_END = BEGIN.replace("begin", "clients begin"), END.replace("end", "clients end")
 OTHERS = ("README.md", "docs/adopting.md", "docs/compared.md")
 
 
-def measure(bench, column, seconds):
+def measure(bench, column, seconds, rows=ROWS):
     print(f"measuring: {column}, about {seconds} s", file=sys.stderr)
-    command = [bench, "--json", "--beside", column, "--seconds", str(seconds), "--filter", ROWS]
+    command = [bench, "--json", "--beside", column, "--seconds", str(seconds), "--filter", rows]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout)
 
 
@@ -42,6 +46,16 @@ def results(arguments):
         found[column] = measure(arguments.bench, column, max(seconds, 1))
         if arguments.keep:
             keep(arguments.keep, column, found[column])
+    return found
+
+
+def results_of_clients(arguments):
+    if arguments.results:
+        path = arguments.results / "clients.json"
+        return json.loads(path.read_text()) if path.exists() else None
+    found = measure(arguments.bench, "free", CLIENTS_SECONDS, "clients")
+    if arguments.keep:
+        keep(arguments.keep, "clients", found)
     return found
 
 
@@ -90,6 +104,54 @@ def table(found):
     return text
 
 
+def rate(items, name, n_processors):
+    """A second, and whether it was measured. Beyond what was measured: k processors do k / (1 + s (k - 1)) times what one
+    does, with the s of the largest k that was measured; but not less than fewer do."""
+    known = {item["threads"]: 1e9 / item[name] for item in items if item[name]}
+    if n_processors in known:
+        return known[n_processors], True
+    most = max(known)
+    if most == 1:
+        return known[1], False
+    s = max((most * known[1] / known[most] - 1) / (most - 1), 0)
+    return max(known[1] * n_processors / (1 + s * (n_processors - 1)), known[most]), False
+
+
+def count(number):
+    return f"{float(f'{number:.3g}'):,.0f}"
+
+
+def clients_lines(found, name, title, scales):
+    clients = sorted({item["clients"] for item in found})
+    text = ""
+    for n_processors in PROCESSORS:
+        cells = []
+        for n_clients in clients:
+            items = [item for item in found if item["clients"] == n_clients]
+            known = max(item["threads"] for item in items if item[name])
+            wanted = n_processors if scales and n_clients > 1 else min(n_processors, known) if n_clients > 1 else 1
+            number, is_measured = rate(items, name, wanted)
+            is_measured = is_measured and wanted == n_processors
+            cells.append(count(number) + (" " if is_measured else "*"))
+        text += f"{title:<40}{n_processors:>3}  " + "".join(f"{cell:>14}" for cell in cells) + "\n"
+        title = ""
+    return text
+
+
+def clients_table(result):
+    found = [item for item in result["clients"] if item["commit"]]
+    single = {item["clients"]: item for item in found if item["threads"] == 1}
+    text = f"{'clients':<45}" + "".join(f"{n:>13,} " for n in sorted(single)) + "\n"
+    text += clients_lines(found, "commit", "commits a second, on processors", True)
+    text += clients_lines(found, "fault", "first looks a second, one handler", False)
+    rows = (("processor time of a commit", lambda n, item: value("ns", item["commit_cpu"])),
+            ("processors, at 60 commits a second each", lambda n, item: f"{n * 60 * item['commit_cpu'] / 1e9:.2g}"),
+            ("memory for a client that does nothing", lambda n, item: f"{item['bytes']:.0f} B" if item["bytes"] else "-"))
+    for title, cell in rows:
+        text += f"{title:<45}" + "".join(f"{cell(n, single[n]):>13} " for n in sorted(single)).rstrip() + "\n"
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
 def read_old(text):
     """Of each row of the old table, its two medians."""
     number = r"([\d.]+ (?:µs|ns|ms|KiB|x))"
@@ -115,6 +177,49 @@ def rewrite_others(source, before, found):
         (source / document).write_text(re.sub(r"(?<= )[\d.,]+ (?:µs|ns|ms)(?=[^a-z])", change, text))
 
 
+CHARTED = ("B1", "B2", "B3", "B4", "B4u", "B4w", "B5r")
+COLOURS = {"free": ("#5e2ca5", "two processors, with the copier"), "one": ("#d07a00", "one processor, no copier"),
+           "busy": ("#555555", "two processors, another program busy")}
+
+
+def chart(found):
+    """An SVG of the rows that the copier shares: their ratios, by processors."""
+    rows = {column: {row["id"]: row for row in found[column]["rows"]} for column in COLUMNS}
+    x0, x1, most, height, y = 250, 760, 2.0, 12, 60
+    def x(ratio):
+        return x0 + min(ratio, most) / most * (x1 - x0)
+    parts = ['<text x="20" y="30" font-size="17">Ratio to a peer without a guard, by processors (less is better)</text>']
+    for name in CHARTED:
+        if name not in rows["free"]:
+            continue
+        parts.append(f'<text x="20" y="{y + 24}">{name} {rows["free"][name]["title"].split(" / ")[0]}</text>')
+        for column in COLUMNS:
+            row = rows[column].get(name)
+            if row and row["ratio"] is not None:
+                parts.append(f'<rect x="{x0}" y="{y}" width="{x(row["ratio"]) - x0:.0f}" height="{height}" '
+                             f'fill="{COLOURS[column][0]}"/><text x="{x(row["ratio"]) + 4:.0f}" y="{y + 11}" '
+                             f'font-size="12">{row["ratio"]:.2f}</text>')
+            y += height + 1
+        y += 13
+    bottom = y
+    for tick in (0, 0.5, 1, 1.5, 2):
+        parts.insert(0, f'<line x1="{x(tick):.0f}" y1="50" x2="{x(tick):.0f}" y2="{bottom}" stroke="#ddd"/>')
+        parts.append(f'<text x="{x(tick):.0f}" y="{bottom + 16}" text-anchor="middle" font-size="12">{tick:g}</text>')
+    for i, (colour, title) in enumerate(COLOURS.values()):
+        parts.append(f'<rect x="{20 + 260 * i}" y="{bottom + 32}" width="14" height="14" fill="{colour}"/>'
+                     f'<text x="{40 + 260 * i}" y="{bottom + 44}">{title}</text>')
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="820" height="{bottom + 60}" font-family="sans-serif" '
+            'font-size="14">\n<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+
+
+def write_clients(source, found):
+    document = source / "docs/performance.md"
+    before, rest = document.read_text().split(CLIENTS_BEGIN)
+    after = rest.split(CLIENTS_END)[1]
+    document.write_text(before + CLIENTS_BEGIN + "```\n" + clients_table(found) + "```\n" + CLIENTS_END + after)
+    keep(source / "docs/data", "clients", found)
+
+
 def write(source, found):
     document = source / "docs/performance.md"
     text = document.read_text()
@@ -123,6 +228,7 @@ def write(source, found):
     document.write_text(before + BEGIN + "```\n" + table(found) + "```\n" + END + after)
     for column in COLUMNS:
         keep(source / "docs/data", column, found[column])
+    (source / "docs/performance/processors.svg").write_text(chart(found))
     rewrite_others(source, read_old(old), found)
 
 
@@ -136,12 +242,17 @@ def main():
     parser.add_argument("--seconds", type=int, default=100)
     arguments = parser.parse_args()
     found = results(arguments)
+    clients = results_of_clients(arguments)
     if any(found[column]["interrupted"] for column in COLUMNS):
         sys.exit("a run was interrupted")
     sys.stdout.write(table(found))
     print("\n! above its target   ~ the machine was disturbed: measure again")
+    if clients:
+        sys.stdout.write("\n" + clients_table(clients) + "\n* by the model, from what was measured\n")
     if arguments.write:
         write(arguments.source, found)
+    if arguments.write and clients:
+        write_clients(arguments.source, clients)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ static const struct row *const tables[] = { rows_frame, rows_copy, rows_fault, r
 /* Of a processor, what others may take from a row whose figures are to be believed. */
 #define MOST_DISTURBED 0.05
 
-static const char *const other_names[] = { "growth", "plot" };
+static const char *const other_names[] = { "clients", "growth", "plot" };
 
 double row_target(const struct row *row, const struct options *options)
 {
@@ -107,6 +107,7 @@ const char *rows_names(void)
 		for (const struct row *row = tables[i]; row->id; row++)
 			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s, ", row->id);
 	}
-	snprintf(names + n, sizeof(names) - n, "%s and %s", other_names[0], other_names[1]);
+	snprintf(names + n, sizeof(names) - n, "%s, %s and %s", other_names[0], other_names[1],
+		other_names[2]);
 	return names;
 }

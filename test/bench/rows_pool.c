@@ -4,6 +4,7 @@
 #include "bench.h"
 #include "peer.h"
 #include "rows.h"
+#include "status.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -154,22 +155,6 @@ static int open_lost(struct bench *bench, struct contest *contest)
 #define N_USED	      4
 #define ALLOWED	      ((size_t)1 << 20)
 
-/* Bytes of the process, from /proc/self/status; 0: it is not there. */
-static double read_status(const char *name)
-{
-	char line[200];
-	unsigned long long kilobytes = 0;
-	FILE *file = fopen("/proc/self/status", "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, name, strlen(name)) == 0)
-			kilobytes = strtoull(line + strlen(name), NULL, 10);
-	}
-	fclose(file);
-	return (double)kilobytes * 1024;
-}
-
 static void touch_used(const volatile char *data)
 {
 	for (size_t i = 0; i < N_USED; i++)
@@ -193,13 +178,13 @@ static double sample_resident(struct contender *contender)
 {
 	const struct file_use *use = contender->self;
 	struct uffd_guard_region *region;
-	double said = bytes_resident(use->bench), rss = read_status("RssAnon:");
+	double said = bytes_resident(use->bench), rss = status_bytes("RssAnon:");
 	int err = uffd_guard_map(use->bench->guard, use->fd, SPARSE_LENGTH, NULL, &region);
 	if (err)
 		return err;
 	touch_used(uffd_guard_region_data(region));
 	said = growth_of(said, bytes_resident(use->bench));
-	rss = growth_of(rss, read_status("RssAnon:"));
+	rss = growth_of(rss, status_bytes("RssAnon:"));
 	uffd_guard_unmap(region);
 	return said > rss ? said : rss;
 }
@@ -208,13 +193,13 @@ static double sample_peer_resident(struct contender *contender)
 {
 	const struct file_use *use = contender->self;
 	struct damage none = { .n_spans = 0 };
-	double before = read_status("VmRSS:");
+	double before = status_bytes("VmRSS:");
 	void *opened = use->peer->open(use->fd, SPARSE_LENGTH);
 	if (!opened)
 		return -errno;
 	touch_used(use->peer->begin(opened, &none));
 	use->peer->end(opened);
-	double after = read_status("VmRSS:");
+	double after = status_bytes("VmRSS:");
 	use->peer->close(opened);
 	return growth_of(before, after);
 }
