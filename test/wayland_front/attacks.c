@@ -871,7 +871,7 @@ struct keyboard {
 	struct wl_proxy *proxy;
 };
 
-#define KEYBOARD_NAME 5 /* the world has four globals */
+#define KEYBOARD_NAME (N_GLOBALS + 1)
 
 static void keyboard_create(struct keyboard *keyboard, struct stage *s)
 {

@@ -17,8 +17,8 @@
 #define NEW  0x22222222u
 #define SHOT 0x55555555u
 
-/* The world has five globals; a test adds one, and the second of some. */
-enum { FIRST_NAME = 6, SECOND_NAME };
+/* A test adds one global, and the second of some. */
+enum { FIRST_NAME = N_GLOBALS + 1, SECOND_NAME };
 
 struct stage {
 	struct world world;

@@ -29,6 +29,8 @@ struct canvas {
 	struct wl_listener attached_destroy;
 };
 
+#define N_GLOBALS 5 /* the world's own: names of others begin behind these */
+
 struct world {
 	struct wl_display *display;
 	struct wl_global *compositor, *viewporter, *camera, *recorder;
