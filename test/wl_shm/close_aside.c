@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { N = 300 };
@@ -47,11 +48,46 @@ START_TEST(memory_is_closed_at_once)
 }
 END_TEST
 
+static int large_memory(size_t length)
+{
+	const int fd = memfd_create("large", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fallocate(fd, 0, 0, (off_t)length), 0);
+	return fd;
+}
+
+START_TEST(large_memory_is_freed_by_somebody_else)
+{
+	enum { MIB = 1 << 20 };
+	const size_t n_fds = count_fds();
+	const int fd = large_memory(4 * MIB);
+	const int held = close_aside_hold(fd);
+	ck_assert_int_gt(held, STDERR_FILENO);
+	close(fd);
+	close_aside_release(held);
+	await_fds(n_fds);
+}
+END_TEST
+
+START_TEST(small_memory_and_holes_are_not_worth_a_thread)
+{
+	const int small = large_memory(4096), hole = memfd_create("hole", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(hole, 1 << 30), 0);
+	ck_assert_int_eq(close_aside_hold(small), -1);
+	ck_assert_int_eq(close_aside_hold(hole), -1);
+	ck_assert_int_eq(close_aside_hold(-1), -1);
+	close(small);
+	close(hole);
+}
+END_TEST
+
 static TCase *close_aside_case(void)
 {
 	TCase *tcase = tcase_create("close_aside");
 	tcase_add_test(tcase, no_number_of_files_that_stall_is_waited_for);
 	tcase_add_test(tcase, memory_is_closed_at_once);
+	tcase_add_test(tcase, large_memory_is_freed_by_somebody_else);
+	tcase_add_test(tcase, small_memory_and_holes_are_not_worth_a_thread);
 	return tcase;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "world.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -394,6 +395,63 @@ START_TEST(columns_of_damage_cost_no_more_than_the_whole_buffer)
 }
 END_TEST
 
+/* ---- Memory that a client leaves behind ---- */
+
+static double seconds_of_this_thread(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Of the display's thread: the client has given its own descriptor up before. */
+static double run_farewell(unsigned mib)
+{
+	struct world world;
+	struct guest guest;
+	const off_t length = (off_t)mib << 20;
+	world_start(&world);
+	guest_join(&guest, &world);
+	const int fd = memfd_create("left behind", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fallocate(fd, 0, 0, length), 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(guest.shm, fd, (int32_t)length);
+	assert_no_error(&guest);
+	close(fd);
+	wl_shm_pool_destroy(pool);
+	wl_display_flush(guest.connection);
+	double seconds = seconds_of_this_thread();
+	turn(&world);
+	seconds = seconds_of_this_thread() - seconds;
+	guest_leave(&guest);
+	world_stop(&world);
+	return seconds;
+}
+
+static double best_farewell(unsigned mib)
+{
+	double best = 1e9;
+	for (unsigned i = 0; i < RUNS; i++) {
+		const double seconds = run_farewell(mib);
+		best = seconds < best ? seconds : best;
+	}
+	return best;
+}
+
+START_TEST(display_does_not_free_what_a_client_leaves_behind)
+{
+	enum { SMALL = 16, LARGE = 512 };
+	double small = 0, large = 1;
+	for (unsigned i = 0; i <= MORE_ROUNDS && large > 4 * small; i++) {
+		small = best_farewell(SMALL);
+		large = best_farewell(LARGE);
+	}
+	printf("%-12s %u MiB: %.3f ms   %u MiB: %.3f ms\n", "farewells", SMALL, small * 1e3, LARGE,
+		large * 1e3);
+	ck_assert_double_le(large, 4 * small);
+}
+END_TEST
+
 static TCase *growth(void)
 {
 	TCase *tcase = tcase_create("growth");
@@ -408,4 +466,11 @@ static TCase *growth(void)
 	return tcase;
 }
 
-RUNNER_MAIN("growth", growth)
+static TCase *farewells(void)
+{
+	TCase *tcase = tcase_create("farewells");
+	tcase_add_test(tcase, display_does_not_free_what_a_client_leaves_behind);
+	return tcase;
+}
+
+RUNNER_MAIN("growth", growth, farewells)

@@ -7,6 +7,12 @@
  * unless the file is memory. False if that thread has very many to close already. Any thread. */
 bool close_aside(int fd);
 
+/* Call before the mapping of @fd and @fd itself are given up, and close_aside_release() after that:
+ * if they were the last of a large file in memory, its pages are freed on a thread of its own.
+ * Answers what to release; -1: nothing. */
+int close_aside_hold(int fd);
+void close_aside_release(int held);
+
 /* Call in a child of fork(2): what waits there waits in the parent only, whose thread it is. */
 void close_aside_begin_anew(void);
 

@@ -3,6 +3,7 @@
  * up their references. */
 #include "record/pool.h"
 
+#include "base/close_aside.h"
 #include "record/back.h"
 
 #include <fcntl.h>
@@ -153,6 +154,15 @@ static void forget_leftovers(struct wl_shm_pool *pool)
 	}
 }
 
+/* The client may have given its memory up already: then it is freed here, and how large it is the
+ * client decides. */
+static void unmap(struct uffd_guard_region *region)
+{
+	const int held = region ? close_aside_hold(uffd_guard_region_get_fd(region)) : -1;
+	uffd_guard_unmap(region);
+	close_aside_release(held);
+}
+
 static void pool_destroy(struct wl_shm_pool *pool)
 {
 	const struct back *back = pool->client->display->back;
@@ -160,7 +170,7 @@ static void pool_destroy(struct wl_shm_pool *pool)
 		back->pool_destroyed(pool);
 	pool_remove_file(pool);
 	forget_leftovers(pool);
-	uffd_guard_unmap(pool->region);
+	unmap(pool->region);
 	charge(pool, 0, 0);
 	enlist(pool, false);
 	blocks_finish(&pool->blocks);
