@@ -3,12 +3,12 @@
  * access. What did not get there is told; what is not ours is not touched. */
 #include "../support/fixture.h"
 #include "../support/inject.h"
+#include "../support/namespace.h"
 #include "../support/shrinker.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <seccomp.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,35 +28,6 @@
 #endif
 
 /* ---- A file system of the test's own ---- */
-
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	const bool is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	if (fd >= 0)
-		close(fd);
-	return is_written;
-}
-
-/* A user may mount in a namespace of users, where it is root. */
-static bool enter_user_namespace(void)
-{
-	char users[32], groups[32];
-	snprintf(users, sizeof(users), "0 %u 1", getuid());
-	snprintf(groups, sizeof(groups), "0 %u 1", getgid());
-	return unshare(CLONE_NEWUSER) == 0 && write_text("/proc/self/uid_map", users) &&
-	       write_text("/proc/self/setgroups", "deny") &&
-	       write_text("/proc/self/gid_map", groups);
-}
-
-/* In a namespace for mounts, which ends with the test. */
-static bool enter_mount_namespace(void)
-{
-	if (!runner_is_root() && !enter_user_namespace())
-		return false;
-	return unshare(CLONE_NEWNS) == 0 &&
-	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
 
 /* A file on a tmpfs that is mounted with @options; or -1 after runner_skip(). */
 static int file_on_tmpfs(const char *options)

@@ -3,6 +3,7 @@
 #include "fuse_file.h"
 
 #include "fixture.h"
+#include "namespace.h"
 #include "send_fd.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -174,12 +174,10 @@ static const struct fuse_lowlevel_ops ops = {
 	.flush = on_flush,
 };
 
-/* Mount in a namespace of this process. Without root, in a user namespace of its own. */
+/* Mount where nobody else sees it. */
 static bool make_mount_namespace(void)
 {
-	return unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("none", "/mnt", "tmpfs", 0, NULL) == 0;
+	return enter_mount_namespace() && mount("none", "/mnt", "tmpfs", 0, NULL) == 0;
 }
 
 /* A second thread opens the file, since the first has to answer the open. It also closes the file:
