@@ -9,6 +9,7 @@
 #include "../support/fixture.h"
 #include "../support/inject.h"
 #include "../support/resource_limits.h"
+#include "../support/scanner.h"
 #include "../support/threads.h"
 #include "../support/time_ns.h"
 
@@ -16,14 +17,11 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fanotify.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,40 +50,15 @@ static bool start_past_scanners(struct fixture *f, const struct fixture_options 
 	return fixture_start(f, options);
 }
 
-/* A mount of our own, which the scanner watches, with the file. False after runner_skip(). */
-static bool start_scanner(struct scanned *s, size_t n_pages)
-{
-	if (!runner_is_root()) {
-		runner_skip("may not scan files");
-		return false;
-	}
-	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-		mount("none", "/tmp", "tmpfs", 0, NULL) < 0) {
-		runner_skip("may not mount a tmpfs");
-		return false;
-	}
-	s->scanner = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
-	if (s->scanner < 0) {
-		runner_skip("may not scan files");
-		return false;
-	}
-	/* About files that were opened before, newer kernels (6.14) do not ask. */
-	assert_ok(fanotify_mark(
-		s->scanner, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_ACCESS_PERM, AT_FDCWD, "/tmp"));
-	s->f.fd = open("/tmp/file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	ck_assert_int_ge(s->f.fd, 0);
-	for (size_t i = 0; i < n_pages; i++)
-		file_write_page(s->f.fd, i, page_value(i));
-	return true;
-}
-
 static bool start(struct scanned *s, size_t n_pages, uint32_t map_flags)
 {
 	*s = (struct scanned){ .f.page = (size_t)sysconf(_SC_PAGESIZE) };
 	const struct uffd_guard_map_options options = { .size = sizeof(options),
 		.flags = map_flags };
-	if (!start_scanner(s, n_pages))
+	s->scanner = scanner_start();
+	if (s->scanner < 0)
 		return false;
+	s->f.fd = scanner_create_file("/tmp/file", n_pages);
 	ask_for_views();
 	s->f.guard = guard_start(0);
 	s->beside_fd = file_create(FILE_MEMFD, N_PAGES, false);
@@ -96,17 +69,9 @@ static bool start(struct scanned *s, size_t n_pages, uint32_t map_flags)
 	return true;
 }
 
-/* The scanner goes, and with it all that it holds up. */
-static void end_scanner(struct scanned *s)
-{
-	if (s->scanner >= 0)
-		close(s->scanner);
-	s->scanner = -1;
-}
-
 static void stop(struct scanned *s)
 {
-	end_scanner(s);
+	scanner_end(&s->scanner);
 	uffd_guard_unmap(s->beside);
 	close(s->beside_fd);
 	fixture_stop(&s->f);
@@ -130,7 +95,7 @@ START_TEST(readers_of_watched_and_other_files_wait_for_no_scanner)
 	clock_sleep(50 * NS_PER_MS);
 	reader_start(&beside, &s.beside_data[3 * s.f.page]);
 	const bool others_go_on = has_value_soon(&beside), it_ends = has_value_soon(&scanned);
-	end_scanner(&s);
+	scanner_end(&s.scanner);
 	ck_assert_int_eq(reader_finish(&beside), page_value(3));
 	ck_assert_int_eq(reader_finish(&scanned), page_value(3));
 	ck_assert_msg(others_go_on, "another region's reader waited for the scanner");
@@ -225,7 +190,7 @@ START_TEST(no_call_waits_for_a_scanner)
 		clock_sleep(NS_PER_MS);
 	const bool has_ended = atomic_load(&caller.has_ended);
 	const char *at = atomic_load(&caller.at);
-	end_scanner(&s);
+	scanner_end(&s.scanner);
 	pthread_join(caller.thread, NULL);
 	ck_assert_msg(has_ended, "waited for the scanner: %s", at);
 	assert_losses_eq(&s.f, 0);
