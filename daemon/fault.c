@@ -9,6 +9,7 @@
  */
 #include "daemon/fault.h"
 
+#include "base/watch.h"
 #include "daemon/blocking_reads.h"
 #include "pages/evict.h"
 #include "pages/window.h"
@@ -64,6 +65,18 @@ static struct window window_for(const struct uffd_guard_region *region, size_t p
 		1 + (n_behind ? presence_count_absent(presence, page + 1, n_behind) : 0));
 }
 
+/* For the thread that may have to take over. */
+static void note_what_is_read_for(
+	struct watch *watch, struct uffd_guard_region *region, uint32_t ticket, const size_t *asked)
+{
+	if (!watch)
+		return;
+	watch->region = region;
+	watch->ticket = ticket;
+	watch->is_asked = asked;
+	watch->page = asked ? *asked : 0;
+}
+
 /* model: direct answer, protocol answer */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
@@ -91,8 +104,12 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 		.staging = serving->staging,
 		.asked = ASKED_PAGE,
 		.page = page,
-		.is_handler = true };
+		.is_handler = true,
+		.watch = serving->watch };
+	note_what_is_read_for(serving->watch, region, ticket, &page);
 	int err = fill_pages(&fill, window.first, window.n_pages);
+	if (err == WATCH_ERR_TAKEN)
+		return err;
 
 	answer->start = region_address(region, page * page_size());
 	answer->end = region_address(region, fill.asked_end * page_size());
@@ -121,14 +138,14 @@ void fault_note_store(struct serving *serving, uintptr_t address)
 	epoch_leave(&region->fills, ticket);
 }
 
-void fault_fill_ahead(struct serving *serving)
+int fault_fill_ahead(struct serving *serving)
 {
 	struct ahead *ahead = &serving->ahead;
 	uint32_t ticket;
 	struct uffd_guard_region *region = enter_region(serving->guard, ahead->address, &ticket);
 	if (!region) {
 		ahead->n_pages = 0;
-		return;
+		return 0;
 	}
 
 	size_t page = (ahead->address - region->range.start) / page_size();
@@ -141,8 +158,12 @@ void fault_fill_ahead(struct serving *serving)
 	struct fill fill = { .region = region,
 		.staging = serving->staging,
 		.asked = ASKED_NONE,
-		.is_handler = true };
+		.is_handler = true,
+		.watch = serving->watch };
+	note_what_is_read_for(serving->watch, region, ticket, NULL);
 	int err = fill_pages(&fill, page, n_pages);
+	if (err == WATCH_ERR_TAKEN)
+		return err;
 
 	/* Stop where the region or the file does. */
 	bool goes_on = !err && n_pages > 0 && page + n_pages < n_all &&
@@ -150,4 +171,5 @@ void fault_fill_ahead(struct serving *serving)
 	ahead->address += n_pages * page_size();
 	ahead->n_pages = goes_on ? ahead->n_pages - min_u64(ahead->n_pages, n_pages) : 0;
 	epoch_leave(&region->fills, ticket);
+	return 0;
 }

@@ -9,6 +9,7 @@
 struct blocking_reads;
 struct staging;
 struct uffd_guard;
+struct watch;
 
 /* Addresses that are in place, and whose waiters are awake. */
 struct answer {
@@ -27,16 +28,18 @@ struct ahead {
 struct serving {
 	struct uffd_guard *guard;
 	struct staging *staging;
+	struct watch *watch; /* the handler's; NULL while another thread stands in for it */
 	struct blocking_reads *blocking_reads;
 	struct ahead ahead;
 };
 
-/* 0, or an error because of which this fault cannot be answered, nor any other. Leaves ahead as it
- * is unless the reader goes on from filled pages. */
+/* 0, or an error because of which this fault cannot be answered, nor any other; or WATCH_ERR_TAKEN:
+ * all that the thread works with is another's now. Leaves ahead as it is unless the reader goes on
+ * from filled pages. */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer);
 
 /* Note that a thread waits to store to a write-protected page, and let it. */
 void fault_note_store(struct serving *serving, uintptr_t address);
 
-/* Fill a piece of ahead, and take it off. */
-void fault_fill_ahead(struct serving *serving);
+/* Fill a piece of ahead, and take it off. 0 or WATCH_ERR_TAKEN. */
+int fault_fill_ahead(struct serving *serving);

@@ -8,6 +8,7 @@
  */
 #include "daemon/handler.h"
 
+#include "daemon/relief.h"
 #include "daemon/sandbox.h"
 #include "daemon/serve.h"
 #include "daemon/stack.h"
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/shared_work.h"
+#include "base/watch.h"
 #include "state/guard.h"
 #include "state/probes.h"
 
@@ -44,6 +46,10 @@ struct handler {
 	sem_t has_ended, may_free;
 	bool outlives_guard; /* set before has_ended: then all of this is the thread's to free,
 				after may_free */
+
+	struct watch watch;
+	_Atomic(struct relief *) relief; /* NULL: not started as yet */
+	atomic_bool is_starting_relief;
 };
 
 /* ---- Start and stop ---- */
@@ -98,6 +104,19 @@ static void handler_free(struct handler *handler)
 	free(handler);
 }
 
+static void wait_until_guard_is_gone(struct handler *handler)
+{
+	while (sem_wait(&handler->may_free) < 0)
+		;
+}
+
+static void linger(struct handler *handler)
+{
+	wait_for_blocking_files(handler, false);
+	handler->server.loop.ops->finish(&handler->server.loop);
+	handler_free(handler);
+}
+
 /* model: blocking finish */
 static void handler_end(struct handler *handler)
 {
@@ -112,12 +131,41 @@ static void handler_end(struct handler *handler)
 	sem_post(&handler->has_ended); /* if it does not linger, it is another's from now on */
 	if (!outlives_guard)
 		return;
+	wait_until_guard_is_gone(handler);
+	linger(handler);
+}
 
-	while (sem_wait(&handler->may_free) < 0)
-		;
-	wait_for_blocking_files(handler, false);
-	handler->server.loop.ops->finish(&handler->server.loop);
-	handler_free(handler);
+/* ---- Held up by a scanner of files ---- */
+
+/* On the thread that stands in. */
+static void end_without_handler(struct handler *handler)
+{
+	handler->outlives_guard = true;
+	sem_post(&handler->has_ended);
+}
+
+/* It touches its own ring only: of the guard there is nothing left. */
+static void linger_after_scanner(struct handler *handler)
+{
+	struct loop *loop = &handler->server.loop;
+	wait_until_guard_is_gone(handler);
+	loop->ops->abandon(loop);
+	linger(handler);
+}
+
+/* 0 when it is over, or an error because of which the handler is to give up. False: it was held up,
+ * and the guard has ended without it. */
+static bool serve(struct handler *handler, int *err)
+{
+	struct server *server = &handler->server;
+	while ((*err = serve_until_stopped(server)) == WATCH_ERR_TAKEN) {
+		if (!watch_come_back(&handler->watch))
+			return false;
+		*err = 0;
+		if (server->is_over)
+			return true;
+	}
+	return true;
 }
 
 static void *handler_run(void *data)
@@ -138,7 +186,10 @@ static void *handler_run(void *data)
 	if (handler_test_hook)
 		handler_test_hook();
 
-	err = serve_until_stopped(&handler->server);
+	if (!serve(handler, &err)) {
+		linger_after_scanner(handler);
+		return NULL;
+	}
 	if (err) {
 		PROBE_GIVE_UP(err);
 		serve_give_up(&handler->server);
@@ -179,8 +230,11 @@ static struct handler *handler_create(
 	fresh->stop_limit_ns = guard->read_deadline_ms * NS_PER_MS;
 	struct server *server = &fresh->server;
 	blocking_reads_init(&server->blocking_reads, &server->loop);
+	watch_init(&fresh->watch);
+	server->watch = &fresh->watch;
 	server->serving = (struct serving){
 		.guard = guard,
+		.watch = &fresh->watch,
 		.blocking_reads = &server->blocking_reads,
 	};
 	server->loop.n_workers = TURNS_MOST;
@@ -241,6 +295,7 @@ void handler_stop(struct handler *handler)
 	wake_send(&handler->server.loop.wake);
 	while (sem_wait(&handler->has_ended) < 0)
 		; /* EINTR */
+	relief_stop(atomic_load(&handler->relief));
 	if (handler->outlives_guard) {
 		pthread_detach(handler->thread);
 		sem_post(&handler->may_free);
@@ -248,6 +303,26 @@ void handler_stop(struct handler *handler)
 	}
 	pthread_join(handler->thread, NULL);
 	handler_free(handler);
+}
+
+#define LEAST_PATIENCE_NS (200 * NS_PER_MS)
+
+void handler_expect_scanners(struct handler *handler)
+{
+	const uint64_t deadline_ns = handler->guard->read_deadline_ms * NS_PER_MS;
+	const struct relief_options options = {
+		.server = &handler->server,
+		.sandbox = &handler->sandbox,
+		.scheduling = &handler->creators,
+		.patience_ns = deadline_ns > LEAST_PATIENCE_NS ? deadline_ns : LEAST_PATIENCE_NS,
+		.end = end_without_handler,
+		.handler = handler,
+	};
+	if (atomic_load(&handler->relief) || atomic_exchange(&handler->is_starting_relief, true))
+		return;
+	struct relief *fresh = relief_start(&options);
+	atomic_store(&handler->relief, fresh);
+	atomic_store(&handler->is_starting_relief, fresh != NULL);
 }
 
 bool handler_uses_io_uring(const struct handler *handler)

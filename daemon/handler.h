@@ -17,6 +17,10 @@ int handler_start(
 	struct uffd_guard *guard, const struct handler_options *options, struct handler **handler);
 void handler_stop(struct handler *handler);
 
+/* Before the handler reads the first file that a scanner of files may hold up: have a thread ready
+ * that stands in for it then. Callers. */
+void handler_expect_scanners(struct handler *handler);
+
 bool handler_uses_io_uring(const struct handler *handler);
 bool handler_is_sandboxed(const struct handler *handler); /* and its ring, if it uses one */
 bool handler_missed_scheduling(

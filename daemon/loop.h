@@ -33,7 +33,10 @@ struct loop {
 	uint64_t wake_at; /* when to stop waiting all the same, in ns of CLOCK_MONOTONIC; 0: never.
 			     The ring's only */
 	struct wake wake;
-	bool is_deaf; /* nobody can wake us any more: the program has closed our descriptors */
+	bool is_stand_in; /* another thread waits in the handler's place, by poll: what it puts
+			     into the ring is asked when the handler is back, and for that it looks
+			     now and then */
+	bool is_deaf;	  /* nobody can wake us any more: the program has closed our descriptors */
 	unsigned n_workers;  /* of the kernel, for files that block: as many as are asked for */
 	bool shall_restrict; /* restrict the ring to the operations used here */
 	bool is_restricted;  /* set by start */

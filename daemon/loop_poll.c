@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <poll.h>
 
+#define STAND_IN_MS 10
+
 static int poll_start(struct loop *loop)
 {
 	(void)loop;
@@ -37,7 +39,7 @@ static int poll_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES],
 	struct pollfd fds[2];
 	if (!poll_prepare(loop, fds))
 		return -EBADF;
-	if (poll(fds, 2, shall_block ? -1 : 0) < 0)
+	if (poll(fds, 2, !shall_block ? 0 : loop->is_stand_in ? STAND_IN_MS : -1) < 0)
 		return errno == EINTR ? 0 : errno == ENOMEM ? -EAGAIN : -errno;
 	if (fds[1].revents && !wake_take(&loop->wake)) {
 		loop->is_deaf = true;

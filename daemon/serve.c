@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/watch.h"
 #include "state/guard.h"
 #include "state/loss.h"
 #include "state/region.h"
@@ -46,7 +47,7 @@ static int serve_messages(struct server *server, const struct uffd_msg *messages
 			fault_note_store(serving, address);
 		else if (!is_answered(answers, i, address))
 			err = fault_answer(serving, address, &answers[i]);
-		if (!answers[i].is_later)
+		if (err != WATCH_ERR_TAKEN && !answers[i].is_later)
 			stats_count_fault(serving->guard->stats, now_ns() - start);
 	}
 	return err;
@@ -59,8 +60,9 @@ static int serve_others(struct server *server, bool has_time)
 	blocking_reads_take_requests(reads);
 	if (server->loop.wake_at)
 		blocking_reads_expire(reads, now_ns());
-	if (has_time && server->serving.ahead.n_pages > 0)
-		fault_fill_ahead(&server->serving);
+	if (has_time && server->serving.ahead.n_pages > 0 &&
+		fault_fill_ahead(&server->serving) == WATCH_ERR_TAKEN)
+		return WATCH_ERR_TAKEN;
 	server->loop.wake_at = blocking_reads_next_deadline(reads);
 	return reads->error;
 }
@@ -119,6 +121,12 @@ static int wait_for_faults(struct server *server, struct uffd_msg *messages)
 	return is_hopeless ? n : 0;
 }
 
+static bool shall_go_on(struct server *server)
+{
+	return !atomic_load(&server->shall_stop) &&
+	       !(server->loop.is_stand_in && watch_is_back(server->watch));
+}
+
 /* model: blocking serve */
 int serve_until_stopped(struct server *server)
 {
@@ -126,7 +134,7 @@ int serve_until_stopped(struct server *server)
 	struct uffd_msg messages[LOOP_MESSAGES];
 	int n = 0, err = 0;
 
-	while (!err && !atomic_load(&server->shall_stop)) {
+	while (!err && shall_go_on(server)) {
 		n = wait_for_faults(server, messages);
 		stats_add(&guard->stats->wakeups, 1);
 		err = n > 0 ? serve_messages(server, messages, n) : n;

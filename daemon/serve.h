@@ -17,9 +17,13 @@ struct server {
 	bool is_in_series; /* the last faults came close to each other */
 	uint64_t last_fault_ns;
 	atomic_bool shall_stop; /* any thread; then wake_send(&loop.wake) */
+	struct watch *watch;	/* relief.c */
+	bool is_over;		/* another thread has served to the end in the handler's place */
 };
 
-/* 0 when told to stop, or the error because of which no fault can be answered any more. */
+/* 0 when told to stop, or, on a thread that stands in, when the handler is back; or the error
+ * because of which no fault can be answered any more; or WATCH_ERR_TAKEN: all of @server is another
+ * thread's now. */
 int serve_until_stopped(struct server *server);
 
 /* Tell the loss of all regions and unregister them: all waiters wake, what is not filled reads as

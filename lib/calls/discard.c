@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/marks.h"
 #include "calls/refresh.h"
+#include "calls/scanners.h"
 #include "pages/change.h"
 #include "pages/refill.h"
 #include "pages/resident.h"
@@ -52,6 +53,7 @@ int uffd_guard_discard(struct uffd_guard_region *region, uint64_t offset, uint64
 		return err;
 
 	struct marks_taken taken;
+	scanners_pass(region);
 	change_begin(region);
 	marks_take(atomic_load(&region->marks), offset, offset + length, &taken);
 	epoch_synchronize(&region->fills);

@@ -13,6 +13,7 @@
 #include "calls/create.h"
 #include "calls/dispatch.h"
 #include "calls/populate.h"
+#include "calls/scanners.h"
 #include "file/blocking_file.h"
 #include "file/seal.h"
 #include "kernel/descriptor.h"
@@ -236,31 +237,6 @@ static int explain_file(const struct uffd_guard *guard, int err)
 	return err;
 }
 
-static bool can_have_views(struct uffd_guard *guard)
-{
-	lock_take(&guard->lock);
-	if (guard->holes.fd < 0 && guard->has_views) {
-		const int err = view_prepare(&guard->holes);
-		guard->has_views = !err || err == -EMFILE || err == -ENFILE || err == -ENOMEM;
-	}
-	const bool is_open = uffd_is_ours(&guard->holes);
-	lock_give(&guard->lock);
-	return is_open;
-}
-
-/* So that nobody who reads it has to wait for a scanner of files. */
-static void open_view(struct uffd_guard_region *region, size_t reserve)
-{
-	struct uffd_guard *guard = region->guard;
-	struct source *source = &region->source;
-	if (!guard->has_views || !source_may_be_watched(source, guard->zeros.file.device))
-		return;
-	if (guard_is_eager(guard))
-		view_open_without_faults(&source->view, source->fd, source->offset, reserve);
-	else if (can_have_views(guard))
-		view_open(&source->view, &guard->holes, source->fd, source->offset, reserve);
-}
-
 static void close_source(struct uffd_guard_region *region)
 {
 	sealing_drop(region->sealing);
@@ -315,7 +291,8 @@ static int map_region(
 	int err = open_source(region, fd, options);
 	if (err)
 		return explain_file(region->guard, err);
-	open_view(region, reserve);
+	source_find_mount(&region->source, region->guard->zeros.file.device);
+	scanners_expect(region, reserve);
 	err = mapping_reserve(&region->range, options, reserve);
 	if (err)
 		goto err_source;

@@ -17,6 +17,7 @@
 #include "base/rows.h"
 #include "calls/populate.h"
 #include "calls/refresh.h"
+#include "calls/scanners.h"
 #include "calls/update.h"
 #include "daemon/copier.h"
 #include "pages/begun.h"
@@ -64,11 +65,12 @@ int uffd_guard_mark_rects(
 /* Less is brought over sooner than another thread is awake. */
 #define BEGIN_LEAST ((uint64_t)128 << 10)
 
-/* Left to ensure: what may wait for the client, and what is not done by writing in place. */
+/* Left to ensure: what may wait for the client or for a scanner of files, since unmap would wait
+ * for the copier then; and what is not done by writing in place. */
 static bool can_be_begun(const struct uffd_guard_region *region)
 {
 	return !source_may_block(&region->source) && !region_tracks_stores(region) &&
-	       !source_is_sparse(&region->source);
+	       !source_is_sparse(&region->source) && !source_may_be_scanned(&region->source);
 }
 
 /* model: begin begin */
@@ -80,6 +82,7 @@ int uffd_guard_begin(struct uffd_guard_region *region)
 	if (n_bytes < BEGIN_LEAST)
 		return err;
 	err = region_check_source(region);
+	scanners_pass(region);
 	if (err || !can_be_begun(region) || !copier_is_there(region->guard))
 		return err;
 	begun_add(region, n_bytes);
@@ -133,6 +136,7 @@ int uffd_guard_ensure(struct uffd_guard_region *region, uint64_t offset, uint64_
 	err = region_check_source(region);
 	if (err)
 		return err;
+	scanners_pass(region);
 	copier_expect(region->guard, length);
 	change_begin(region);
 	err = ensure_locked(region, offset, length);

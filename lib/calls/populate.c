@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* populate: the pages of a range, filled on the caller's thread. */
 #include "calls/populate.h"
+#include "calls/scanners.h"
 
 #include "base/cancel.h"
 #include "base/lock.h"
@@ -44,6 +45,7 @@ int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t l
 	if (!staging)
 		return -ENOMEM;
 
+	scanners_pass(region);
 	copier_expect(region->guard, length);
 	source_begin_call(&region->source);
 	const size_t page = page_size();

@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/page.h"
 #include "base/rows.h"
+#include "calls/scanners.h"
 #include "calls/update.h"
 #include "daemon/copier.h"
 #include "file/shared_read.h"
@@ -113,6 +114,7 @@ static ssize_t read_rect(struct uffd_guard_region *region, const struct uffd_gua
 	if (err)
 		return err;
 	rect_end(rect, &end);
+	scanners_pass(region);
 	copier_expect(region->guard, end - rect->offset);
 	source_begin_call(&region->source);
 	err = rect->height == 1 || (rect->stride == rect->width && buffer_stride == rect->width)

@@ -200,7 +200,7 @@ static bool read_row(struct uffd_guard_region *region, const struct uffd_guard_s
 			PRESENCE_HELD ||
 		(first + n_pages) * page < end)
 		return false;
-	if (source_read_own(&region->source, span->offset,
+	if (source_read_own(&region->source, NULL, span->offset,
 		    (void *)region_address(region, span->offset), span->length, &got) ||
 		got < span->length)
 		return false;

@@ -9,6 +9,7 @@
  */
 #include "base/cancel.h"
 #include "calls/refresh.h"
+#include "calls/scanners.h"
 #include "pages/change.h"
 #include "pages/direct.h"
 #include "pages/eager.h"
@@ -78,6 +79,7 @@ int uffd_guard_resize(struct uffd_guard_region *region, size_t length)
 	if (err)
 		return err;
 
+	scanners_pass(region);
 	change_begin(region);
 	const size_t before = atomic_load(&region->length);
 	if (region->source.memory && length > before)

@@ -11,6 +11,7 @@
 #include "base/rows.h"
 #include "calls/populate.h"
 #include "calls/refresh.h"
+#include "calls/scanners.h"
 #include "daemon/copier.h"
 #include "pages/change.h"
 #include "pages/direct.h"
@@ -103,6 +104,7 @@ static int bring_over(struct uffd_guard_region *region, const struct uffd_guard_
 		return -ENOMEM;
 
 	const struct uffd_guard_span all = cover(rects, n_rects);
+	scanners_pass(region);
 	copier_expect(region->guard, all.length);
 	PROBE_REFRESH_BEGIN(region, all.offset, all.length);
 	change_begin(region);

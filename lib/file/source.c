@@ -25,6 +25,7 @@
 
 #include "base/missing.h"
 #include "base/page.h"
+#include "base/watch.h"
 #include "kernel/copy.h"
 
 #include "file/blocking_file.h"
@@ -122,9 +123,9 @@ int source_open(struct source *source, int fd, uint64_t offset, int blocking_err
 	return fresh < 0 ? fresh : 0;
 }
 
-bool source_may_be_watched(const struct source *source, dev_t memfds)
+void source_find_mount(struct source *source, dev_t memfds)
 {
-	return source->kind == SOURCE_MEMORY && source->file.device != memfds;
+	source->is_on_mount = source->kind == SOURCE_MEMORY && source->file.device != memfds;
 }
 
 static bool has_own_descriptor(const struct source *source)
@@ -182,11 +183,20 @@ bool source_cannot_shrink(const struct source *source)
 	return source->kind == SOURCE_MEMORY && seals >= 0 && seals & F_SEAL_SHRINK;
 }
 
-/* 1: there is one. 0: the file has ended. */
-static int ask_for_byte(const struct source *source, uint64_t offset, char *buffer)
+/* Bytes or a negative errno; with @watch perhaps WATCH_ERR_TAKEN: then @source is not to be looked
+ * at any more. */
+static ssize_t read_once(const struct source *source, struct watch *watch, uint64_t offset,
+	void *buffer, size_t length)
 {
-	ssize_t n = pread(source->fd, buffer, 1, (off_t)(source->offset + offset));
-	return n < 0 ? -errno : (int)n;
+	const int fd = source->fd;
+	const off_t position = (off_t)(source->offset + offset);
+	if (watch)
+		watch_begin(watch);
+	const ssize_t n = pread(fd, buffer, length, position);
+	const int err = n < 0 ? -errno : 0;
+	if (watch && !watch_end(watch))
+		return WATCH_ERR_TAKEN;
+	return err ? err : n;
 }
 
 /*
@@ -194,27 +204,43 @@ static int ask_for_byte(const struct source *source, uint64_t offset, char *buff
  * from the beginning of the page it stopped in, for a copy that starts at an odd byte would tear
  * words that the client writes whole.
  */
-static int read_by_descriptor(
-	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+static int read_by_descriptor(const struct source *source, struct watch *watch, uint64_t offset,
+	void *buffer, size_t length, size_t *got)
 {
 	*got = 0;
 	for (size_t from = 0; *got < length;) {
-		ssize_t n = pread(source->fd, (char *)buffer + from, length - from,
-			(off_t)(source->offset + offset + from));
-		if (n < 0 && errno != EINTR)
-			return -errno;
+		const ssize_t n = read_once(
+			source, watch, offset + from, (char *)buffer + from, length - from);
+		if (n < 0 && n != -EINTR)
+			return (int)n;
 		const size_t before = *got;
 		if (n >= 0)
 			*got = from + (size_t)n;
 		if (n >= 0 && *got <= before) {
 			/* The end, or a bad buffer from there on? */
-			const int err = ask_for_byte(source, offset + *got, (char *)buffer + *got);
-			if (err <= 0)
-				return err;
+			const ssize_t byte =
+				read_once(source, watch, offset + *got, (char *)buffer + *got, 1);
+			if (byte <= 0)
+				return (int)byte;
 		}
 		from = max_u64(page_floor(offset + *got), offset) - offset;
 	}
 	return 0;
+}
+
+static int read_file(const struct source *source, struct watch *watch, uint64_t offset,
+	void *buffer, size_t length, size_t *got)
+{
+	*got = 0;
+	if (source->blocking)
+		return blocking_file_read(
+			source->blocking, source->offset + offset, buffer, length, got);
+	if (source->view.is_there) {
+		const int err = view_read(&source->view, offset, buffer, length, got);
+		if (err != -EPERM && err != -ENOSYS) /* by a filter that came later */
+			return err;
+	}
+	return read_by_descriptor(source, watch, offset, buffer, length, got);
 }
 
 int source_read(
@@ -224,22 +250,14 @@ int source_read(
 	if (source->memory)
 		return copy_checked(buffer, source->memory + offset,
 			min_u64(length, source_length_from(source, offset)), got);
-	if (source->blocking)
-		return blocking_file_read(
-			source->blocking, source->offset + offset, buffer, length, got);
-	if (source->view.is_there) {
-		const int err = view_read(&source->view, offset, buffer, length, got);
-		if (err != -EPERM && err != -ENOSYS) /* by a filter that came later */
-			return err;
-	}
-	return read_by_descriptor(source, offset, buffer, length, got);
+	return read_file(source, NULL, offset, buffer, length, got);
 }
 
-int source_read_own(
-	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+int source_read_own(const struct source *source, struct watch *watch, uint64_t offset, void *buffer,
+	size_t length, size_t *got)
 {
 	if (!source->memory)
-		return source_read(source, offset, buffer, length, got);
+		return read_file(source, watch, offset, buffer, length, got);
 	*got = min_u64(length, source_length_from(source, offset));
 	memcpy(buffer, source->memory + offset, *got);
 	return 0;

@@ -11,6 +11,7 @@
 #include "kernel/descriptor.h"
 
 struct blocking_file;
+struct watch;
 
 enum source_kind {
 	SOURCE_MEMORY,	/* tmpfs, ramfs: answers at once */
@@ -29,6 +30,7 @@ struct source {
 	int store_error; /* with memory: what source_check_store() answers */
 	struct store_window window;
 	struct view view; /* by which fd is read, if it is there */
+	bool is_on_mount; /* memory, and a scanner of files may have to be asked before a read(2) */
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */
@@ -44,6 +46,12 @@ static inline bool source_may_block(const struct source *source)
 	return source->kind >= SOURCE_DISK;
 }
 
+/* Whether a read may have to wait for a scanner of files. */
+static inline bool source_may_be_scanned(const struct source *source)
+{
+	return source->is_on_mount && !source->memory && !atomic_load(&source->view.is_there);
+}
+
 /* Check that the file is of a kind that can be guarded, and make a descriptor of our own.
  * @blocking_error: the answer if it may block; 0: take it all the same */
 int source_open(struct source *source, int fd, uint64_t offset, int blocking_error);
@@ -51,9 +59,9 @@ void source_close(struct source *source);
 /* From now on by @memory, the source's, in place of the descriptor. The file is memory that cannot
  * shrink, and has @length bytes from the source's offset on. Nobody else uses the source yet. */
 void source_use_mapping(struct source *source, void *memory, size_t length);
-/* Whether a scanner of files may have to be asked before each read(2): of a file on a mount.
+/* Note whether a scanner of files may have to be asked before each read(2): of a file on a mount.
  * @memfds: the device of files that are on none. */
-bool source_may_be_watched(const struct source *source, dev_t memfds);
+void source_find_mount(struct source *source, dev_t memfds);
 bool source_is_ours(const struct source *source); /* or the program has closed it */
 
 /* Begin and end all that a call reads of a source on a caller's thread. The deadline is for all
@@ -73,9 +81,10 @@ int source_read(
 	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
 
 /* The same into memory of the library's own: the handler's sandbox denies what source_read() needs
- * for a bad buffer. */
-int source_read_own(
-	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got);
+ * for a bad buffer. WATCH_ERR_TAKEN: what @watch is about is another thread's now, with all that
+ * the source is part of. @watch NULL: never that */
+int source_read_own(const struct source *source, struct watch *watch, uint64_t offset, void *buffer,
+	size_t length, size_t *got);
 
 /* All bytes from @offset on, into one buffer after the other; or false, and some may have been. For
  * memory only. */

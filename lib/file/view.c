@@ -13,10 +13,11 @@
  * Without a userfaultfd, in EAGER, cachestat(2) is asked first, and only what is all data is
  * copied. A client that makes a hole of it between the two gets a page there.
  *
- * All this is for who asks for it (UFFD_GUARD_PAST_SCANNERS), since a mapping of a client's file is
- * worse where clients are hostile. A client that maps its file 100,000 times and makes holes in it
- * holds up, for some tenths of a second each time, whoever maps the file, with mmap_lock, and so
- * all of the process; and whoever faults its pages. pread(2) waits for neither.
+ * All this is for who asks for it (UFFD_GUARD_PAST_SCANNERS), and for guards that have met a
+ * scanner (calls/scanners.c), since a mapping of a client's file is worse where clients are
+ * hostile. A client that maps its file 100,000 times and makes holes in it holds up, for some
+ * tenths of a second each time, whoever maps the file, with mmap_lock, and so all of the process;
+ * and whoever faults its pages. pread(2) waits for neither.
  *
  * The mapping is private, so that a read-only descriptor will do. Nobody stores to it, so it shows
  * what the file has.
@@ -71,28 +72,41 @@ static char *map(int fd, uint64_t position, size_t length, int protection)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+static void set(struct view *view, char *memory, size_t length, int fd, uint64_t position)
+{
+	view->memory = memory;
+	view->length = length;
+	view->fd = fd;
+	view->position = position;
+}
+
 void view_open(
 	struct view *view, const struct uffd *holes, int fd, uint64_t position, size_t length)
 {
+	if (atomic_exchange(&view->is_claimed, true))
+		return;
 	char *memory = map(fd, position, length, PROT_NONE);
 	if (memory && !make_readable(holes, memory, length)) {
 		munmap(memory, length);
 		memory = NULL;
 	}
-	*view = (struct view){ memory != NULL, memory, length, fd, position };
+	set(view, memory, length, fd, position);
+	atomic_store(&view->is_there, memory != NULL);
+	atomic_store(&view->is_claimed, memory != NULL);
 }
 
 void view_open_without_faults(struct view *view, int fd, uint64_t position, size_t length)
 {
-	*view = (struct view){ cached_pages(fd, position, length) >= 0, NULL, length, fd,
-		position };
+	set(view, NULL, length, fd, position);
+	atomic_store(&view->is_there, cached_pages(fd, position, length) >= 0);
 }
 
 void view_close(struct view *view)
 {
 	if (view->memory)
 		munmap(view->memory, view->length);
-	*view = (struct view){ .is_there = false };
+	view->memory = NULL;
+	atomic_store(&view->is_there, false);
 }
 
 /* ---- Reading ---- */

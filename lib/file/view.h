@@ -2,6 +2,7 @@
 /* A mapping of a file through which it is read in place of its descriptor. No lock. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +12,9 @@ struct uffd;
 struct iovec;
 
 struct view {
-	bool is_there;
-	char *memory; /* NULL: it is mapped for each read */
+	atomic_bool is_there;	/* all below is set, and stays */
+	atomic_bool is_claimed; /* by the one thread that opens it */
+	char *memory;		/* NULL: it is mapped for each read */
 	size_t length;
 	int fd; /* of the file, not the view's */
 	uint64_t position;
@@ -27,7 +29,8 @@ extern const char view_no_name[1];
 int view_prepare(struct uffd *holes);
 
 /* Map @length bytes of a file on a tmpfs, from @position on, in whole pages. Where that is not
- * allowed, or too much, there is no view. Callers. */
+ * allowed, or too much, there is no view. Others may read the file meanwhile. No-op where another
+ * thread is about it, or was. Callers. */
 void view_open(
 	struct view *view, const struct uffd *holes, int fd, uint64_t position, size_t length);
 /* The same without a userfaultfd. */

@@ -9,6 +9,7 @@
  */
 #include "pages/fill.h"
 #include "base/check.h"
+#include "base/watch.h"
 
 #include "pages/evict.h"
 #include "pages/install.h"
@@ -277,6 +278,20 @@ static int fill_hole(struct fill *fill, size_t first, size_t n_pages)
 	return put_zeros(&piece, first, n_pages);
 }
 
+/* A scanner of files was met that does not answer. The handler asks no other, also while another
+ * thread stands in for it: a caller will read past them (calls/scanners.c). */
+static bool must_not_ask(const struct fill *fill)
+{
+	const struct uffd_guard_region *region = fill->region;
+	return fill->is_handler && source_may_be_scanned(&region->source) &&
+	       atomic_load(&region->guard->has_met_scanner);
+}
+
+static struct watch *watch_for(const struct fill *fill)
+{
+	return source_may_be_scanned(&fill->region->source) ? fill->watch : NULL;
+}
+
 /* Absent pages, no more than fit into staging. In *n_pages how many this has dealt with;
  * *has_failed: the file could not be read. */
 /* model: direct read_file, protocol read_file */
@@ -285,16 +300,23 @@ static int fill_run(struct fill *fill, size_t first, size_t *n_pages, bool *has_
 	struct uffd_guard_region *region = fill->region;
 	const uint64_t start = first * page_size();
 	const uint64_t length = max_u64(atomic_load(&region->length), start);
+	const bool is_untold = must_not_ask(fill);
+	*n_pages = is_untold ? 1 : *n_pages;
 	const uint64_t end = min_u64(start + *n_pages * page_size(), length);
 
-	*has_failed = false;
+	*has_failed = is_untold;
+	if (is_untold)
+		return fill_with(fill, first, 1, NULL, end - start, 0, -ETIMEDOUT);
 	if (is_all_hole(fill, *n_pages, end))
 		return fill_hole(fill, first, *n_pages);
 
 	size_t got;
 	struct piece piece = { .fill = fill, .is_movable = prepare_staging(fill, first, *n_pages) };
 	const size_t wanted = end - start;
-	int err = source_read_own(&region->source, start, fill->staging->memory, wanted, &got);
+	int err = source_read_own(
+		&region->source, watch_for(fill), start, fill->staging->memory, wanted, &got);
+	if (err == WATCH_ERR_TAKEN)
+		return err;
 	if (err == -EFAULT)
 		err = -ENOMEM; /* it is the staging that the kernel has no page for */
 	*has_failed = err != 0;

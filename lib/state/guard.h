@@ -73,8 +73,9 @@ struct uffd_guard {
 	struct recent_pages recent;
 	/* Of views of files, opened when there is the first; with lock. */
 	struct uffd holes;
-	atomic_bool has_views; /* they are asked for, and not denied */
-	struct source zeros;   /* a file of one page that is all hole: zeros for refresh.c */
+	atomic_bool has_views;	     /* they are wanted, and not denied */
+	atomic_bool has_met_scanner; /* that holds up reads: daemon/relief.c */
+	struct source zeros;	     /* a file of one page that is all hole: zeros for refresh.c */
 
 	void (*log)(int level, const char *message, void *data); /* callers' threads only */
 	void *log_data;

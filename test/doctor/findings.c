@@ -220,7 +220,7 @@ static void find_scanners(const struct facts *facts, struct finding *finding)
 	if (read->has_hung && is_past)
 		say(finding, STATE_MISSING, "one does not answer: set UFFD_GUARD_PAST_SCANNERS=1");
 	else if (read->has_hung)
-		say(finding, STATE_MISSING, "one stops the guard in /dev/shm (%s)", how);
+		say(finding, STATE_MISSING, "one holds up calls in /dev/shm (%s)", how);
 	else if (!attempt_works(facts, ATTEMPT_SHM_READ))
 		say(finding, STATE_UNKNOWN, "no file in /dev/shm can be read");
 	else
