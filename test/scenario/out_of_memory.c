@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define LIMIT_MB 24
-#define FILE_MB	 64
+#define FILE_MB	 40
 #define TABLE	 512 /* pages of a page table */
 
 static bool write_to(const char *path, const char *text)
