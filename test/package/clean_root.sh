@@ -3,61 +3,15 @@
 # Debian's packages in a Debian that has nothing else: apt finds what they depend on, programs outside the tree are built
 # with them and run, and so are the programs in them; purged, with what nothing else needs, they leave nothing.
 #   clean_root.sh SOURCE PACKAGES WORK [SUITE]
-# Root only. SUITE: this machine's. WORK/base keeps the system as debootstrap makes it, from the mirror that this machine
-# has its packages from; WORK/root is the copy it was tried in. Exit status: 0 as it should be; 1 not; 3 it could not run.
+# Root only. SUITE: this machine's. WORK keeps the system as debootstrap makes it. Exit status: 0 as it should be; 1 not;
+# 3 it could not run.
 set -euo pipefail
+# shellcheck source=test/package/debian_root.sh
+. "${BASH_SOURCE[0]%/*}/debian_root.sh"
 source=$(realpath "$1") packages=$(realpath "$2") work=$(realpath -m "$3")
 # shellcheck source=/dev/null
 suite=${4:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
-base=$work/base-$suite root=$work/root
-
-cannot_run() {
-  printf 'clean_root.sh: %s\n' "$@" >&2
-  exit 3
-}
-
-[[ $(id -u) -eq 0 ]] || cannot_run 'not root'
-command -v debootstrap > /dev/null || cannot_run 'no debootstrap'
 compgen -G "$packages/*.deb" > /dev/null || cannot_run "no packages in $packages: cmake -P cmake/packages.cmake"
-
-# ---- A system ----
-
-find_mirror() {
-  # shellcheck disable=SC2016 # apt's variables
-  apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' | sed -n 's/ Debian$//p' |
-    grep -v security | sort -u | head -n 1
-}
-
-make_base() {
-  local mirror
-  mirror=$(find_mirror)
-  [[ -n $mirror ]] || cannot_run "found no Debian repository in this machine's apt sources"
-  rm -rf "$base.new"
-  debootstrap --variant=minbase "$suite" "$base.new" "$mirror" > "$work/debootstrap.log" 2>&1 ||
-    cannot_run "debootstrap failed; see $work/debootstrap.log"
-  mv "$base.new" "$base"
-}
-
-# Of /proc, programs need what is about themselves.
-unmount() {
-  ! mountpoint -q "$root/proc" || umount "$root/proc"
-}
-
-make_root() {
-  unmount
-  rm -rf --one-file-system "$root"
-  cp -a "$base" "$root"
-  mount -t proc proc "$root/proc"
-}
-
-there() {
-  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root DEBIAN_FRONTEND=noninteractive \
-    http_proxy="${http_proxy:-}" chroot "$root" "$@"
-}
-
-apt() {
-  there apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 --no-install-recommends -y "$@"
-}
 
 # What apt and dpkg know and note is theirs.
 list_root() {
@@ -92,9 +46,8 @@ run_programs() {
   there uffd-guard-doctor || [[ $? -eq 1 ]]
 }
 
-mkdir -p "$work"
-trap unmount EXIT
-[[ -e $base ]] || { step "debootstrap $suite" && make_base; }
+step "debootstrap $suite"
+make_base "$work" "$suite" "$(dpkg --print-architecture)"
 make_root
 mkdir "$root/packages"
 cp "$packages"/*.deb "$root/packages"
