@@ -12,6 +12,7 @@
 
 #include "trace.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -448,9 +449,12 @@ static bool may_be_direct(const struct view *view)
 	       file_seals(view->file) & F_SEAL_SHRINK;
 }
 
-/* Whether a part that becomes DIRECT now keeps stores. */
-static bool is_shared(const struct view *view)
+/* Whether a part that becomes DIRECT now keeps stores. A mapping in place of the descriptor keeps
+ * them as it did from the beginning, whatever was sealed since. */
+static bool is_shared(const struct view *view, const struct page *before)
 {
+	if (view->direct_end > 0 && uffd_guard_region_get_fd(view->region) == -EBADF)
+		return before->is_shared;
 	return view->flags & UFFD_GUARD_MAP_WRITE && !view->is_read_only &&
 	       !(file_seals(view->file) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
 }
@@ -464,7 +468,7 @@ static void extend_direct(struct view *view)
 		end > view->direct_end) {
 		for (size_t page = view->direct_end / PAGE; page < end / PAGE; page++) {
 			set_unknown(view, page);
-			view->pages[page].is_shared = is_shared(view);
+			view->pages[page].is_shared = is_shared(view, &view->pages[page]);
 		}
 		view->direct_end = end;
 		view->file->was_direct = true;
