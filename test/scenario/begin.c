@@ -77,7 +77,7 @@ static void assert_all_are(const struct fixture *f, unsigned char value)
 /* False: it did not come, within a time that is long. */
 static bool comes_over(const struct fixture *f, size_t byte, unsigned char value)
 {
-	for (int i = 0; i < 3000 && f->data[byte] != value; i++)
+	for (int i = 0; i < 30000 && f->data[byte] != value; i++)
 		nanosleep(&A_WHILE, NULL);
 	return f->data[byte] == value;
 }
@@ -395,6 +395,33 @@ START_TEST(no_byte_is_older_than_its_mark_whoever_ensures)
 }
 END_TEST
 
+static void *refresh_a_byte(void *data)
+{
+	const struct fixture *f = data;
+	for (unsigned i = 0; i < (IS_SANITIZED ? 1000 : 10000); i++)
+		assert_ok(uffd_guard_refresh(f->region, 0, 1));
+	return NULL;
+}
+
+/* They count themselves while they want the region, and the copier keeps away as long. */
+START_TEST(copier_comes_when_those_who_wanted_the_region_have_had_it)
+{
+	struct fixture f;
+	pthread_t threads[4];
+	if (!start_plain(&f))
+		return;
+	for (size_t i = 0; i < 4; i++)
+		assert_ok(pthread_create(&threads[i], NULL, refresh_a_byte, &f));
+	for (size_t i = 0; i < 4; i++)
+		assert_ok(pthread_join(threads[i], NULL));
+	draw(&f, 88);
+	mark_all(&f);
+	assert_ok(uffd_guard_begin(f.region));
+	ck_assert(comes_over(&f, N_PAGES * f.page - 1, 88));
+	fixture_stop(&f);
+}
+END_TEST
+
 /* The reader's fault must not wait for a lock that the copier or a caller holds. */
 START_TEST(faults_are_answered_while_the_copier_is_at_work)
 {
@@ -442,6 +469,7 @@ static TCase *beside_case(void)
 	tcase_add_test(tcase, region_that_is_unmapped_after_begin_is_left_alone);
 	tcase_add_test(tcase, resize_and_discard_after_begin_keep_what_they_promise);
 	tcase_add_test(tcase, no_byte_is_older_than_its_mark_whoever_ensures);
+	tcase_add_test(tcase, copier_comes_when_those_who_wanted_the_region_have_had_it);
 	tcase_add_test(tcase, faults_are_answered_while_the_copier_is_at_work);
 	tcase_add_test(tcase, urgent_thread_ensures_what_an_ordinary_one_has_begun);
 	return tcase;
