@@ -373,6 +373,7 @@ struct filler {
 	struct presence *presence;
 	size_t start; /* fills this page, and every N_FILLERS-th after it */
 	size_t n_fresh, n_cleared;
+	pthread_barrier_t *barrier;
 };
 
 static void *fill_and_clear(void *data)
@@ -410,6 +411,99 @@ START_TEST(threads_that_share_a_word_lose_no_bit)
 }
 END_TEST
 
+/* Of bits that belong to one thread, in words that belong to all. */
+struct owner {
+	struct presence *presence;
+	size_t page, huge;
+	size_t n_lost;
+};
+
+static void mark_and_unmark(struct owner *owner)
+{
+	struct presence *presence = owner->presence;
+	const size_t word = owner->page / 64 * 64;
+	const uint64_t bit = UINT64_C(1) << owner->page % 64;
+	presence_mark_stored(presence, owner->page, 1);
+	owner->n_lost += !presence_has_stored(presence, owner->page, 1);
+	presence_unmark_stored(presence, owner->page, 1);
+	owner->n_lost += presence_has_stored(presence, owner->page, 1);
+	owner->n_lost += presence_claim(presence, word, bit) != bit;
+	owner->n_lost += !page_is_going(presence, owner->page);
+	presence_unclaim(presence, word, bit);
+	owner->n_lost += page_is_going(presence, owner->page);
+}
+
+static void *use_own_bits(void *data)
+{
+	struct owner *owner = data;
+	const size_t end = owner->huge + PRESENCE_HUGE;
+	for (int round = 0; round < 20000; round++) {
+		mark_and_unmark(owner);
+		presence_note_huge(owner->presence, owner->huge);
+		owner->n_lost +=
+			presence_next_huge(owner->presence, owner->huge, end) != owner->huge;
+		presence_clear(owner->presence, owner->huge, 1);
+		owner->n_lost += presence_next_huge(owner->presence, owner->huge, end) != end;
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_share_a_word_lose_no_store_and_no_huge_page)
+{
+	struct presence presence;
+	struct owner owners[N_FILLERS];
+	pthread_t threads[N_FILLERS];
+	assert_ok(presence_init(&presence, N_FILLERS * (size_t)PRESENCE_HUGE));
+	assert_ok(presence_track_stores(&presence));
+	for (size_t i = 0; i < N_FILLERS; i++) {
+		owners[i] = (struct owner){
+			.presence = &presence, .page = 64 + i, .huge = i * PRESENCE_HUGE
+		};
+		assert_ok(pthread_create(&threads[i], NULL, use_own_bits, &owners[i]));
+	}
+	for (size_t i = 0; i < N_FILLERS; i++) {
+		assert_ok(pthread_join(threads[i], NULL));
+		ck_assert_uint_eq(owners[i].n_lost, 0);
+	}
+	presence_finish(&presence);
+}
+END_TEST
+
+static void *fill_own_page(void *data)
+{
+	struct filler *filler = data;
+	pthread_barrier_wait(filler->barrier);
+	presence_fill(filler->presence, filler->start, 1, PRESENCE_HELD);
+	return NULL;
+}
+
+/* A sweep looks only where it says that something was filled. */
+START_TEST(threads_that_fill_for_the_first_time_are_all_found_by_a_sweep)
+{
+	const size_t apart = 64 * (size_t)512;
+	for (int round = 0; round < 300; round++) {
+		struct presence presence;
+		struct filler fillers[N_FILLERS];
+		pthread_t threads[N_FILLERS];
+		pthread_barrier_t barrier;
+		pthread_barrier_init(&barrier, NULL, N_FILLERS);
+		assert_ok(presence_init(&presence, N_FILLERS * apart));
+		for (size_t i = 0; i < N_FILLERS; i++) {
+			fillers[i] = (struct filler){
+				.presence = &presence, .start = i * apart, .barrier = &barrier
+			};
+			assert_ok(pthread_create(&threads[i], NULL, fill_own_page, &fillers[i]));
+		}
+		for (size_t i = 0; i < N_FILLERS; i++)
+			assert_ok(pthread_join(threads[i], NULL));
+		for (size_t i = 0; i < N_FILLERS; i++)
+			ck_assert_uint_eq(presence_next_held(&presence, i * apart), i * apart);
+		pthread_barrier_destroy(&barrier);
+		presence_finish(&presence);
+	}
+}
+END_TEST
+
 static TCase *model_case(void)
 {
 	TCase *tcase = tcase_create("model");
@@ -442,6 +536,8 @@ static TCase *memory_case(void)
 	tcase_add_loop_test(tcase, bitmaps_leave_nothing_behind, 0, 3);
 	tcase_add_test(tcase, bitmaps_without_memory_are_refused);
 	tcase_add_test(tcase, threads_that_share_a_word_lose_no_bit);
+	tcase_add_test(tcase, threads_that_share_a_word_lose_no_store_and_no_huge_page);
+	tcase_add_test(tcase, threads_that_fill_for_the_first_time_are_all_found_by_a_sweep);
 	return tcase;
 }
 
