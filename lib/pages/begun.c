@@ -75,6 +75,7 @@ void begun_add(struct uffd_guard_region *region, uint64_t n_bytes)
 	if (region->begun.n_left == 0)
 		append(begun, region);
 	region->begun.n_left = n_bytes;
+	region->begun.is_renewed = true;
 	lock_give(&begun->lock);
 }
 
@@ -101,19 +102,21 @@ static struct uffd_guard_region *begin_some(struct begun_regions *begun, bool *i
 		take_off(begun, region);
 		append(begun, region);
 		region = NULL;
+	} else if (region) {
+		region->begun.is_renewed = false;
 	}
 	lock_give(&begun->lock);
 	return region;
 }
 
+/* What was begun again meanwhile was perhaps marked after the bytes of it were brought over. */
 static void end_some(struct begun_regions *begun, struct uffd_guard_region *region, uint64_t n_done)
 {
 	lock_take(&begun->lock);
-	if (region->begun.n_left > 0 && n_done >= region->begun.n_left) {
-		take_off(begun, region);
-		region->begun.n_left = 0;
-	} else if (region->begun.n_left > 0) {
-		region->begun.n_left -= n_done;
+	if (region->begun.n_left > 0 && !region->begun.is_renewed) {
+		region->begun.n_left -= min_u64(n_done, region->begun.n_left);
+		if (region->begun.n_left == 0)
+			take_off(begun, region);
 	}
 	lock_give(&begun->lock);
 	change_end(region);

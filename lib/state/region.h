@@ -57,6 +57,7 @@ struct uffd_guard_region {
 	struct begun {
 		struct uffd_guard_region *before, *behind;
 		uint64_t n_left; /* bytes; 0: it is not in the list */
+		bool is_renewed; /* begun while some of it is brought over */
 		/* Without a lock: */
 		atomic_bool is_at_work; /* the copier has region->lock, for a moment */
 		atomic_uint n_wanting;	/* callers that wait for region->lock; it lets them */

@@ -422,6 +422,62 @@ START_TEST(copier_comes_when_those_who_wanted_the_region_have_had_it)
 }
 END_TEST
 
+#define N_BEGUN 64 /* pages: more than are left to ensure */
+
+static struct uffd_guard_region *map_begun(struct uffd_guard *guard, int fd)
+{
+	struct uffd_guard_region *region;
+	const size_t length = N_BEGUN * (size_t)sysconf(_SC_PAGESIZE);
+	assert_ok(uffd_guard_map(guard, fd, length, NULL, &region));
+	assert_ok(uffd_guard_populate(region, 0, length));
+	return region;
+}
+
+static void mark_and_begin(struct uffd_guard_region *region)
+{
+	const struct uffd_guard_rect all = { .width = uffd_guard_region_length(region),
+		.height = 1 };
+	assert_ok(uffd_guard_mark_rects(region, &all, 1));
+	assert_ok(uffd_guard_begin(region));
+}
+
+/* Two regions that come and go, begun, beside one that has to come over each time. */
+static void *begin_and_unmap(void *data)
+{
+	struct uffd_guard *guard = data;
+	const int fd = file_create(FILE_MEMFD, N_BEGUN, false);
+	struct uffd_guard_region *kept = map_begun(guard, fd);
+	const struct fixture f = { .data = uffd_guard_region_data(kept) };
+	for (unsigned char value = 1; value < (IS_SANITIZED ? 20 : 100); value++) {
+		struct uffd_guard_region *one = map_begun(guard, fd), *other = map_begun(guard, fd);
+		ck_assert_int_eq(pwrite(fd, &value, 1, 0), 1);
+		mark_and_begin(one);
+		mark_and_begin(kept);
+		mark_and_begin(other);
+		uffd_guard_unmap(one);
+		uffd_guard_unmap(other);
+		ck_assert_msg(comes_over(&f, 0, value), "%d does not come over", value);
+	}
+	uffd_guard_unmap(kept);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(regions_that_many_begin_and_unmap_at_once_all_come_over)
+{
+	pthread_t threads[4];
+	if (skip_one_processor())
+		return;
+	struct uffd_guard *guard = guard_start(IS_SANITIZED ? UFFD_GUARD_NO_SANDBOX : 0);
+	begin_and_unmap(guard); /* while one thread starts the copier, others go on without it */
+	for (size_t i = 0; i < 4; i++)
+		assert_ok(pthread_create(&threads[i], NULL, begin_and_unmap, guard));
+	for (size_t i = 0; i < 4; i++)
+		assert_ok(pthread_join(threads[i], NULL));
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
 /* The reader's fault must not wait for a lock that the copier or a caller holds. */
 START_TEST(faults_are_answered_while_the_copier_is_at_work)
 {
@@ -470,6 +526,7 @@ static TCase *beside_case(void)
 	tcase_add_test(tcase, resize_and_discard_after_begin_keep_what_they_promise);
 	tcase_add_test(tcase, no_byte_is_older_than_its_mark_whoever_ensures);
 	tcase_add_test(tcase, copier_comes_when_those_who_wanted_the_region_have_had_it);
+	tcase_add_test(tcase, regions_that_many_begin_and_unmap_at_once_all_come_over);
 	tcase_add_test(tcase, faults_are_answered_while_the_copier_is_at_work);
 	tcase_add_test(tcase, urgent_thread_ensures_what_an_ordinary_one_has_begun);
 	return tcase;
