@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -503,6 +504,51 @@ START_TEST(regions_are_mapped_and_unmapped_by_many_at_once)
 }
 END_TEST
 
+static unsigned map_until_refused(struct fixture *f, struct uffd_guard *guard)
+{
+	enum { MANY = 500 };
+	struct uffd_guard_region *regions[MANY];
+	unsigned n = 0;
+	while (n < MANY && uffd_guard_map(guard, f->fd, f->page, NULL, &regions[n]) == 0)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		uffd_guard_unmap(regions[i]);
+	return n;
+}
+
+/* Regions, their memory and their descriptors are counted by all threads, and limited. */
+START_TEST(what_many_callers_map_and_unmap_at_once_is_counted_exactly)
+{
+	enum { MOST = 100, DESCRIPTORS = 200 };
+	const struct uffd_guard_options options = {
+		.size = sizeof(options), .flags = runner_guard_flags(), .max_regions = MOST
+	};
+	struct fixture f = { .page = (size_t)getpagesize() };
+	struct rlimit limit;
+	pthread_t threads[4];
+	assert_ok(uffd_guard_create(&options, &f.guard));
+	f.fd = file_create(FILE_MEMFD, 4, false);
+	for (int i = 0; i < 4; i++)
+		assert_ok(pthread_create(&threads[i], NULL, map_here_and_there, &f));
+	for (int i = 0; i < 4; i++)
+		assert_ok(pthread_join(threads[i], NULL));
+	struct uffd_guard_stats stats = { .size = sizeof(stats) };
+	assert_ok(uffd_guard_get_stats(f.guard, &stats));
+	ck_assert_uint_eq(stats.regions, 0);
+	ck_assert_uint_eq(stats.bytes_resident, 0);
+	ck_assert_uint_eq(map_until_refused(&f, f.guard), MOST);
+
+	struct uffd_guard *other = guard_start(0);
+	assert_ok(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = DESCRIPTORS;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	ck_assert_uint_eq(map_until_refused(&f, other), DESCRIPTORS / 4 * 3);
+	uffd_guard_destroy(other);
+	uffd_guard_destroy(f.guard);
+	close(f.fd);
+}
+END_TEST
+
 struct changer {
 	struct fixture *f;
 	int what;
@@ -581,6 +627,7 @@ static TCase *at_once_case(void)
 	TCase *tcase = tcase_create("at once");
 	tcase_add_test(tcase, callers_at_once_get_their_own_clients_bytes);
 	tcase_add_test(tcase, regions_are_mapped_and_unmapped_by_many_at_once);
+	tcase_add_test(tcase, what_many_callers_map_and_unmap_at_once_is_counted_exactly);
 	tcase_add_test(tcase, one_region_is_refreshed_resized_discarded_and_populated_at_once);
 	return tcase;
 }
