@@ -223,6 +223,27 @@ START_TEST(buffer_that_is_shown_after_its_screenshot_is_never_written_again)
 }
 END_TEST
 
+/* It is paid for while it can be stored to, and not for life. */
+START_TEST(buffer_that_is_shown_after_its_screenshot_costs_what_has_changed)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	struct wl_surface *surface = wl_compositor_create_surface(s.guest.compositor);
+	camera_shoot(&s.guest, s.picture.buffer);
+	draw(s.picture.served, 0, SIDE * SIDE);
+	show_all(&s.guest, surface, &s.picture);
+	draw(s.picture.served, 0, 1);
+	for (int i = 0; i < 3; i++) {
+		const uint64_t before = bytes_copied();
+		show(&s.guest, surface, &s.picture, i, 0, 1, 1);
+		assert_all_pixels(s.picture.served, SHOT);
+		ck_assert_uint_le(bytes_copied() - before, 16);
+	}
+	wl_surface_destroy(surface);
+	stage_stop(&s);
+}
+END_TEST
+
 START_TEST(screenshot_of_what_was_shown_reaches_a_client_that_has_cleared_it)
 {
 	struct stage s;
@@ -447,6 +468,7 @@ static TCase *stores(void)
 	tcase_add_test(tcase, second_screenshot_replaces_the_first);
 	tcase_add_test(tcase, buffer_that_was_only_shown_is_never_written);
 	tcase_add_test(tcase, buffer_that_is_shown_after_its_screenshot_is_never_written_again);
+	add_of_libwayland(tcase, buffer_that_is_shown_after_its_screenshot_costs_what_has_changed);
 	tcase_add_test(tcase, screenshot_of_what_was_shown_reaches_a_client_that_has_cleared_it);
 	tcase_add_test(tcase, screenshot_is_shown_afterwards);
 	tcase_add_test(tcase, screenshot_into_a_file_that_was_cut_is_an_error);
