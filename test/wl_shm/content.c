@@ -514,6 +514,57 @@ START_TEST(flood_of_commits_ends_in_the_last_picture)
 }
 END_TEST
 
+/* As wlroots does, which makes a texture of it, and reads later or never. */
+static void begin_and_end(struct canvas *canvas)
+{
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(canvas->attached);
+	wl_shm_buffer_begin_access(buffer);
+	wl_shm_buffer_get_data(buffer);
+	wl_shm_buffer_end_access(buffer);
+}
+
+START_TEST(flood_of_commits_that_are_each_begun_and_ended_is_copied_now_and_then)
+{
+	enum { LARGE = 4096, BYTES_EACH = LARGE * LARGE, N = 40 };
+	struct scene s;
+	struct memory memory;
+	scene_start(&s);
+	memory_create(&memory, &s.guest, BYTES_EACH, 0);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		memory.pool, 0, LARGE / 4, LARGE, LARGE, WL_SHM_FORMAT_XRGB8888);
+	memset(memory.pixels, 0x22, memory.length);
+	exchange(&s.guest);
+	s.world.on_commit = begin_and_end;
+	const uint64_t before = bytes_copied();
+	for (int i = 0; i < N; i++) {
+		wl_surface_attach(s.surface, buffer, 0, 0);
+		wl_surface_damage_buffer(s.surface, 0, 0, MAX_I32, MAX_I32);
+		wl_surface_commit(s.surface);
+	}
+	exchange(&s.guest);
+	const uint64_t copied = bytes_copied() - before;
+	ck_assert(runner_is_eager() || copied < (uint64_t)N / 2 * BYTES_EACH);
+	struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+	ck_assert_uint_eq(pixel_at(served, LARGE / 4 - 1, LARGE - 1), NEW);
+	ck_assert_uint_eq(pixel_at(served, 0, 0), NEW);
+
+	/* And it is forgiven: what comes next is copied, and stays as it was committed. */
+	usleep(200000);
+	turn(&s.world);
+	memset(memory.pixels, 0x33, memory.length);
+	wl_surface_attach(s.surface, buffer, 0, 0);
+	wl_surface_damage_buffer(s.surface, 0, 0, MAX_I32, MAX_I32);
+	wl_surface_commit(s.surface);
+	exchange(&s.guest);
+	memset(memory.pixels, 0x44, memory.length);
+	ck_assert_uint_eq(pixel_at(served, 0, 0), 0x33333333u);
+	ck_assert_uint_eq(pixel_at(served, LARGE / 4 - 1, LARGE - 1), 0x33333333u);
+	wl_buffer_destroy(buffer);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
 /* Two pictures of 20 MiB, both read by the pointer: together too much for one period. */
 struct pair {
 	struct memory memories[2];
@@ -639,6 +690,7 @@ static void large_start(struct large *large, struct world *world, const int sock
 	large_show(large, OLD);
 	exchange(&large->guest);
 	large->picture.served = served_buffer(&large->guest, large->picture.buffer);
+	usleep(20000); /* an allowance for each */
 	large->data = wl_shm_buffer_get_data(large->picture.served);
 }
 
@@ -1177,6 +1229,8 @@ static TCase *readers(void)
 	tcase_add_test(tcase, pointer_kept_from_the_first_commit_sees_each_later_one);
 	add_of_libwayland(tcase, buffer_never_shown_is_read_anew_at_each_access);
 	tcase_add_test(tcase, flood_of_commits_ends_in_the_last_picture);
+	add_of_libwayland(
+		tcase, flood_of_commits_that_are_each_begun_and_ended_is_copied_now_and_then);
 	tcase_add_test(tcase, what_was_too_much_at_once_comes_without_another_commit);
 	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
 	add_of_libwayland(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);

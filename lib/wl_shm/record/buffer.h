@@ -40,7 +40,8 @@ struct wl_shm_buffer {
 	bool is_filled;	    /* all pages are present: none will be filled by a fault */
 	bool is_partial;    /* of its first commit, damage is brought over; faults bring the rest */
 	uint32_t filled_at; /* blocks.n_clears, when is_filled was known to be true */
-	uint64_t brought_at;  /* of wl_shm_pool.brought; 0: never */
+	uint64_t brought_at; /* of wl_shm_pool.brought; 0: never */
+	int64_t read_at; /* milliseconds_now() when it was last brought up to date for an access */
 	unsigned n_distrusts; /* pool's, when this buffer was last made stale for it */
 	struct damage stale;  /* must be refreshed before the next access */
 	unsigned n_accesses;  /* wl_shm_buffer_begin_access() without end_access() */

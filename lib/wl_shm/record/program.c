@@ -166,14 +166,22 @@ void allowance_end(struct allowance *of_all, int64_t begun)
 	pthread_mutex_unlock(&of_all->lock);
 }
 
+/* So little is copied in less time than the commit takes otherwise. */
+#define LITTLE (UINT64_C(1) << 15)
+
+static bool is_owed_less(const struct allowance *of_all, int64_t now, int64_t most)
+{
+	return of_all->paid_until - now < most;
+}
+
 /* Whoever comes before this is spent may: none waits for ever because its picture is large. */
 static bool spend_of_all(struct allowance *allowance, int64_t period, uint64_t bytes)
 {
 	const int64_t now = nanoseconds_now();
 	pthread_mutex_lock(&allowance->lock);
 	begin_period(allowance, period);
-	const bool may =
-		allowance->spent < ALLOWANCE_OF_ALL && allowance->paid_until - now < MOST_OWED / 2;
+	const bool may = allowance->spent < ALLOWANCE_OF_ALL &&
+			 (bytes < LITTLE || is_owed_less(allowance, now, MOST_OWED / 2));
 	if (may)
 		allowance->spent += bytes;
 	pthread_mutex_unlock(&allowance->lock);
@@ -184,6 +192,20 @@ bool program_may_spend(struct shm_program *program, struct allowance *of_all, ui
 {
 	const int64_t period = client_period();
 	return spend_own(&program->allowance, period, bytes) && spend_of_all(of_all, period, bytes);
+}
+
+#define TOO_MUCH_OWED INT64_C(1000000000)
+
+bool program_may_have(
+	struct shm_program *program, struct allowance *of_all, uint64_t bytes, bool is_again)
+{
+	if (!spend_own(&program->allowance, client_period(), bytes))
+		return false;
+	const int64_t most = is_again ? MOST_OWED / 2 : TOO_MUCH_OWED, now = nanoseconds_now();
+	pthread_mutex_lock(&of_all->lock);
+	const bool may = bytes < LITTLE || is_owed_less(of_all, now, most);
+	pthread_mutex_unlock(&of_all->lock);
+	return may;
 }
 
 /* ---- Waits ---- */

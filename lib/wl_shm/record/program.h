@@ -61,14 +61,20 @@ int64_t client_period(void);
 
 void allowance_init(struct allowance *allowance);
 
-/* Begin to measure a copy that nobody asked for, and end: the time that it took is charged to all,
- * since how long bytes take is the machine's. Any thread. */
+/* Begin to measure a copy, and end: the time that it took is charged to all, since how long bytes
+ * take is the machine's. Any thread. */
 int64_t allowance_begin(void);
 void allowance_end(struct allowance *of_all, int64_t begun);
 
 /* Charge bytes that are copied before anybody asked to read them; false if the program's allowance
  * of this period is spent, or that of all. Any thread. */
 bool program_may_spend(struct shm_program *program, struct allowance *of_all, uint64_t bytes);
+
+/* The same for bytes that somebody may read now. False if the program's allowance is spent, or too
+ * much is owed by all; with @is_again, that somebody had them less than a period ago, a little is
+ * too much. Any thread. */
+bool program_may_have(
+	struct shm_program *program, struct allowance *of_all, uint64_t bytes, bool is_again);
 
 /* Count a read of a file that timed out; true if that was one too many. */
 bool program_is_too_slow(struct shm_program *program, struct forgiveness *of_all);

@@ -42,18 +42,24 @@
 
 #define SPARSE_LEAST (UINT64_C(32) << 20) /* smaller buffers are not worth the question */
 
-/* True for a buffer that is holes for the most part. To read them costs time, and to have them page
- * tables, while the client pays nothing: faults bring what somebody looks at. Of memory only, which
- * can be asked without waiting. */
-static bool is_sparse(const struct wl_shm_buffer *buffer)
+/* True if faults can bring over what somebody looks at. Of memory only, which can be asked without
+ * waiting. */
+static bool can_be_left_to_faults(const struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
-	struct stat st;
-	if (buffer->length < SPARSE_LEAST || buffer->may_be_stored_to ||
-		uffd_guard_region_mode(region) != UFFD_GUARD_MODE_LAZY)
+	if (buffer->may_be_stored_to || uffd_guard_region_mode(region) != UFFD_GUARD_MODE_LAZY)
 		return false;
 	const int fd = uffd_guard_region_get_fd(region);
-	return fd >= 0 && fcntl(fd, F_GET_SEALS) >= 0 && fstat(fd, &st) == 0 &&
+	return fd >= 0 && fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+/* True for a buffer that is holes for the most part. To read them costs time, and to have them page
+ * tables, while the client pays nothing. */
+static bool is_sparse(const struct wl_shm_buffer *buffer)
+{
+	struct stat st;
+	return buffer->length >= SPARSE_LEAST && can_be_left_to_faults(buffer) &&
+	       fstat(uffd_guard_region_get_fd(buffer->pool->region), &st) == 0 &&
 	       (uint64_t)st.st_blocks * 512 < buffer->length / 4;
 }
 
@@ -158,6 +164,13 @@ static void bring_up_to_date_unless_read(struct wl_shm_buffer *buffer)
 		bring_up_to_date(buffer);
 }
 
+static void bring_up_to_date_and_count(struct wl_shm_buffer *buffer)
+{
+	const int64_t begun = allowance_begin();
+	bring_up_to_date(buffer);
+	allowance_end(&buffer->pool->client->display->allowance, begun);
+}
+
 /* False if program_may_spend() does not allow it now. */
 static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 {
@@ -169,10 +182,46 @@ static bool bring_up_to_date_if_affordable(struct wl_shm_buffer *buffer)
 		shm_stats_add(&shm_stats()->postponed, 1);
 		return false;
 	}
-	const int64_t begun = allowance_begin();
-	bring_up_to_date(buffer);
-	allowance_end(&client->display->allowance, begun);
+	bring_up_to_date_and_count(buffer);
 	return true;
+}
+
+/* All pages go, and faults bring what is read. With the next commit all of it is stale, unless the
+ * buffer was not released before. */
+static void leave_to_faults(struct wl_shm_buffer *buffer)
+{
+	buffer_note_brought(buffer);
+	probe_last_page(buffer);
+	damage_add_all(&buffer->stale);
+	if (buffer_update(buffer))
+		return;
+	buffer->is_partial = true;
+	damage_clear(&buffer->stale);
+}
+
+/* Nobody shows a buffer twice in a period, or several that are this large. */
+static bool is_of_flood(const struct wl_shm_buffer *buffer)
+{
+	struct shm_client *client = buffer->pool->client;
+	const bool is_again = milliseconds_now() - buffer->read_at < CLIENT_PERIOD;
+	return can_be_left_to_faults(buffer) && !memory_is_refused(buffer) &&
+	       !settings()->is_refresh_broken &&
+	       !program_may_have(
+		       client->program, &client->display->allowance, bytes_due(buffer), is_again);
+}
+
+/* For somebody who may read now. wlroots begins and ends an access for each commit, and reads
+ * nothing: a client that sends a thousand at once would have a thousand copies made. */
+static void bring_up_to_date_to_be_read(struct wl_shm_buffer *buffer)
+{
+	look_again(buffer);
+	if (is_up_to_date(buffer))
+		return;
+	if (is_of_flood(buffer))
+		leave_to_faults(buffer);
+	else
+		bring_up_to_date_and_count(buffer);
+	buffer->read_at = milliseconds_now();
 }
 
 /* ---- Commits that were postponed ---- */
@@ -296,7 +345,7 @@ static void begin_first_access(struct wl_shm_buffer *buffer)
 		damage_add_all(&buffer->stale);
 	if (begin_drawing_over(buffer))
 		return;
-	bring_up_to_date(buffer);
+	bring_up_to_date_to_be_read(buffer);
 	if (buffer->may_be_stored_to)
 		capture_begin(&buffer->stores, uffd_guard_region_data(pool->region),
 			(uint64_t)buffer->layout.offset, buffer->length);
@@ -360,8 +409,8 @@ WL_EXPORT void *wl_shm_buffer_get_data(struct wl_shm_buffer *buffer)
 	buffer->is_pointer_out = true;
 	if (!buffer->was_shown && buffer->n_accesses == 0)
 		damage_add_all(&buffer->stale);
-	if (!is_to_be_drawn_over(buffer))
-		bring_up_to_date_unless_read(buffer);
+	if (buffer->n_accesses == 0 && !pool->is_direct && !is_to_be_drawn_over(buffer))
+		bring_up_to_date_to_be_read(buffer);
 	pthread_mutex_unlock(&pool->lock);
 	losses_deliver_now(pool);
 	return (char *)uffd_guard_region_data(pool->region) + buffer->layout.offset;
