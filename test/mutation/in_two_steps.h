@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Atomic operations as a load and a store, for mutants: see mutate.py. Included before each file.
- * Now and then some microseconds pass in between, as if the thread had been interrupted there. The
- * handler's sandbox allows no sleep, so that is a loop.
+ * Now and then some microseconds pass in between, and another thread has its turn, as if this one
+ * had been interrupted there. The handler's sandbox allows neither that nor a sleep, so it loops.
  */
 #pragma once
 
+#include <sched.h>
 #include <stdatomic.h>
 
 static inline void in_two_steps_pause(void)
 {
 	static _Thread_local unsigned n = 1;
 	n = n * 1103515245 + 12345;
-	if ((n >> 16) % 4 == 0)
-		for (volatile unsigned i = 0; i < (n >> 16) % 8192; i++)
-			;
+	if ((n >> 16) % 4 != 0)
+		return;
+	for (volatile unsigned i = 0; i < (n >> 16) % 8192; i++)
+		;
+	sched_yield();
 }
 
 #define in_two_steps(p, now, expression)                                                           \
