@@ -102,7 +102,8 @@ static int take_over(struct relief *relief)
 	server->loop.is_stand_in = true;
 	server->serving.staging = relief->staging;
 	server->serving.watch = NULL;
-	server->serving.ahead.n_pages = 0;
+	server->n_owed = 0; /* these are woken, too */
+	ahead_stop(&guard->ahead);
 	atomic_store(&guard->has_met_scanner, true);
 	atomic_store(&guard->has_views, true);
 
