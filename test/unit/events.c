@@ -435,6 +435,45 @@ START_TEST(every_loss_of_many_threads_is_delivered)
 }
 END_TEST
 
+#define N_OVERFLOWING 32
+
+static void *post_to_all(void *data)
+{
+	struct uffd_guard_region **regions = data;
+	for (size_t i = 0; i < 50000; i++) {
+		const uint64_t byte = i / N_OVERFLOWING % (LENGTH / 2) * 2;
+		post(regions[i % N_OVERFLOWING], byte, byte + 1);
+	}
+	return NULL;
+}
+
+/* The consumer takes the list of those that overflow while others put themselves on it. */
+START_TEST(region_that_overflows_beside_a_delivery_is_not_forgotten)
+{
+	struct uffd_guard *guard = guard_start();
+	static struct uffd_guard_region *regions[N_PRODUCERS][N_OVERFLOWING];
+	pthread_t threads[N_PRODUCERS];
+	for (size_t i = 0; i < N_PRODUCERS; i++) {
+		for (size_t k = 0; k < N_OVERFLOWING; k++)
+			regions[i][k] = region_start(guard, NULL);
+		assert_ok(pthread_create(&threads[i], NULL, post_to_all, regions[i]));
+	}
+	for (size_t i = 0; i < N_PRODUCERS; i++) {
+		while (pthread_tryjoin_np(threads[i], NULL) != 0)
+			ck_assert_int_ge(uffd_guard_dispatch(guard, ignore_event, NULL), 0);
+	}
+	while (uffd_guard_dispatch(guard, ignore_event, NULL) > 0)
+		;
+	for (size_t i = 0; i < N_PRODUCERS; i++) {
+		for (size_t k = 0; k < N_OVERFLOWING; k++) {
+			ck_assert_uint_eq(atomic_load(&regions[i][k]->lifetime.references), 1);
+			region_stop(regions[i][k]);
+		}
+	}
+	guard_stop(guard);
+}
+END_TEST
+
 static TCase *delivery_case(void)
 {
 	TCase *tcase = tcase_create("delivery");
@@ -454,6 +493,7 @@ static TCase *full_case(void)
 	tcase_add_test(tcase, folded_losses_cover_no_more_than_their_region_lost);
 	tcase_add_loop_test(tcase, guard_with_undelivered_losses_stops_clean, 0, 2);
 	tcase_add_loop_test(tcase, every_loss_of_many_threads_is_delivered, 0, 2);
+	tcase_add_test(tcase, region_that_overflows_beside_a_delivery_is_not_forgotten);
 	return tcase;
 }
 
