@@ -13,12 +13,13 @@ usage() {
 usage: figures.sh [OPTION...] cost|latency [SUITE]
 Measures in the root of SUITE (sid): what frames cost KWin and sway, or how long clients of sway wait.
   --compositor NAME  only this one, or these
-  --rounds N         cost: of each side of each row (3)
+  --rounds N         of each side of each row (3)
   --frames N         cost: for each (40)
-  --seconds N        latency: for each side of each row (5)
+  --seconds N        latency: for each side in each round (5)
+  --attack NAME      latency: only this one, or these
   --preload LIBRARY  latency: guarded by this library in the root too
   --help             this
-Exit status: 0; 2 wrong usage; 77 no root can be made.
+Exit status: 0; 1 somebody waits longer than allowed; 2 wrong usage; 77 no root can be made.
 END
 }
 
@@ -54,13 +55,14 @@ add_targets() {
     }'
 }
 
-compositors=() rounds=3 frames=40 seconds=5 preload=()
+compositors=() rounds=3 frames=40 seconds=5 preload=() attacks=()
 while [[ ${1:-} == --* ]]; do
   case $1 in
     --compositor) compositors+=("$2") ;;
     --rounds) rounds=$2 ;;
     --frames) frames=$2 ;;
     --seconds) seconds=$2 ;;
+    --attack) attacks+=("$2") ;;
     --preload) preload=(--preload "$2") ;;
     --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -77,7 +79,7 @@ case $what in
     ;;
   latency)
     [[ ${#compositors[@]} -gt 0 ]] || compositors=(sway)
-    command=(wayland-latency --seconds "$seconds" "${preload[@]}")
+    command=(wayland-latency --rounds "$rounds" --seconds "$seconds" "${preload[@]}")
     guard=(-- "$run" --mmap --)
     ;;
   *) usage >&2; exit 2 ;;
@@ -87,12 +89,23 @@ esac
 log=$(mktemp)
 "$root" build "$suite" uffd-guard-run lib/wl_shm/all test/wayland/all > "$log" 2>&1 || { tail -n 20 "$log"; exit 1; }
 rm "$log"
-show="cat"
-if [[ $what == cost ]]; then show=add_targets; fi
 # wlroots hands a window that fills an output to the screen as it is. On a headless output nobody looks at it then, so
 # that there is nothing to compare with: it is painted, as it is where several windows can be seen.
-for compositor in "${compositors[@]}"; do
+measure() { # compositor, attack or nothing
   "$root" enter "$suite" sh -c '
     mkdir -p /out/figures && cd /out/figures && exec env WLR_SCENE_DISABLE_DIRECT_SCANOUT=1 "$@"' sh \
-    "/build/test/wayland/${command[0]}" --compositor "$compositor" "${command[@]:1}" "${guard[@]}" | $show
+    "/build/test/wayland/${command[0]}" --compositor "$1" ${2:+"--attack=$2"} "${command[@]:1}" "${guard[@]}"
+}
+
+status=0
+if [[ ${#attacks[@]} -eq 0 ]]; then attacks=(''); fi
+for compositor in "${compositors[@]}"; do
+  if [[ $what == cost ]]; then
+    measure "$compositor" '' | add_targets || status=$?
+    continue
+  fi
+  for attack in "${attacks[@]}"; do
+    measure "$compositor" "$attack" || status=$?
+  done
 done
+exit "$status"
