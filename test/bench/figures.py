@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 COLUMNS = ("free", "one", "busy")
-ROWS = "B1,B2,B3,B3a,B4,B4u,B4w,B4m,B5,B5r,B6,B7,B7x,B8,B9,B10,B11,B12"
+ROWS = "B1,B2,B3,B3a,B4,B4u,B4w,B4m,B5,B5r,B6,B7,B7x,B8,B9,B9p,B10,B11,B12"
 CLIENTS_SECONDS = 16
 PROCESSORS = (1, 2, 4, 16)
 BEGIN, END = "<!-- figures.py: begin -->\n", "<!-- figures.py: end -->\n"

@@ -90,6 +90,19 @@ static double sample_pool_populated(struct contender *contender)
 	return err ? err : (double)(clock_ns() - start) / N_POOLS;
 }
 
+static int open_pool_populated(struct bench *bench, struct contest *contest)
+{
+	int fd = file_create_filled(POOL_LENGTH);
+	if (fd < 0)
+		return fd;
+	attach_file(contest, fd);
+	contest_add(contest, "uffd_guard", sample_pool_populated,
+		file_use_create(bench, &peer_uffd_guard, fd), free);
+	contest->against = contest->n;
+	add_file_use(contest, sample_pool, bench, &peer_map_shared, fd);
+	return 0;
+}
+
 static int open_pool(struct bench *bench, struct contest *contest)
 {
 	int fd = file_create_filled(POOL_LENGTH);
@@ -100,8 +113,6 @@ static int open_pool(struct bench *bench, struct contest *contest)
 	add_file_use(contest, sample_pool, bench, &peer_uffd_guard, fd);
 	contest->against = contest->n;
 	add_file_use(contest, sample_pool, bench, &peer_map_shared, fd);
-	contest_add(contest, "uffd_guard, first page by populate", sample_pool_populated,
-		file_use_create(bench, &peer_uffd_guard, fd), free);
 	add_file_use(contest, sample_pool, bench, &peer_sigbus, fd);
 	add_file_use(contest, sample_pool, bench, &peer_uffd_minimal, fd);
 	return 0;
@@ -242,6 +253,8 @@ static int open_resident(struct bench *bench, struct contest *contest)
 
 const struct row rows_pool[] = {
 	{ "B9", NULL, "map, first page, unmap / mmap, munmap", 2, 2, UNIT_NS, 1, open_pool },
+	{ "B9p", NULL, "map, populate, unmap / mmap, munmap", 2, 2, UNIT_NS, 1,
+		open_pool_populated },
 	{ "B10", NULL, "a page past the end / SIGBUS handler", 0.05, 0.05, UNIT_NS, 1, open_lost },
 	{ "B11", NULL, "4 pages of a 1 GiB sparse pool / 1 MiB", 1, 1, UNIT_BYTES, 1,
 		open_resident },
