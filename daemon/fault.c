@@ -98,7 +98,7 @@ static void offer_ahead(struct uffd_guard_region *region, uintptr_t start, size_
 		shared_work_call(&guard->shared_work);
 }
 
-/* model: direct answer, protocol answer */
+/* model: direct answer, protocol answer, relief answer */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
 	struct uffd_guard *guard = serving->guard;

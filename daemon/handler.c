@@ -117,7 +117,7 @@ static void linger(struct handler *handler)
 	handler_free(handler);
 }
 
-/* model: blocking finish */
+/* model: blocking finish, relief end */
 static void handler_end(struct handler *handler)
 {
 	wait_for_blocking_files(handler, true);
@@ -138,6 +138,7 @@ static void handler_end(struct handler *handler)
 /* ---- Held up by a scanner of files ---- */
 
 /* On the thread that stands in. */
+/* model: relief end_without_handler */
 static void end_without_handler(struct handler *handler)
 {
 	handler->outlives_guard = true;
@@ -145,6 +146,7 @@ static void end_without_handler(struct handler *handler)
 }
 
 /* It touches its own ring only: of the guard there is nothing left. */
+/* model: relief linger */
 static void linger_after_scanner(struct handler *handler)
 {
 	struct loop *loop = &handler->server.loop;
@@ -155,6 +157,7 @@ static void linger_after_scanner(struct handler *handler)
 
 /* 0 when it is over, or an error because of which the handler is to give up. False: it was held up,
  * and the guard has ended without it. */
+/* model: relief serve_or_come_back */
 static bool serve(struct handler *handler, int *err)
 {
 	struct server *server = &handler->server;
@@ -168,6 +171,7 @@ static bool serve(struct handler *handler, int *err)
 	return true;
 }
 
+/* model: relief handler */
 static void *handler_run(void *data)
 {
 	struct handler *handler = data;
@@ -288,7 +292,7 @@ err_handler:
 	return err;
 }
 
-/* model: blocking stop */
+/* model: blocking stop, relief stop */
 void handler_stop(struct handler *handler)
 {
 	atomic_store(&handler->server.shall_stop, true);

@@ -92,6 +92,7 @@ static void wake_all(struct uffd_guard *guard)
 		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
 }
 
+/* model: relief take_over */
 static int take_over(struct relief *relief)
 {
 	struct server *server = relief->options.server;
@@ -113,6 +114,7 @@ static int take_over(struct relief *relief)
 	return err;
 }
 
+/* model: relief restore */
 static void restore(struct relief *relief)
 {
 	struct server *server = relief->options.server;
@@ -123,12 +125,14 @@ static void restore(struct relief *relief)
 }
 
 /* Whether the handler is still held up, and is left there. */
+/* model: relief leave_handler */
 static bool leave_handler(struct watch *watch)
 {
 	const uint32_t state = atomic_load(&watch->state);
 	return watch_kind_of(state) == WATCH_TAKEN && watch_move(watch, state, WATCH_LEFT);
 }
 
+/* model: relief stand_in */
 static void stand_in(struct relief *relief)
 {
 	struct server *server = relief->options.server;
@@ -159,6 +163,7 @@ static bool has_ended(struct watch *watch)
 }
 
 /* Until the handler reads again. */
+/* model: relief sleep_until_called */
 static void sleep_until_called(struct watch *watch)
 {
 	uint32_t awake = LOOK_AWAKE;
@@ -180,6 +185,7 @@ static void sleep_until_next_look(const struct relief *relief)
 }
 
 /* One look: how many have found the same read under way, up to now. */
+/* model: relief look_once */
 static unsigned look(struct relief *relief, uint32_t *last, unsigned n_looks)
 {
 	struct watch *watch = watch_of(relief);
@@ -197,6 +203,7 @@ static unsigned look(struct relief *relief, uint32_t *last, unsigned n_looks)
 	return 0;
 }
 
+/* model: relief relief */
 static void *relief_run(void *data)
 {
 	struct relief *relief = data;
@@ -236,6 +243,7 @@ struct relief *relief_start(const struct relief_options *options)
 	return NULL;
 }
 
+/* model: relief stop_relief */
 void relief_stop(struct relief *relief)
 {
 	if (!relief)

@@ -192,7 +192,7 @@ static bool shall_go_on(struct server *server)
 	       !(server->loop.is_stand_in && watch_is_back(server->watch));
 }
 
-/* model: blocking serve */
+/* model: blocking serve, relief serve */
 int serve_until_stopped(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -244,7 +244,7 @@ static void unregister_all(struct uffd_guard *guard)
 }
 
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
-/* model: blocking give_up, direct give_up, protocol give_up */
+/* model: blocking give_up, direct give_up, protocol give_up, relief give_up */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;

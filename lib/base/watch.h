@@ -64,6 +64,7 @@ static inline bool watch_move(struct watch *watch, uint32_t state, enum watch_ki
 
 /* ---- For the reader ---- */
 
+/* model: relief watch_begin */
 static inline void watch_begin(struct watch *watch)
 {
 	const uint32_t before = atomic_load_explicit(&watch->state, memory_order_relaxed);
@@ -76,6 +77,7 @@ static inline void watch_begin(struct watch *watch)
 }
 
 /* False: what the read was for is not the reader's any more. */
+/* model: relief watch_end */
 static inline bool watch_end(struct watch *watch)
 {
 	const uint32_t state = atomic_load(&watch->state);
@@ -83,6 +85,7 @@ static inline bool watch_end(struct watch *watch)
 }
 
 /* After a read that was taken over: wait until all is given back. False: it will not be. */
+/* model: relief come_back */
 static inline bool watch_come_back(struct watch *watch)
 {
 	uint32_t state = atomic_load(&watch->state);
@@ -105,6 +108,7 @@ static inline bool watch_is_back(const struct watch *watch)
 }
 
 /* The reader goes on. */
+/* model: relief give_back */
 static inline void watch_give_back(struct watch *watch)
 {
 	const uint32_t state = atomic_load(&watch->state);

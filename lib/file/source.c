@@ -185,6 +185,7 @@ bool source_cannot_shrink(const struct source *source)
 
 /* Bytes or a negative errno; with @watch perhaps WATCH_ERR_TAKEN: then @source is not to be looked
  * at any more. */
+/* model: relief read_page */
 static ssize_t read_once(const struct source *source, struct watch *watch, uint64_t offset,
 	void *buffer, size_t length)
 {
