@@ -8,10 +8,9 @@
  * The handler takes all faults that are there in one go. A scanner holds up reads of page 0 from some moment on, and
  * lets them go later, or never. There is no clock: any read may be found to take too long.
  *
- * Checked: no invalid end (readers, unmap and the end of the guard wait for no scanner; only the handler does, and may
- *   for ever);
- * the server, and the memory that is read into, are one thread's at a time; a ticket is given back once, and its region
- * not touched after; the handler ends once, and is freed once, when nobody touches it any more.
+ * Checked: no invalid end (readers, unmap and the end of the guard wait for no scanner; only the handler does, perhaps
+ * for ever); the server, and the memory that is read into, are one thread's at a time; a ticket is given back once, and
+ * its region not touched after; the handler ends once, and is freed once, when nobody touches it any more.
  * Who takes part: READERS (1 or 2, of a page each); a caller that unmaps at any time, and destroys the guard when the
  *   readers have gone on; -DAHEAD (the handler also reads page 0 for nobody), -DGIVE_UP (serving may end with an error)
  * Cures taken out: -DX_..., where each stands.
