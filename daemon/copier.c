@@ -74,6 +74,7 @@ static void rest(struct shared_work *work, uint32_t calls, enum begun_result res
 }
 
 /* A window ahead of a reader. */
+/* model: ahead fill_one */
 static bool fill_ahead(struct copier *copier)
 {
 	struct uffd_guard *guard = copier->guard;
@@ -85,6 +86,7 @@ static bool fill_ahead(struct copier *copier)
 	return true;
 }
 
+/* model: ahead copier */
 static void *copier_run(void *data)
 {
 	struct copier *copier = data;

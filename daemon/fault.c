@@ -33,7 +33,7 @@ static struct uffd_guard_region *find_region(struct uffd_guard *guard, uintptr_t
  * woken, and nothing is filled: the address may be another guard's region by now, and the kernel
  * does not mind whose userfaultfd it is that fills.
  */
-/* model: blocking take_fault, protocol enter_region */
+/* model: ahead enter_region, blocking take_fault, protocol enter_region */
 static struct uffd_guard_region *enter_region(
 	struct uffd_guard *guard, uintptr_t address, uint32_t *ticket)
 {
@@ -98,7 +98,7 @@ static void offer_ahead(struct uffd_guard_region *region, uintptr_t start, size_
 		shared_work_call(&guard->shared_work);
 }
 
-/* model: direct answer, protocol answer, relief answer */
+/* model: ahead answer, direct answer, protocol answer, relief answer */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
 	struct uffd_guard *guard = serving->guard;
@@ -156,6 +156,7 @@ void fault_note_store(struct serving *serving, uintptr_t address)
 	epoch_leave(&region->fills, ticket);
 }
 
+/* model: ahead is_on_its_way */
 bool fault_is_on_its_way(struct serving *serving, uintptr_t address)
 {
 	struct uffd_guard *guard = serving->guard;
@@ -171,6 +172,7 @@ bool fault_is_on_its_way(struct serving *serving, uintptr_t address)
 	return true;
 }
 
+/* model: ahead answer_late */
 int fault_answer_late(struct serving *serving, uintptr_t address)
 {
 	struct uffd_guard *guard = serving->guard;
@@ -200,6 +202,7 @@ static size_t pages_of_window(const struct uffd_guard_region *region, uintptr_t 
 }
 
 /* Gives @ticket back, unless all is another thread's now (WATCH_ERR_TAKEN). */
+/* model: ahead fill_window */
 static int fill_window(struct fill *fill, struct watch *watch, uintptr_t address, uint32_t ticket)
 {
 	struct uffd_guard_region *region = fill->region;
@@ -223,6 +226,7 @@ static int fill_window(struct fill *fill, struct watch *watch, uintptr_t address
 	return 0;
 }
 
+/* model: ahead fill_ahead_or_stop */
 int fault_fill_ahead(struct serving *serving, uintptr_t address)
 {
 	struct uffd_guard *guard = serving->guard;
@@ -235,6 +239,7 @@ int fault_fill_ahead(struct serving *serving, uintptr_t address)
 	return 0;
 }
 
+/* model: ahead help_ahead */
 void fault_help_ahead(struct uffd_guard *guard, struct staging *staging, uintptr_t address)
 {
 	uint32_t ticket;

@@ -92,7 +92,7 @@ static void wake_all(struct uffd_guard *guard)
 		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
 }
 
-/* model: relief take_over */
+/* model: ahead take_over, relief take_over */
 static int take_over(struct relief *relief)
 {
 	struct server *server = relief->options.server;

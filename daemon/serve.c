@@ -34,6 +34,7 @@ static bool is_answered(const struct answer *answers, int n_answers, uintptr_t a
  * keeps it from running. */
 #define OWED_NS UINT64_C(1000000)
 
+/* model: ahead owe */
 static bool owe(struct server *server, uintptr_t address)
 {
 	if (server->n_owed == LOOP_MESSAGES || !fault_is_on_its_way(&server->serving, address))
@@ -49,6 +50,7 @@ static bool is_still_owed(struct server *server, const struct owed *owed)
 }
 
 /* Whether or not the copier has woken them, the handler sees to it that they are. */
+/* model: ahead settle_owed */
 static int settle_owed(struct server *server)
 {
 	unsigned n_left = 0;
@@ -69,6 +71,7 @@ static int settle_owed(struct server *server)
 }
 
 /* 0 or WATCH_ERR_TAKEN. */
+/* model: ahead fill_ahead */
 static int fill_ahead(struct serving *serving)
 {
 	const uintptr_t address = ahead_claim(&serving->guard->ahead);
@@ -76,6 +79,7 @@ static int fill_ahead(struct serving *serving)
 }
 
 /* Messages of one read: what one answer has filled, the next message need not ask for again. */
+/* model: ahead take_fault */
 static int serve_messages(struct server *server, const struct uffd_msg *messages, int n_messages)
 {
 	struct serving *serving = &server->serving;
@@ -192,7 +196,7 @@ static bool shall_go_on(struct server *server)
 	       !(server->loop.is_stand_in && watch_is_back(server->watch));
 }
 
-/* model: blocking serve, relief serve */
+/* model: ahead handler, blocking serve, relief serve */
 int serve_until_stopped(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -244,7 +248,7 @@ static void unregister_all(struct uffd_guard *guard)
 }
 
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
-/* model: blocking give_up, direct give_up, protocol give_up, relief give_up */
+/* model: ahead give_up, blocking give_up, direct give_up, protocol give_up, relief give_up */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;

@@ -28,6 +28,7 @@ static uint64_t behind(uint64_t left)
 	return ahead_border(address_of(left)) | (left & IS_SHARED) | ((left & COUNT_MASK) - 1);
 }
 
+/* model: ahead offer */
 void ahead_offer(struct ahead *ahead, uintptr_t start, uintptr_t end, bool is_shared)
 {
 	uint64_t n = 0;
@@ -36,6 +37,7 @@ void ahead_offer(struct ahead *ahead, uintptr_t start, uintptr_t end, bool is_sh
 	atomic_store(&ahead->left, n ? start | n | (is_shared ? IS_SHARED : 0) : 0);
 }
 
+/* model: ahead stop_ahead */
 void ahead_stop(struct ahead *ahead)
 {
 	atomic_store(&ahead->left, 0);
@@ -46,6 +48,7 @@ size_t ahead_count(struct ahead *ahead)
 	return atomic_load(&ahead->left) & COUNT_MASK;
 }
 
+/* model: ahead claim */
 uintptr_t ahead_claim(struct ahead *ahead)
 {
 	uint64_t left = atomic_load(&ahead->left);
@@ -59,6 +62,7 @@ uintptr_t ahead_claim(struct ahead *ahead)
 	return 0;
 }
 
+/* model: ahead begin */
 uintptr_t ahead_begin(struct ahead *ahead)
 {
 	uint64_t left = atomic_load(&ahead->left);
@@ -71,6 +75,7 @@ uintptr_t ahead_begin(struct ahead *ahead)
 	return 0;
 }
 
+/* model: ahead end_ahead */
 void ahead_end(struct ahead *ahead)
 {
 	atomic_store(&ahead->under_way, 0);
