@@ -276,7 +276,7 @@ START_TEST(scanner_is_told_by_whether_it_stops_somebody)
 		{ false, 0, 0, STATE_OK, "none holds up" },
 		{ false, -EPERM, 0, STATE_OK, "none holds up" },
 		{ true, 0, 0, STATE_MISSING, "UFFD_GUARD_PAST_SCANNERS=1" },
-		{ true, -ENOSYS, 0, STATE_MISSING, "stops the guard in /dev/shm (ENOSYS)" },
+		{ true, -ENOSYS, 0, STATE_MISSING, "holds up calls in /dev/shm (ENOSYS)" },
 		{ false, -EACCES, -EACCES, STATE_UNKNOWN, "no file" },
 	};
 	for (size_t i = 0; i < n_elements(rows); i++) {
