@@ -181,7 +181,9 @@ int fault_answer_late(struct serving *serving, uintptr_t address)
 	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
 	if (!region)
 		return 0;
+	/* While the copier stands still there, presence may be of what a caller is taking away. */
 	const bool is_there =
+		!ahead_is_under_way(&guard->ahead, address) &&
 		page_is_present(&region->presence, (address - region->range.start) / page_size());
 	if (is_there) { /* if it is not after all, the fault comes again */
 		stats_add(&region->publication.stats->faults, 1);
