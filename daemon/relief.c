@@ -109,7 +109,7 @@ static int take_over(struct relief *relief)
 	atomic_store(&guard->has_views, true);
 
 	int err = answer_for_handler(server);
-	blocking_reads_expire(&server->blocking_reads, UINT64_MAX);
+	blocking_reads_expire(&server->blocking_reads, now_ns());
 	wake_all(guard);
 	return err;
 }

@@ -91,7 +91,7 @@ char *store_window_take(struct store_window *window, int fd, uint64_t position, 
 		return NULL;
 	if (window->n_stores >= FEW_STORES && window->length < length)
 		make_room(window, fd, position, length);
-	if (window->length >= length)
+	if (window->memory && window->length >= length)
 		return window->memory;
 	if (window->n_stores < FEW_STORES)
 		window->n_stores++;
