@@ -43,6 +43,8 @@ struct loop {
 
 	bool is_abandoned; /* see above */
 
+	int patience_ms; /* loop_poll.c: how long it waits until it looks again; 0: the least */
+
 	/* loop_uring.c */
 	bool is_asking; /* for faults */
 	struct io_uring ring;

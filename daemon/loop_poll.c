@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <poll.h>
 
-#define STAND_IN_MS 10
+#define LEAST_MS 10
+#define MOST_MS	 10000
 
 static int poll_start(struct loop *loop)
 {
@@ -34,12 +35,30 @@ static int read_faults(const struct loop *loop, struct uffd_msg messages[LOOP_ME
 	return uffd_read(loop->uffd, messages, LOOP_MESSAGES);
 }
 
+/* The program may have closed our descriptors since poll_prepare() has looked at them, and opened
+ * other files there: poll() would wait for these, and nobody could call the handler away. So it
+ * looks again, soon at first. */
+static int time_limit(const struct loop *loop, bool shall_block)
+{
+	if (!shall_block)
+		return 0;
+	return loop->is_stand_in || !loop->patience_ms ? LEAST_MS : loop->patience_ms;
+}
+
+static void note_vain(struct loop *loop, bool is_vain)
+{
+	const int longer = loop->patience_ms ? loop->patience_ms * 10 : LEAST_MS * 10;
+	loop->patience_ms = !is_vain ? 0 : longer < MOST_MS ? longer : MOST_MS;
+}
+
 static int poll_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
 	struct pollfd fds[2];
 	if (!poll_prepare(loop, fds))
 		return -EBADF;
-	if (poll(fds, 2, !shall_block ? 0 : loop->is_stand_in ? STAND_IN_MS : -1) < 0)
+	const int n = poll(fds, 2, time_limit(loop, shall_block));
+	note_vain(loop, shall_block && n == 0);
+	if (n < 0)
 		return errno == EINTR ? 0 : errno == ENOMEM ? -EAGAIN : -errno;
 	if (fds[1].revents && !wake_take(&loop->wake)) {
 		loop->is_deaf = true;

@@ -42,14 +42,18 @@ static void queue_request(struct loop *loop, enum request request)
 	io_uring_sqe_set_data64(sqe, request);
 }
 
-/* Only when it is about to wait: meanwhile it may have turned out that the userfaultfd's number is
- * another's file now. */
-static void ask_for_faults(struct loop *loop)
+/* Only when it is about to wait. The ring, too, finds the file by its number, and since the last
+ * time the program may have closed that and opened another file there: a read would take from it.
+ */
+static int ask_for_faults(struct loop *loop)
 {
 	if (loop->is_asking || loop->is_abandoned || loop->uffd->fd < 0)
-		return;
+		return 0;
+	if (!uffd_is_ours(loop->uffd))
+		return -EBADF;
 	queue_request(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
 	loop->is_asking = true;
+	return 0;
 }
 
 /* liburing 2.3 declares functions for what we ask for here, but does not export them. */
@@ -206,8 +210,10 @@ static int submit_and_wait(struct loop *loop)
 
 static int uring_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
-	ask_for_faults(loop);
-	int err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
+	int err = ask_for_faults(loop);
+	if (err)
+		return err;
+	err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
 	/* Short of memory for the moment, or of room for completions, which are taken now. */
 	bool is_vain = err == -EAGAIN || err == -EBUSY;
 	if (err < 0 && err != -EINTR && err != -ETIME && !is_vain)

@@ -517,6 +517,7 @@ static TCase *standard_case(void)
 
 /* What it opens in their place: each would show if it were read, written to or closed. */
 #define N_STRANGERS   96
+#define N_KINDS	      8
 #define STRANGER_BYTE 'S'
 
 static bool stranger_open(int i)
@@ -526,7 +527,7 @@ static bool stranger_open(int i)
 	memset(bytes, STRANGER_BYTE, sizeof(bytes));
 	switch (i % 4) {
 	case 0:
-		return eventfd(i % 8 ? 7 : 0, EFD_CLOEXEC) >= 0;
+		return eventfd(i % 8 ? 7 : 0, EFD_CLOEXEC | EFD_NONBLOCK) >= 0;
 	case 1:
 		return pipe2(ends, O_CLOEXEC) == 0 &&
 		       write(ends[1], bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes);
@@ -539,10 +540,12 @@ static bool stranger_open(int i)
 	}
 }
 
-static void strangers_move_in(void)
+/* From the kind @first on, so that each kind comes to the number of each descriptor of the guard.
+ */
+static void strangers_move_in(int first)
 {
 	syscall(SYS_close_range, 3, ~0u, 0);
-	for (int i = 0; i < N_STRANGERS; i++) {
+	for (int i = first; i < N_STRANGERS; i++) {
 		if (!stranger_open(i))
 			_exit(90);
 	}
@@ -558,7 +561,7 @@ static bool stranger_is_untouched(int i, int *fd)
 	*fd += i % 4 == 1 ? 2 : 1;
 	switch (i % 4) {
 	case 0:
-		if (i % 8 == 0) /* it would block */
+		if (i % 8 == 0) /* there is nothing to read */
 			return eventfd_write(first, 1) == 0 && eventfd_read(first, &count) == 0 &&
 			       count == 1;
 		return eventfd_read(first, &count) == 0 && count == 7;
@@ -572,10 +575,10 @@ static bool stranger_is_untouched(int i, int *fd)
 	}
 }
 
-static int count_touched_strangers(void)
+static int count_touched_strangers(int first)
 {
 	int fd = 3, n = 0;
-	for (int i = 0; i < N_STRANGERS; i++)
+	for (int i = first; i < N_STRANGERS; i++)
 		n += !stranger_is_untouched(i, &fd);
 	return n;
 }
@@ -679,14 +682,16 @@ static int go_on_without_descriptors(struct life *life)
 
 static int lose_all_descriptors(void *data)
 {
-	struct life life = { .afterwards = *(enum afterwards *)data };
+	const int *turn = data;
+	const int first = *turn / N_AFTERWARDS;
+	struct life life = { .afterwards = (enum afterwards)(*turn % N_AFTERWARDS) };
 	pthread_t threads[3];
 	if (!life_start(&life))
 		return 1;
 	for (size_t i = 0; life.afterwards == IS_FAULTING && i < 3; i++)
 		pthread_create(&threads[i], NULL, fault_all, &life);
 	usleep(10000);
-	strangers_move_in();
+	strangers_move_in(first);
 	int wrong = go_on_without_descriptors(&life);
 	usleep(10000);
 	atomic_store(&life.shall_stop, true);
@@ -697,15 +702,14 @@ static int lose_all_descriptors(void *data)
 	uffd_guard_destroy(life.guard);
 	if (!wrong)
 		wrong = atomic_load(&life.wrong);
-	return wrong ? wrong : 100 * (count_touched_strangers() > 0);
+	return wrong ? wrong : 100 * (count_touched_strangers(first) > 0);
 }
 
 START_TEST(program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_touched)
 {
-	enum afterwards afterwards = (enum afterwards)_i;
 	if (skip_sanitized())
 		return;
-	assert_child_answers_0(lose_all_descriptors, &afterwards);
+	assert_child_answers_0(lose_all_descriptors, &_i);
 }
 END_TEST
 
@@ -739,7 +743,7 @@ static TCase *strangers_case(void)
 	TCase *tcase = tcase_create("strangers");
 	tcase_add_loop_test(tcase,
 		program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_touched, 0,
-		N_AFTERWARDS);
+		N_AFTERWARDS * N_KINDS);
 	tcase_add_test(tcase, guard_is_destroyed_where_write_is_denied);
 	return tcase;
 }
