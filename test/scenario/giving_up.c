@@ -44,9 +44,10 @@ struct handler_call {
 	enum outcome outcome;
 	provoke_fn *provoke; /* makes the handler come to this call */
 	enum { BOTH_LOOPS, POLL_LOOP, URING_LOOP } loop;
-	bool is_of_moves;   /* made where there are huge pages, and the kernel moves them */
-	bool is_at_the_end; /* made when the thread stops */
-	bool is_release;    /* what it does not release is leaked, by whoever let it fail */
+	bool is_of_liburing; /* 2.9 makes none as a ring ends */
+	bool is_of_moves;    /* made where there are huge pages, and the kernel moves them */
+	bool is_at_the_end;  /* made when the thread stops */
+	bool is_release;     /* what it does not release is leaked, by whoever let it fail */
 };
 
 #define CALL(call)   .name = #call, .nr = SYS_##call
@@ -78,7 +79,8 @@ static const struct handler_call handler_calls[] = {
 	{ IOCTL(UFFDIO_UNREGISTER), .outcome = GIVES_UP, .provoke = fail_zeropage },
 	{ CALL(dup3), .outcome = GIVES_UP, .provoke = fail_zeropage },
 	{ CALL(munmap), .is_at_the_end = true, .is_release = true, .loop = URING_LOOP },
-	{ CALL(io_uring_register), .is_at_the_end = true, .loop = URING_LOOP },
+	{ CALL(io_uring_register), .is_at_the_end = true, .loop = URING_LOOP,
+		.is_of_liburing = true },
 	{ CALL(close), .is_at_the_end = true, .is_release = true, .loop = URING_LOOP },
 };
 #define N_CALLS N_ELEMENTS(handler_calls)
@@ -390,6 +392,8 @@ START_TEST(system_call_of_the_handler_that_fails_hangs_nobody)
 	play(&failure, pages_to_read(call), assert_outcome[call->outcome]);
 	if (call->is_of_moves && atomic_load(&failure.n_failed) == 0)
 		runner_skip("no huge page was moved");
+	else if (call->is_of_liburing && atomic_load(&failure.n_failed) == 0)
+		runner_skip("this liburing does not make the call");
 	else
 		ck_assert_msg(atomic_load(&failure.n_failed) > 0, "no %s was seen", call->name);
 	if (!call->is_release) {
