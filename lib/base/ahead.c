@@ -4,6 +4,7 @@
  * handler offers, between two windows of its own. So the one window that an offer may repeat is
  * that of the copier, which therefore says what it is about to fill before it claims it: either its
  * claim fails, since the word is another, or whoever claims next sees it and goes on to the next.
+ * If both happen, nobody fills that window ahead, and the reader's fault brings it.
  */
 #include "base/ahead.h"
 
