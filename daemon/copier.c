@@ -23,20 +23,11 @@
  *
  * What uffd_guard_begin() hands over it does by itself, a little at a time (pages/begun.c).
  *
- * Windows ahead of a reader are claimed one by one, by the handler and by the copier
- * (base/ahead.c). Each is a fill like any other, inside region->fills: so refresh waits for it
- * (P5), it is read after the map or the last refresh (P3), and pages that are there already stay
- * as they are (P4).
- *
- * No fault depends on the copier: no lock that it holds is the handler's to take. A fault in the
- * window that it is about to fill is put off, since the copier wakes the reader when it is done;
- * but it stays the handler's to answer, which looks after it in each turn, and fills the window
- * itself after a millisecond. A file that may block is never read by the copier, nor, ahead of a
- * reader, one that a scanner may watch.
+ * A fault never waits for the copier: no lock that it holds is the handler's to take. A file that
+ * may block is never read by it.
  */
 #include "daemon/copier.h"
 
-#include "daemon/fault.h"
 #include "daemon/handler.h"
 #include "daemon/sandbox.h"
 #include "daemon/stack.h"
@@ -73,20 +64,6 @@ static void rest(struct shared_work *work, uint32_t calls, enum begun_result res
 		futex_wait_until(&work->calls, calls, now_ns() + BUSY_NS);
 }
 
-/* A window ahead of a reader. */
-/* model: ahead fill_one */
-static bool fill_ahead(struct copier *copier)
-{
-	struct uffd_guard *guard = copier->guard;
-	const uintptr_t address = ahead_begin(&guard->ahead);
-	if (!address)
-		return false;
-	fault_help_ahead(guard, copier->staging, address);
-	ahead_end(&guard->ahead);
-	return true;
-}
-
-/* model: ahead copier */
 static void *copier_run(void *data)
 {
 	struct copier *copier = data;
@@ -100,8 +77,7 @@ static void *copier_run(void *data)
 	while (!atomic_load(&copier->shall_stop)) {
 		const uint32_t calls = atomic_load(&work->calls);
 		shared_work_help(work, copier->staging);
-		if (!fill_ahead(copier))
-			rest(work, calls, begun_bring_some(copier->guard, copier->staging));
+		rest(work, calls, begun_bring_some(copier->guard, copier->staging));
 	}
 	return NULL;
 }

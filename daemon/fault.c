@@ -33,7 +33,7 @@ static struct uffd_guard_region *find_region(struct uffd_guard *guard, uintptr_t
  * woken, and nothing is filled: the address may be another guard's region by now, and the kernel
  * does not mind whose userfaultfd it is that fills.
  */
-/* model: ahead enter_region, blocking take_fault, protocol enter_region */
+/* model: blocking take_fault, protocol enter_region */
 static struct uffd_guard_region *enter_region(
 	struct uffd_guard *guard, uintptr_t address, uint32_t *ticket)
 {
@@ -77,28 +77,7 @@ static void note_what_is_read_for(
 	watch->page = asked ? *asked : 0;
 }
 
-/* A scanner of files may keep the copier from ever coming back, and nobody stands in for it. */
-static bool may_be_shared(const struct uffd_guard_region *region)
-{
-	return !source_may_be_scanned(&region->source);
-}
-
-/* Windows behind @start, as far as the region goes. The copier has its share of them. */
-static void offer_ahead(struct uffd_guard_region *region, uintptr_t start, size_t n_pages)
-{
-	struct uffd_guard *guard = region->guard;
-	const uintptr_t limit = region_address(region, page_ceil(atomic_load(&region->length)));
-	if (n_pages == 0 || region_is_bounded(region) || start >= limit)
-		return;
-	const bool is_shared = may_be_shared(region);
-	ahead_offer(&guard->ahead, start, start + min_u64(n_pages * page_size(), limit - start),
-		is_shared);
-	if (is_shared && ahead_count(&guard->ahead) > 1 &&
-		atomic_load(&guard->shared_work.has_copier))
-		shared_work_call(&guard->shared_work);
-}
-
-/* model: ahead answer, direct answer, protocol answer, relief answer */
+/* model: direct answer, protocol answer, relief answer */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer)
 {
 	struct uffd_guard *guard = serving->guard;
@@ -134,8 +113,11 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 
 	answer->start = region_address(region, page * page_size());
 	answer->end = region_address(region, fill.asked_end * page_size());
-	if (fill.asked_end > page)
-		offer_ahead(region, answer->end, window_ahead(window.n_pages));
+	if (window_ahead(window.n_pages) > 0 && !region_is_bounded(region) &&
+		fill.asked_end > page &&
+		fill.asked_end * page_size() < atomic_load(&region->length))
+		serving->ahead = (struct ahead){ .address = answer->end,
+			.n_pages = window_ahead(window.n_pages) };
 	epoch_leave(&region->fills, ticket);
 	return err;
 }
@@ -156,99 +138,38 @@ void fault_note_store(struct serving *serving, uintptr_t address)
 	epoch_leave(&region->fills, ticket);
 }
 
-/* model: ahead is_on_its_way */
-bool fault_is_on_its_way(struct serving *serving, uintptr_t address)
+int fault_fill_ahead(struct serving *serving)
 {
-	struct uffd_guard *guard = serving->guard;
+	struct ahead *ahead = &serving->ahead;
 	uint32_t ticket;
-	if (!ahead_is_under_way(&guard->ahead, address))
-		return false;
-	struct uffd_guard_region *region =
-		ahead_count(&guard->ahead) > 0 ? NULL : enter_region(guard, address, &ticket);
-	if (region) {
-		offer_ahead(region, ahead_border(address), window_ahead(WINDOW_MOST_PAGES));
-		epoch_leave(&region->fills, ticket);
-	}
-	return true;
-}
-
-/* model: ahead answer_late */
-int fault_answer_late(struct serving *serving, uintptr_t address)
-{
-	struct uffd_guard *guard = serving->guard;
-	struct answer answer;
-	uint32_t ticket;
-	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
-	if (!region)
+	struct uffd_guard_region *region = enter_region(serving->guard, ahead->address, &ticket);
+	if (!region) {
+		ahead->n_pages = 0;
 		return 0;
-	/* While the copier stands still there, presence may be of what a caller is taking away. */
-	const bool is_there =
-		!ahead_is_under_way(&guard->ahead, address) &&
-		page_is_present(&region->presence, (address - region->range.start) / page_size());
-	if (is_there) { /* if it is not after all, the fault comes again */
-		stats_add(&region->publication.stats->faults, 1);
-		uffd_wake(&guard->uffd, address, page_size());
 	}
-	epoch_leave(&region->fills, ticket);
-	return is_there ? 0 : fault_answer(serving, address, &answer);
-}
 
-/* Another region may be there by now than when it was offered. */
-static size_t pages_of_window(const struct uffd_guard_region *region, uintptr_t address)
-{
-	const size_t page = (address - region->range.start) / page_size();
-	const size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
-	if (region->source.blocking || region_is_bounded(region) || page >= n_all)
-		return 0;
-	return min_u64(count_to_border(address), n_all - page);
-}
-
-/* Gives @ticket back, unless all is another thread's now (WATCH_ERR_TAKEN). */
-/* model: ahead fill_window */
-static int fill_window(struct fill *fill, struct watch *watch, uintptr_t address, uint32_t ticket)
-{
-	struct uffd_guard_region *region = fill->region;
-	struct ahead *ahead = &region->guard->ahead;
-	const size_t page = (address - region->range.start) / page_size();
-	const size_t n_pages = pages_of_window(region, address);
-	fill->asked = ASKED_NONE;
-	fill->watch = watch;
-	note_what_is_read_for(watch, region, ticket, NULL);
-	int err = fill_pages(fill, page, n_pages);
+	size_t page = (ahead->address - region->range.start) / page_size();
+	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
+	/* Another region may be there by now. */
+	const bool is_ordinary = !region->source.blocking && !region_is_bounded(region);
+	size_t n_pages = is_ordinary && page < n_all
+				 ? min_u64(count_to_border(ahead->address), n_all - page)
+				 : 0;
+	struct fill fill = { .region = region,
+		.staging = serving->staging,
+		.asked = ASKED_NONE,
+		.is_handler = true,
+		.watch = serving->watch };
+	note_what_is_read_for(serving->watch, region, ticket, NULL);
+	int err = fill_pages(&fill, page, n_pages);
 	if (err == WATCH_ERR_TAKEN)
 		return err;
 
 	/* Stop where the region or the file does. */
-	const size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
 	bool goes_on = !err && n_pages > 0 && page + n_pages < n_all &&
 		       page_is_present(&region->presence, page + n_pages - 1);
-	if (!goes_on)
-		ahead_stop(ahead);
+	ahead->address += n_pages * page_size();
+	ahead->n_pages = goes_on ? ahead->n_pages - min_u64(ahead->n_pages, n_pages) : 0;
 	epoch_leave(&region->fills, ticket);
 	return 0;
-}
-
-/* model: ahead fill_ahead_or_stop */
-int fault_fill_ahead(struct serving *serving, uintptr_t address)
-{
-	struct uffd_guard *guard = serving->guard;
-	uint32_t ticket;
-	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
-	struct fill fill = { .region = region, .staging = serving->staging, .is_handler = true };
-	if (region)
-		return fill_window(&fill, serving->watch, address, ticket);
-	ahead_stop(&guard->ahead);
-	return 0;
-}
-
-/* model: ahead help_ahead */
-void fault_help_ahead(struct uffd_guard *guard, struct staging *staging, uintptr_t address)
-{
-	uint32_t ticket;
-	struct uffd_guard_region *region = enter_region(guard, address, &ticket);
-	struct fill fill = { .region = region, .staging = staging };
-	if (region && may_be_shared(region))
-		fill_window(&fill, NULL, address, ticket);
-	else if (region)
-		epoch_leave(&region->fills, ticket);
 }

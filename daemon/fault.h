@@ -18,30 +18,28 @@ struct answer {
 			  answered */
 };
 
+/* What is worth filling when no fault waits. */
+struct ahead {
+	uintptr_t address;
+	size_t n_pages; /* 0: nothing */
+};
+
 /* What the handler works with. */
 struct serving {
 	struct uffd_guard *guard;
 	struct staging *staging;
 	struct watch *watch; /* the handler's; NULL while another thread stands in for it */
 	struct blocking_reads *blocking_reads;
+	struct ahead ahead;
 };
 
 /* 0, or an error because of which this fault cannot be answered, nor any other; or WATCH_ERR_TAKEN:
- * all that the thread works with is another's now. Offers windows ahead where the reader goes on
+ * all that the thread works with is another's now. Leaves ahead as it is unless the reader goes on
  * from filled pages. */
 int fault_answer(struct serving *serving, uintptr_t address, struct answer *answer);
 
 /* Note that a thread waits to store to a write-protected page, and let it. */
 void fault_note_store(struct serving *serving, uintptr_t address);
 
-/* The copier is about to fill that page, and wakes who waits for it: the fault need not be answered
- * yet. Offers more windows, for the reader is close behind. */
-bool fault_is_on_its_way(struct serving *serving, uintptr_t address);
-/* As fault_answer(), of a fault that was on its way: it may have been answered meanwhile. */
-int fault_answer_late(struct serving *serving, uintptr_t address);
-
-/* Fill the window that begins at @address and was claimed; no more of them where the region or the
- * file ends. 0 or WATCH_ERR_TAKEN. */
-int fault_fill_ahead(struct serving *serving, uintptr_t address);
-/* The copier's share. */
-void fault_help_ahead(struct uffd_guard *guard, struct staging *staging, uintptr_t address);
+/* Fill a piece of ahead, and take it off. 0 or WATCH_ERR_TAKEN. */
+int fault_fill_ahead(struct serving *serving);

@@ -92,7 +92,7 @@ static void wake_all(struct uffd_guard *guard)
 		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
 }
 
-/* model: ahead take_over, relief take_over */
+/* model: relief take_over */
 static int take_over(struct relief *relief)
 {
 	struct server *server = relief->options.server;
@@ -103,8 +103,7 @@ static int take_over(struct relief *relief)
 	server->loop.is_stand_in = true;
 	server->serving.staging = relief->staging;
 	server->serving.watch = NULL;
-	server->n_owed = 0; /* these are woken, too */
-	ahead_stop(&guard->ahead);
+	server->serving.ahead.n_pages = 0;
 	atomic_store(&guard->has_met_scanner, true);
 	atomic_store(&guard->has_views, true);
 

@@ -30,56 +30,7 @@ static bool is_answered(const struct answer *answers, int n_answers, uintptr_t a
 	return false;
 }
 
-/* A window takes about that long to fill. If the copier has not done it by then, another thread
- * keeps it from running. */
-#define OWED_NS UINT64_C(1000000)
-
-/* model: ahead owe */
-static bool owe(struct server *server, uintptr_t address)
-{
-	if (server->n_owed == LOOP_MESSAGES || !fault_is_on_its_way(&server->serving, address))
-		return false;
-	server->owed[server->n_owed++] = (struct owed){ address, now_ns() };
-	return true;
-}
-
-static bool is_still_owed(struct server *server, const struct owed *owed)
-{
-	return ahead_is_under_way(&server->serving.guard->ahead, owed->address) &&
-	       now_ns() - owed->since < OWED_NS;
-}
-
-/* Whether or not the copier has woken them, the handler sees to it that they are. */
-/* model: ahead settle_owed */
-static int settle_owed(struct server *server)
-{
-	unsigned n_left = 0;
-	int err = 0;
-	for (unsigned i = 0; i < server->n_owed && !err; i++) {
-		const struct owed owed = server->owed[i];
-		if (is_still_owed(server, &owed)) {
-			server->owed[n_left++] = owed;
-			continue;
-		}
-		err = fault_answer_late(&server->serving, owed.address);
-		if (err == WATCH_ERR_TAKEN)
-			return err;
-		stats_count_fault(server->serving.guard->stats, now_ns() - owed.since);
-	}
-	server->n_owed = n_left;
-	return err;
-}
-
-/* 0 or WATCH_ERR_TAKEN. */
-/* model: ahead fill_ahead */
-static int fill_ahead(struct serving *serving)
-{
-	const uintptr_t address = ahead_claim(&serving->guard->ahead);
-	return address ? fault_fill_ahead(serving, address) : 0;
-}
-
 /* Messages of one read: what one answer has filled, the next message need not ask for again. */
-/* model: ahead take_fault */
 static int serve_messages(struct server *server, const struct uffd_msg *messages, int n_messages)
 {
 	struct serving *serving = &server->serving;
@@ -94,11 +45,8 @@ static int serve_messages(struct server *server, const struct uffd_msg *messages
 			continue; /* no other event is enabled */
 		if (messages[i].arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
 			fault_note_store(serving, address);
-		else if (!is_answered(answers, i, address)) {
-			answers[i].is_later = owe(server, address);
-			if (!answers[i].is_later)
-				err = fault_answer(serving, address, &answers[i]);
-		}
+		else if (!is_answered(answers, i, address))
+			err = fault_answer(serving, address, &answers[i]);
 		if (err != WATCH_ERR_TAKEN && !answers[i].is_later)
 			stats_count_fault(serving->guard->stats, now_ns() - start);
 	}
@@ -112,13 +60,11 @@ static int serve_others(struct server *server, bool has_time)
 	blocking_reads_take_requests(reads);
 	if (server->loop.wake_at)
 		blocking_reads_expire(reads, now_ns());
-	int err = settle_owed(server);
-	if (has_time && !err)
-		err = fill_ahead(&server->serving);
-	if (err == WATCH_ERR_TAKEN)
-		return err;
+	if (has_time && server->serving.ahead.n_pages > 0 &&
+		fault_fill_ahead(&server->serving) == WATCH_ERR_TAKEN)
+		return WATCH_ERR_TAKEN;
 	server->loop.wake_at = blocking_reads_next_deadline(reads);
-	return err ? err : reads->error;
+	return reads->error;
 }
 
 /* Memory may be short for a moment, and a fault be gone before it is read. But for ever, that is a
@@ -142,25 +88,10 @@ static int look_for_faults(struct server *server, struct uffd_msg *messages)
 	return n;
 }
 
-/* Nothing is left to do until the copier has answered. */
-static int look_until_settled(struct server *server, struct uffd_msg *messages)
-{
-	struct loop *loop = &server->loop;
-	int n;
-	do
-		n = loop->ops->wait(loop, messages, false);
-	while (n == 0 && is_still_owed(server, &server->owed[0]) &&
-		!atomic_load(&server->shall_stop));
-	return n;
-}
-
 static int look_and_wait(struct server *server, struct uffd_msg *messages)
 {
 	struct loop *loop = &server->loop;
-	const bool has_more = ahead_count(&server->serving.guard->ahead) > 0;
-	if (server->n_owed > 0 && !has_more)
-		return look_until_settled(server, messages);
-	const bool shall_block = !has_more;
+	const bool shall_block = server->serving.ahead.n_pages == 0;
 	const bool shall_look = shall_block && server->is_in_series;
 	/* After a look that found no fault the handler does its other work before it sleeps: a
 	 * caller's wake-up may have been taken meanwhile. */
@@ -196,7 +127,7 @@ static bool shall_go_on(struct server *server)
 	       !(server->loop.is_stand_in && watch_is_back(server->watch));
 }
 
-/* model: ahead handler, blocking serve, relief serve */
+/* model: blocking serve, relief serve */
 int serve_until_stopped(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -248,7 +179,7 @@ static void unregister_all(struct uffd_guard *guard)
 }
 
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
-/* model: ahead give_up, blocking give_up, direct give_up, protocol give_up, relief give_up */
+/* model: blocking give_up, direct give_up, protocol give_up, relief give_up */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;

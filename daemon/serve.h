@@ -11,12 +11,6 @@ struct server {
 	struct serving serving;
 	struct loop loop;
 	struct blocking_reads blocking_reads;
-	/* Faults that the copier is about to answer, and when they came. */
-	struct owed {
-		uintptr_t address;
-		uint64_t since;
-	} owed[LOOP_MESSAGES];
-	unsigned n_owed;
 	unsigned n_retries; /* times in a row that the kernel said: ask again */
 	uint64_t retrying_since;
 	bool may_look;	   /* a second processor may be used: look for a moment before a sleep */

@@ -291,7 +291,7 @@ int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guar
 
 /* ---- destroy ---- */
 
-/* model: ahead destroyer, losses free_guard */
+/* model: losses free_guard */
 void guard_unref(struct uffd_guard *guard)
 {
 	if (atomic_fetch_sub(&guard->references, 1) > 1)

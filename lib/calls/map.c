@@ -14,7 +14,6 @@
 #include "calls/dispatch.h"
 #include "calls/populate.h"
 #include "calls/scanners.h"
-#include "daemon/copier.h"
 #include "file/blocking_file.h"
 #include "file/seal.h"
 #include "kernel/descriptor.h"
@@ -275,17 +274,6 @@ static int extend_direct(struct uffd_guard_region *region)
 		"F_SEAL_SHRINK and as long as length");
 }
 
-/* Whoever reads so much page by page is read ahead of by two threads. */
-#define LONG_READ ((size_t)16 << 20)
-
-static void expect_reader(struct uffd_guard_region *region)
-{
-	if (region->length >= LONG_READ && region_direct_end(region) == 0 &&
-		!guard_is_eager(region->guard) && !region_is_bounded(region) &&
-		!source_may_block(&region->source) && !source_may_be_scanned(&region->source))
-		copier_is_there(region->guard);
-}
-
 /* What is asked for at once. */
 static int fill(struct uffd_guard_region *region, const struct uffd_guard_map_options *options)
 {
@@ -330,7 +318,6 @@ static int map_region(
 	if (err)
 		goto err_counted;
 	publish_shape(region);
-	expect_reader(region);
 	return 0;
 
 err_counted:

@@ -94,7 +94,7 @@ static int put_zeros_for_lost(struct piece *piece, size_t first, size_t end, int
 	return put_zeros(piece, first, end - first);
 }
 
-/* model: ahead put, direct put, protocol put */
+/* model: direct put, protocol put */
 static int put_copies(struct piece *piece, size_t first, const char *bytes, size_t n_pages)
 {
 	struct fill *fill = piece->fill;

@@ -73,7 +73,7 @@ static int take_answer(struct install *in, int err)
 	return -ENOENT;
 }
 
-/* model: ahead install, blocking install, direct install, protocol install */
+/* model: blocking install, direct install, protocol install */
 static int install_all(struct install *in, size_t *done)
 {
 	int err = 0;

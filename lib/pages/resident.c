@@ -39,7 +39,7 @@ void resident_note_absent(struct uffd_guard_region *region, size_t first, size_t
 	note_gone(region, presence_clear(&region->presence, first, n_pages));
 }
 
-/* model: ahead drop, direct drop, protocol drop */
+/* model: direct drop, protocol drop */
 int resident_drop(struct uffd_guard_region *region, size_t first, size_t n_pages)
 {
 	/* Presence first: a page that is filled in between counts as present, which is the harmless

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-#include "base/ahead.h"
 #include "base/epoch.h"
 #include "base/futex.h"
 #include "base/range_table.h"
@@ -57,7 +56,6 @@ struct uffd_guard {
 	_Atomic(struct copier *) copier;
 	_Atomic uint64_t copier_not_before;
 	struct shared_work shared_work;
-	struct ahead ahead;
 	struct begun_regions {	      /* whose marks the copier brings over: pages/begun.c */
 		pthread_mutex_t lock; /* before a region's, but for a copier that has that */
 		struct uffd_guard_region *first, *last;

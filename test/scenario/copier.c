@@ -9,7 +9,6 @@
 #include "../support/threads.h"
 #include "../support/time_ns.h"
 
-#include "base/ahead.h"
 #include "base/shared_work.h"
 
 #include <errno.h>
@@ -393,10 +392,8 @@ START_TEST(file_cut_before_a_shared_store_gets_what_it_has_room_for)
 	/* Behind the end nothing has been left, to come back when the file grows. */
 	assert_ok(ftruncate(f.fd, (off_t)length));
 	ck_assert_int_eq(pread(f.fd, scratch, length - end, (off_t)end), (ssize_t)(length - end));
-	size_t n_left = 0;
 	for (size_t i = 0; i < length - end; i++)
-		n_left += scratch[i] != 0;
-	ck_assert_uint_eq(n_left, 0);
+		ck_assert_int_eq(scratch[i], 0);
 	free(buffer);
 	free(scratch);
 	fixture_stop(&f);
@@ -560,223 +557,6 @@ START_TEST(caller_that_is_more_urgent_than_the_copier_goes_on_alone)
 	ck_assert_uint_eq(atomic_load(&pair.n_by_caller), 0);
 }
 END_TEST
-
-/* ---- Ahead of a reader ---- */
-
-#define N_WINDOWS   16
-#define LONG_LENGTH (N_WINDOWS * AHEAD_WINDOW)
-
-/* A file of its own, as long as it takes to be read ahead of by two. */
-static int make_long_file(uint64_t seed)
-{
-	const int fd = memfd_create("long", MFD_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	assert_ok(ftruncate(fd, LONG_LENGTH));
-	write_words(fd, LONG_LENGTH, seed);
-	return fd;
-}
-
-static void assert_all_read(struct uffd_guard *guard, int fd, uint64_t seed)
-{
-	struct uffd_guard_region *region;
-	assert_ok(uffd_guard_map(guard, fd, LONG_LENGTH, NULL, &region));
-	assert_words(uffd_guard_region_data(region), LONG_LENGTH, seed);
-	ck_assert_uint_eq(uffd_guard_region_take_losses(region), 0);
-	uffd_guard_unmap(region);
-}
-
-/* How long a thread has run. */
-static unsigned long long runtime_of(pid_t tid)
-{
-	char path[64];
-	unsigned long long ns = 0;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", tid);
-	FILE *file = fopen(path, "re");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(fscanf(file, "%llu", &ns), 1);
-	fclose(file);
-	return ns;
-}
-
-static bool start_lazy(struct fixture *f)
-{
-	if (runner_skip_eager() || skip_one_processor())
-		return false;
-	return fixture_start(f, &(struct fixture_options){ .n_pages = 1 });
-}
-
-START_TEST(who_reads_a_long_region_is_read_ahead_of_by_the_copier_too)
-{
-	struct fixture f;
-	if (!start_lazy(&f))
-		return;
-	const int fd = make_long_file(3);
-	assert_all_read(f.guard, fd, 3);
-	const pid_t copier = wait_for_copier();
-	const unsigned long long before = runtime_of(copier);
-	for (uint64_t seed = 4; seed < 100 && runtime_of(copier) < before + 2000000; seed++) {
-		write_words(fd, LONG_LENGTH, seed);
-		assert_all_read(f.guard, fd, seed);
-	}
-	ck_assert_uint_ge(runtime_of(copier), before + 2000000);
-	close(fd);
-	fixture_stop(&f);
-}
-END_TEST
-
-START_TEST(file_that_ends_within_a_window_ahead_is_lost_where_it_is_read_only)
-{
-	struct fixture f;
-	struct uffd_guard_region *region;
-	if (!start_lazy(&f))
-		return;
-	const size_t end = (N_WINDOWS / 2 + (size_t)_i) * AHEAD_WINDOW + 5 * f.page;
-	const int fd = make_long_file(7);
-	assert_ok(ftruncate(fd, (off_t)end));
-	for (int i = 0; i < 5; i++) {
-		assert_ok(uffd_guard_map(f.guard, fd, LONG_LENGTH, NULL, &region));
-		const char *data = uffd_guard_region_data(region);
-		assert_words(data, end, 7);
-		ck_assert_uint_eq(uffd_guard_region_take_losses(region), 0);
-		ck_assert_int_eq(data[end + 3 * f.page], 0);
-		ck_assert_uint_eq(uffd_guard_region_take_losses(region), UFFD_GUARD_LOST_TRUNCATED);
-		uffd_guard_unmap(region);
-	}
-	close(fd);
-	fixture_stop(&f);
-}
-END_TEST
-
-struct held_copier {
-	struct fixture *f;
-	int fd;
-	struct hold hold;
-};
-
-/* Only threads that this one starts are under its filter: the copier. */
-static void *start_held_copier(void *data)
-{
-	struct held_copier *held = data;
-	struct uffd_guard_region *region;
-	hold_init(&held->hold);
-	inject_syscall(SYS_pread64, 2, AHEAD_WINDOW, inject_hold_first, &held->hold);
-	assert_ok(uffd_guard_map(held->f->guard, held->fd, LONG_LENGTH, NULL, &region));
-	uffd_guard_unmap(region);
-	return NULL;
-}
-
-START_TEST(window_that_the_copier_does_not_bring_is_filled_by_the_handler)
-{
-	struct fixture f;
-	struct uffd_guard_region *regions[20];
-	pthread_t thread;
-	if (!start_lazy(&f))
-		return;
-	struct held_copier held = { .f = &f, .fd = make_long_file(9) };
-	assert_ok(pthread_create(&thread, NULL, start_held_copier, &held));
-	pthread_join(thread, NULL);
-	wait_for_copier();
-	int n = 0;
-	bool is_held = false;
-	for (; n < 20 && !is_held; n++) {
-		nanosleep(&SOME_TIME, NULL);
-		assert_ok(uffd_guard_map(f.guard, held.fd, LONG_LENGTH, NULL, &regions[n]));
-		assert_words(uffd_guard_region_data(regions[n]), LONG_LENGTH, 9);
-		is_held = sem_trywait(&held.hold.is_held) == 0;
-	}
-	ck_assert(is_held);
-	sem_post(&held.hold.may_go);
-	while (n > 0)
-		uffd_guard_unmap(regions[--n]);
-	close(held.fd);
-	fixture_stop(&f);
-}
-END_TEST
-
-/* Who fills a window, and how often it was filled. */
-struct claims {
-	struct ahead ahead;
-	atomic_uint inside[N_WINDOWS];
-	atomic_bool is_twice, shall_stop;
-};
-
-#define FIRST_WINDOW (64 * AHEAD_WINDOW)
-
-static void fill_claimed(struct claims *claims, uintptr_t address)
-{
-	atomic_uint *inside = &claims->inside[(address - FIRST_WINDOW) / AHEAD_WINDOW];
-	if (atomic_fetch_add(inside, 1) > 0)
-		atomic_store(&claims->is_twice, true);
-	for (volatile int i = 0; i < 200; i++)
-		;
-	atomic_fetch_sub(inside, 1);
-}
-
-static void *claim_as_copier(void *data)
-{
-	struct claims *claims = data;
-	while (!atomic_load(&claims->shall_stop)) {
-		const uintptr_t address = ahead_begin(&claims->ahead);
-		if (!address)
-			continue;
-		fill_claimed(claims, address);
-		ahead_end(&claims->ahead);
-	}
-	return NULL;
-}
-
-START_TEST(no_window_is_filled_by_both_though_it_is_offered_again)
-{
-	struct claims claims = { .is_twice = false };
-	pthread_t copier;
-	assert_ok(pthread_create(&copier, NULL, claim_as_copier, &claims));
-	for (int i = 0; i < (IS_SANITIZED ? 20000 : 200000); i++) {
-		ahead_offer(
-			&claims.ahead, FIRST_WINDOW, FIRST_WINDOW + N_WINDOWS * AHEAD_WINDOW, true);
-		for (int k = 0; k < 3; k++) {
-			const uintptr_t address = ahead_claim(&claims.ahead);
-			if (address)
-				fill_claimed(&claims, address);
-		}
-	}
-	atomic_store(&claims.shall_stop, true);
-	pthread_join(copier, NULL);
-	ck_assert(!atomic_load(&claims.is_twice));
-}
-END_TEST
-
-START_TEST(offer_ends_where_it_was_said_to)
-{
-	struct ahead ahead = { .left = 0 };
-	ahead_offer(&ahead, FIRST_WINDOW + 4096, FIRST_WINDOW + 3 * AHEAD_WINDOW, true);
-	ck_assert_uint_eq(ahead_count(&ahead), 3);
-	ck_assert_uint_eq(ahead_claim(&ahead), FIRST_WINDOW + 4096);
-	ck_assert_uint_eq(ahead_begin(&ahead), FIRST_WINDOW + AHEAD_WINDOW);
-	ck_assert(ahead_is_under_way(&ahead, FIRST_WINDOW + 2 * AHEAD_WINDOW - 1));
-	ck_assert(!ahead_is_under_way(&ahead, FIRST_WINDOW + 2 * AHEAD_WINDOW));
-	ahead_end(&ahead);
-	ck_assert_uint_eq(ahead_claim(&ahead), FIRST_WINDOW + 2 * AHEAD_WINDOW);
-	ck_assert_uint_eq(ahead_claim(&ahead), 0);
-	ahead_offer(&ahead, FIRST_WINDOW, FIRST_WINDOW + AHEAD_WINDOW, false);
-	ck_assert_uint_eq(ahead_begin(&ahead), 0);
-	ck_assert_uint_eq(ahead_claim(&ahead), FIRST_WINDOW);
-	ahead_offer(&ahead, FIRST_WINDOW, FIRST_WINDOW, true);
-	ck_assert_uint_eq(ahead_begin(&ahead), 0);
-	ck_assert(!ahead_is_under_way(&ahead, FIRST_WINDOW));
-}
-END_TEST
-
-static TCase *ahead_case(void)
-{
-	TCase *tcase = tcase_create("ahead");
-	tcase_add_test(tcase, who_reads_a_long_region_is_read_ahead_of_by_the_copier_too);
-	tcase_add_loop_test(
-		tcase, file_that_ends_within_a_window_ahead_is_lost_where_it_is_read_only, 0, 2);
-	tcase_add_test(tcase, window_that_the_copier_does_not_bring_is_filled_by_the_handler);
-	tcase_add_test(tcase, no_window_is_filled_by_both_though_it_is_offered_again);
-	tcase_add_test(tcase, offer_ends_where_it_was_said_to);
-	return tcase;
-}
 
 static TCase *sharing_case(void)
 {
@@ -1008,4 +788,4 @@ static TCase *thread_case(void)
 	return tcase;
 }
 
-RUNNER_MAIN("copier", bytes_case, stores_case, ahead_case, sharing_case, thread_case)
+RUNNER_MAIN("copier", bytes_case, stores_case, sharing_case, thread_case)
