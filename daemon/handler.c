@@ -311,7 +311,7 @@ void handler_stop(struct handler *handler)
 
 #define LEAST_PATIENCE_NS (200 * NS_PER_MS)
 
-void handler_expect_scanners(struct handler *handler)
+bool handler_expect_scanners(struct handler *handler)
 {
 	const uint64_t deadline_ns = handler->guard->read_deadline_ms * NS_PER_MS;
 	const struct relief_options options = {
@@ -322,11 +322,14 @@ void handler_expect_scanners(struct handler *handler)
 		.end = end_without_handler,
 		.handler = handler,
 	};
-	if (atomic_load(&handler->relief) || atomic_exchange(&handler->is_starting_relief, true))
-		return;
+	if (atomic_load(&handler->relief))
+		return true;
+	if (atomic_exchange(&handler->is_starting_relief, true))
+		return false;
 	struct relief *fresh = relief_start(&options);
 	atomic_store(&handler->relief, fresh);
 	atomic_store(&handler->is_starting_relief, fresh != NULL);
+	return fresh != NULL;
 }
 
 bool handler_uses_io_uring(const struct handler *handler)

@@ -41,8 +41,11 @@ void scanners_expect(struct uffd_guard_region *region, size_t reserve)
 	struct uffd_guard *guard = region->guard;
 	if (source_may_be_scanned(&region->source) && guard->has_views)
 		open_view(region, reserve);
-	if (source_may_be_scanned(&region->source) && !guard_is_eager(guard))
-		handler_expect_scanners(guard->handler);
+	if (guard_is_eager(guard) || !source_may_be_scanned(&region->source) ||
+		handler_expect_scanners(guard->handler))
+		return;
+	atomic_store(&guard->has_views, true); /* nobody would stand in */
+	open_view(region, reserve);
 }
 
 void scanners_pass(struct uffd_guard_region *region)

@@ -5,6 +5,7 @@
  */
 #include "../support/fixture.h"
 #include "../support/fuse_file.h"
+#include "../support/inject.h"
 #include "../support/scanner.h"
 #include "../support/threads.h"
 #include "../support/time_ns.h"
@@ -30,7 +31,7 @@ struct held {
 	struct reader reader;
 };
 
-static bool start(struct held *h)
+static bool start_guard(struct held *h)
 {
 	*h = (struct held){ .f.page = (size_t)sysconf(_SC_PAGESIZE), .scanner = -1 };
 	if (runner_skip_eager())
@@ -43,8 +44,20 @@ static bool start(struct held *h)
 	h->beside_fd = file_create(FILE_MEMFD, N_PAGES, false);
 	assert_ok(uffd_guard_map(h->f.guard, h->beside_fd, N_PAGES * h->f.page, NULL, &h->beside));
 	h->beside_data = uffd_guard_region_data(h->beside);
+	return true;
+}
+
+static void map_scanned(struct held *h)
+{
 	assert_ok(uffd_guard_map(h->f.guard, h->f.fd, N_PAGES * h->f.page, NULL, &h->f.region));
 	h->f.data = uffd_guard_region_data(h->f.region);
+}
+
+static bool start(struct held *h)
+{
+	if (!start_guard(h))
+		return false;
+	map_scanned(h);
 	return true;
 }
 
@@ -411,6 +424,23 @@ START_TEST(second_thread_is_there_for_files_on_a_mount_only)
 }
 END_TEST
 
+START_TEST(where_no_second_thread_can_be_started_no_scanner_is_asked)
+{
+	struct held h;
+	atomic_bool is_on = false;
+	inject_syscall(SYS_clone3, 1, 88, inject_while_on, &is_on);
+	if (!start_guard(&h))
+		return;
+	atomic_store(&is_on, true);
+	map_scanned(&h);
+	atomic_store(&is_on, false);
+	ck_assert_int_eq(find_thread("uffd-guard-aid"), 0);
+	for (size_t i = 0; i < N_PAGES; i += 3)
+		ck_assert_int_eq(read_soon(&h, &h.f.data[i * h.f.page]), page_value(i));
+	stop(&h);
+}
+END_TEST
+
 /* Reads of a file on a tmpfs without end. Answers whether anything was lost. */
 static int read_for(uint64_t ns)
 {
@@ -464,6 +494,7 @@ static TCase *relief_case(void)
 	tcase_add_test(
 		tcase, file_that_may_block_and_was_waited_for_is_closed_though_the_guard_has_ended);
 	tcase_add_test(tcase, second_thread_is_there_for_files_on_a_mount_only);
+	tcase_add_test(tcase, where_no_second_thread_can_be_started_no_scanner_is_asked);
 	tcase_add_test(tcase, process_that_was_stopped_takes_its_handler_for_held_up_in_no_case);
 	return tcase;
 }
