@@ -47,6 +47,7 @@ struct handler {
 	bool outlives_guard; /* set before has_ended: then all of this is the thread's to free,
 				after may_free */
 
+	bool uses_io_uring; /* also while another thread serves by poll in its place */
 	struct watch watch;
 	_Atomic(struct relief *) relief; /* NULL: not started as yet */
 	atomic_bool is_starting_relief;
@@ -281,6 +282,7 @@ int handler_start(
 	err = handler_start_thread(fresh);
 	if (err)
 		goto err_handler;
+	fresh->uses_io_uring = fresh->server.loop.ops == &loop_uring;
 	guard->blocking_inbox = loop_uring_can_read_files(&fresh->server.loop)
 					? &fresh->server.blocking_reads.inbox
 					: NULL;
@@ -334,7 +336,7 @@ bool handler_expect_scanners(struct handler *handler)
 
 bool handler_uses_io_uring(const struct handler *handler)
 {
-	return handler->server.loop.ops == &loop_uring;
+	return handler->uses_io_uring;
 }
 
 bool handler_is_sandboxed(const struct handler *handler)
