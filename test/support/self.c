@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,16 +26,25 @@ size_t count_fds(void)
 	return n;
 }
 
-size_t count_threads(void)
+/* The number behind @name at the beginning of a line. */
+static size_t number_in(const char *path, const char *name)
 {
-	FILE *f = fopen("/proc/self/status", "r");
+	FILE *f = fopen(path, "r");
 	ck_assert_ptr_nonnull(f);
 	size_t n = 0;
 	char line[512];
-	while (fgets(line, sizeof(line), f))
-		sscanf(line, "Threads: %zu", &n);
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			n = strtoul(line + strlen(name), NULL, 10);
+	}
 	fclose(f);
+	ck_assert_uint_gt(n, 0);
 	return n;
+}
+
+size_t count_threads(void)
+{
+	return number_in("/proc/self/status", "Threads:");
 }
 
 size_t count_mappings(void)
@@ -52,15 +62,7 @@ size_t count_mappings(void)
 
 size_t count_anonymous_bytes(void)
 {
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	ck_assert_ptr_nonnull(f);
-	size_t kilobytes = 0;
-	char line[512];
-	while (fgets(line, sizeof(line), f))
-		sscanf(line, "Anonymous: %zu kB", &kilobytes);
-	fclose(f);
-	ck_assert_uint_gt(kilobytes, 0);
-	return kilobytes * 1024;
+	return number_in("/proc/self/smaps_rollup", "Anonymous:") * 1024;
 }
 
 size_t count_fds_of(const char *file)
