@@ -8,6 +8,7 @@
 #include "../support/resource_limits.h"
 #include "../support/threads.h"
 #include "../support/time_ns.h"
+#include "../support/words.h"
 
 #include "base/shared_work.h"
 
@@ -52,27 +53,6 @@ static pid_t wait_for_copier(void)
 	return tid;
 }
 
-/* A file of which every word is another, so that bytes in a wrong place are noticed. */
-static void write_words(int fd, size_t length, uint64_t seed)
-{
-	const size_t n_words = length / sizeof(uint64_t);
-	uint64_t *words = malloc(length);
-	ck_assert_ptr_nonnull(words);
-	for (size_t i = 0; i < n_words; i++)
-		words[i] = i * UINT64_C(2654435761) + seed;
-	ck_assert_int_eq(pwrite(fd, words, length, 0), (ssize_t)length);
-	free(words);
-}
-
-static void assert_words(const void *bytes, size_t length, uint64_t seed)
-{
-	const uint64_t *words = bytes;
-	for (size_t i = 0; i < length / sizeof(uint64_t); i++) {
-		if (words[i] != i * UINT64_C(2654435761) + seed)
-			ck_abort_msg("word %zu of seed %d is another", i, (int)seed);
-	}
-}
-
 /* A region whose copier is there. */
 static bool start(struct fixture *f, uint32_t guard_flags)
 {
@@ -100,12 +80,12 @@ START_TEST(every_byte_is_the_files_and_new)
 		struct uffd_guard_region *fresh;
 		write_words(f.fd, length, seed);
 		assert_ok(uffd_guard_refresh(f.region, 0, length));
-		assert_words((const void *)f.data, length, seed);
+		assert_words((const void *)f.data, length, length, seed);
 		ck_assert_int_eq(uffd_guard_read(f.region, 0, buffer, length), (ssize_t)length);
-		assert_words(buffer, length, seed);
+		assert_words(buffer, length, length, seed);
 		assert_ok(uffd_guard_map(f.guard, f.fd, length, NULL, &fresh));
 		assert_ok(uffd_guard_populate(fresh, 0, length));
-		assert_words(uffd_guard_region_data(fresh), length, seed);
+		assert_words(uffd_guard_region_data(fresh), length, length, seed);
 		uffd_guard_unmap(fresh);
 	}
 	assert_losses_eq(&f, 0);
@@ -129,8 +109,8 @@ START_TEST(file_cut_within_a_shared_copy_loses_the_rest_only)
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
 	assert_ok(uffd_guard_refresh(f.region, 0, length));
 	assert_losses_eq(&f, UFFD_GUARD_LOST_TRUNCATED);
-	assert_words(buffer, end / 8 * 8, 5);
-	assert_words((const void *)f.data, end / 8 * 8, 5);
+	assert_words(buffer, end / 8 * 8, end / 8 * 8, 5);
+	assert_words((const void *)f.data, end / 8 * 8, end / 8 * 8, 5);
 	size_t n_stale = 0;
 	for (size_t i = end; i < length; i++)
 		n_stale += buffer[i] != 0 || f.data[i] != 0;
@@ -166,7 +146,7 @@ START_TEST(rows_that_are_shared_are_new_and_what_is_between_stays)
 				     row = at < 1000 ? N_ROWS : (at - 1000) / rect.stride;
 			const bool is_new =
 				row < N_ROWS && at - 1000 - row * rect.stride < rect.width;
-			if (words[i] != i * UINT64_C(2654435761) + (is_new ? seed : 1))
+			if (words[i] != word_at(i, is_new ? seed : 1))
 				ck_abort_msg("word %zu is another", i);
 		}
 	}
@@ -192,7 +172,7 @@ START_TEST(file_cut_within_shared_rows_loses_the_rest_of_them_only)
 	for (size_t row = 0; row < N_ROWS; row++) {
 		for (size_t at = 1000 + row * rect.stride, i = 0; i < rect.width / 8; i++, at += 8)
 			ck_assert_uint_eq(*(const uint64_t *)(const void *)(f.data + at),
-				at < end ? at / 8 * UINT64_C(2654435761) + 2 : 0);
+				at < end ? word_at(at / 8, 2) : 0);
 	}
 	fixture_stop(&f);
 }
@@ -275,17 +255,10 @@ static bool start_storing(struct fixture *f)
 	return true;
 }
 
-static void make_words(char *bytes, size_t length, uint64_t seed)
-{
-	uint64_t *words = (void *)bytes;
-	for (size_t i = 0; i < length / sizeof(*words); i++)
-		words[i] = i * UINT64_C(2654435761) + seed;
-}
-
 static void assert_file_words(const struct fixture *f, char *scratch, size_t length, uint64_t seed)
 {
 	ck_assert_int_eq(pread(f->fd, scratch, length, 0), (ssize_t)length);
-	assert_words(scratch, length, seed);
+	assert_words(scratch, length, length, seed);
 }
 
 START_TEST(every_byte_that_is_stored_arrives)
@@ -330,8 +303,7 @@ START_TEST(rows_that_are_stored_arrive_and_what_is_between_stays)
 				     row = at < 1000 ? N_ROWS : (at - 1000) / rect.stride;
 			const bool is_new =
 				row < N_ROWS && at - 1000 - row * rect.stride < rect.width;
-			if (((uint64_t *)(void *)file)[i] !=
-				i * UINT64_C(2654435761) + (is_new ? seed : 1))
+			if (((uint64_t *)(void *)file)[i] != word_at(i, is_new ? seed : 1))
 				ck_abort_msg("word %zu is another", i);
 		}
 	}

@@ -4,6 +4,7 @@
  * within a bound, and the kernel may have them.
  */
 #include "../support/fixture.h"
+#include "../support/words.h"
 
 #include "kernel/spares.h"
 #include "kernel/staging.h"
@@ -22,29 +23,6 @@
 
 #define N_PAGES	  2560 /* 10 MiB */
 #define MOST_KEPT (SPARES_MOST * STAGING_SIZE)
-
-/* Every word is another, so that bytes in a wrong place are noticed. */
-static void write_words(int fd, size_t length, uint64_t seed)
-{
-	uint64_t *words = malloc(length);
-	ck_assert_ptr_nonnull(words);
-	for (size_t i = 0; i < length / sizeof(uint64_t); i++)
-		words[i] = (i + 1) * UINT64_C(2654435761) + seed;
-	ck_assert_int_eq(pwrite(fd, words, length, 0), (ssize_t)length);
-	free(words);
-}
-
-/* Words from 0 to @end are the file's, and zeros from there to @length. */
-static void assert_words(const void *bytes, size_t end, size_t length, uint64_t seed)
-{
-	const uint64_t *words = bytes;
-	for (size_t i = 0; i < length / sizeof(uint64_t); i++) {
-		const uint64_t expected =
-			i * sizeof(uint64_t) < end ? (i + 1) * UINT64_C(2654435761) + seed : 0;
-		if (words[i] != expected)
-			ck_abort_msg("word %zu of seed %d is another", i, (int)seed);
-	}
-}
 
 static struct uffd_guard_region *map_filled(struct uffd_guard *guard, int fd, size_t length)
 {
