@@ -70,8 +70,7 @@ int shared_store(struct shared_work *work, struct source *source, uint64_t offse
 	if (length >= SHARED_LEAST && !source_may_block(source)) {
 		const uint64_t rest = min_u64(length, source_length_from(source, offset));
 		struct storing storing = { .bytes = bytes, .offset = offset, .end = offset + rest };
-		if (rest > 0)
-			*stored = store_chunks(work, source, &storing);
+		*stored = store_chunks(work, source, &storing);
 	}
 	if (*stored == length)
 		return 0;

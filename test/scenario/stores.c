@@ -395,14 +395,29 @@ static int count_call(const struct injected_call *call, void *data)
 	return INJECT_CONTINUE;
 }
 
-/* A client can hold up each of these. */
+#define N_LONG 512 /* pages: a store that is shared with the copier */
+
+/* There is nowhere to store to. */
+static void store_to_nothing(struct fixture *f)
+{
+	char *bytes = calloc(N_LONG, f->page);
+	ck_assert_ptr_nonnull(bytes);
+	fixture_truncate(f, 0);
+	ck_assert_int_le(uffd_guard_write(f->region, 0, bytes, N_LONG * f->page), 0);
+	fixture_truncate(f, N_LONG);
+	free(bytes);
+}
+
+/* A client can hold up each of these, and may have cut its file to nothing before. */
 START_TEST(stores_map_the_clients_file_a_few_times_and_no_more)
 {
 	struct fixture f;
 	atomic_int n_maps = 0;
-	if (!fixture_start(&f, &(struct fixture_options){
-				       .n_pages = N_PAGES, .map_flags = UFFD_GUARD_MAP_WRITE }))
+	if (!fixture_start(&f, &(struct fixture_options){ .n_pages = _i ? N_LONG : N_PAGES,
+				       .map_flags = UFFD_GUARD_MAP_WRITE }))
 		return;
+	if (_i)
+		store_to_nothing(&f);
 	inject_syscall(
 		SYS_mmap, 4, (uint32_t)uffd_guard_region_get_fd(f.region), count_call, &n_maps);
 	for (int i = 0; i < 100; i++) {
@@ -473,7 +488,7 @@ static TCase *direct_case(void)
 	tcase_add_test(tcase, move_of_a_direct_part_that_fails_half_way_leaves_no_gap);
 	tcase_add_loop_test(
 		tcase, resize_of_a_direct_region_that_the_program_protected_leaves_it_whole, 0, 3);
-	tcase_add_test(tcase, stores_map_the_clients_file_a_few_times_and_no_more);
+	tcase_add_loop_test(tcase, stores_map_the_clients_file_a_few_times_and_no_more, 0, 2);
 	tcase_add_test(tcase, file_on_ramfs_is_memory);
 	return tcase;
 }
