@@ -273,7 +273,8 @@ static int open_sheets(struct guest *guest, struct sheet *sheets)
 	return err;
 }
 
-static void be_honest(struct times *times, double seconds)
+/* 0: until the end. */
+static int be_honest(struct times *times, double seconds)
 {
 	struct guest guest = { .fuse = NULL };
 	struct sheet sheets[2];
@@ -288,6 +289,7 @@ static void be_honest(struct times *times, double seconds)
 			times->ms[times->n++] = now_ms() - start;
 	}
 	client_disconnect(&guest.client);
+	return err;
 }
 
 /* ---- One measurement ---- */
@@ -319,6 +321,7 @@ static void measure(const struct compositor_kind *kind, const struct launch *lau
 {
 	struct compositor compositor;
 	pid_t hostile[MOST_HOSTILE] = { 0 };
+	bool cut_short = false;
 	times->n = 0;
 	times->end = NULL;
 	if (compositor_start(&compositor, kind, launch) < 0) {
@@ -328,12 +331,14 @@ static void measure(const struct compositor_kind *kind, const struct launch *lau
 	setenv("WAYLAND_DISPLAY", compositor.socket, 1);
 	if (send_hostile(&compositor, deed, hostile) < 0)
 		times->end = "no FUSE";
-	else
-		be_honest(times, seconds);
+	else if (be_honest(times, seconds) < 0)
+		cut_short = true;
 	for (unsigned i = 0; i < deed->n_connections; i++)
 		end_hostile(hostile[i]);
 	if (!times->end && compositor_wait_for_end(&compositor, times->n ? 20 : 2000))
 		times->end = compositor_end(&compositor);
+	if (!times->end && cut_short)
+		times->end = "honest client failed";
 	compositor_stop(&compositor);
 }
 
