@@ -164,11 +164,15 @@ static void start_guard(struct fixture *f, const struct bound *bound)
 	assert_ok(uffd_guard_create(&options, &f->guard));
 }
 
-/* Where system calls store unseen, what is populated counts as stored to: false. */
+/* Where not, what is populated counts as stored to, and stays. */
+static bool stores_are_seen(const struct fixture *f)
+{
+	return uffd_guard_features(f->guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS;
+}
+
 static bool bound_holds(const struct fixture *f, const struct bound *bound)
 {
-	if (!(bound->map_flags & UFFD_GUARD_MAP_WRITE) ||
-		uffd_guard_features(f->guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS)
+	if (!(bound->map_flags & UFFD_GUARD_MAP_WRITE) || stores_are_seen(f))
 		return true;
 	runner_skip("the stores of system calls are not seen");
 	uffd_guard_destroy(f->guard);
@@ -486,8 +490,7 @@ START_TEST(stores_may_exceed_the_bound_until_they_are_written_back)
 		ck_assert_uint_eq(f.data[at], 'w');
 	ck_assert_int_eq(uffd_guard_write_back(f.region, 0, length), (ssize_t)length);
 	read_all(&f, length);
-	/* Without KERNEL_FAULTS, what is populated counts as stored to, and stays. */
-	if (uffd_guard_features(f.guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS)
+	if (stores_are_seen(&f))
 		assert_ok(uffd_guard_populate(f.region, 0, length));
 	sampler_start(&s);
 	for (size_t at = 0; at < length; at += f.page)
