@@ -160,7 +160,7 @@ def read_old(text):
 
 
 def rewrite_others(source, before, found):
-    """Other documents copy times from the table."""
+    """Other documents copy times and sizes from the table."""
     after = {row["id"]: medians(row) for row in found["free"]["rows"]}
     changes = {}
     for name, pair in before.items():
@@ -174,7 +174,7 @@ def rewrite_others(source, before, found):
         def change(match):
             new = changes.get(match[0], ())
             return next(iter(new)) if len(new) == 1 else match[0]
-        (source / document).write_text(re.sub(r"(?<= )[\d.,]+ (?:µs|ns|ms)(?=[^a-z])", change, text))
+        (source / document).write_text(re.sub(r"(?<= )[\d.,]+ (?:µs|ns|ms|KiB)(?=[^a-z])", change, text))
 
 
 CHARTED = ("B1", "B2", "B3", "B4", "B4u", "B4w", "B5r")
