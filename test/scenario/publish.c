@@ -312,6 +312,7 @@ START_TEST(forked_child_changes_nothing)
 	opt_in();
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 4 }));
 	fixture_ask(&f, 0, 4);
+	wait_until_all_is_counted();
 	const struct published before = *read_page();
 	pid_t child = fork();
 	if (child == 0) {
