@@ -10,7 +10,8 @@ execute_process(COMMAND ${source}/build/demo/test/stress/uffd-guard-stress --sec
 if(status EQUAL 3)
   message(FATAL_ERROR "The demo could not run; the reason stands above. If it is \"Operation not permitted\", then "
     "userfaultfd is denied here (containers often do that, by a seccomp filter); if it is \"Function not "
-    "implemented\", then this kernel has none. uffd_guard needs it.")
+    "implemented\", then this kernel has none, or a filter pretends so. uffd_guard needs it. "
+    "${source}/build/demo/test/doctor/uffd-guard-doctor says who denies it, and what to change.")
 elseif(NOT status EQUAL 0)
   message(FATAL_ERROR "uffd-guard-stress found a violation, or ended by a signal: ${status}")
 endif()

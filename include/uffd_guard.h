@@ -130,9 +130,10 @@ struct uffd_guard_options {
  *
  * Errors: -EINVAL also for USER_FAULTS_ONLY with REQUIRE_KERNEL_FAULTS; -EPERM where userfaultfd is
  * denied, or kernel-mode faults are with REQUIRE_KERNEL_FAULTS; -ENOSYS on a kernel without
- * userfaultfd, and under valgrind, where one thread runs at a time: allow EAGER there; -EFBIG where
- * RLIMIT_FSIZE is less than a page and there is no /dev/zero; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN
- * (no more threads, as after unshare(CLONE_NEWPID))
+ * userfaultfd, where a seccomp filter answers as such a kernel would (Podman's does), and under
+ * valgrind, where one thread runs at a time: allow EAGER there; -EFBIG where RLIMIT_FSIZE is less
+ * than a page and there is no /dev/zero; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no more threads, as
+ * after unshare(CLONE_NEWPID))
  */
 int uffd_guard_create(const struct uffd_guard_options *options, struct uffd_guard **guard);
 
