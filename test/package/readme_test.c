@@ -35,10 +35,11 @@ static void cut(void)
 		abort();
 }
 
-static void draw(const unsigned char *pixels, size_t length)
+static void draw(const void *pixels, size_t length)
 {
+	const unsigned char *bytes = pixels;
 	for (size_t i = 0; i < length; i++) {
-		client->sum += pixels[i];
+		client->sum += bytes[i];
 		if (client->habit == CUTS_MEANWHILE && i == 0)
 			cut();
 	}
