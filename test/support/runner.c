@@ -48,6 +48,14 @@ bool runner_skip_eager(void)
 	return is_eager;
 }
 
+bool runner_can_run(const char *program)
+{
+	if (access(program, X_OK) == 0)
+		return true;
+	runner_skip("nobody cannot reach the build directory");
+	return false;
+}
+
 /* Reserve huge pages for hugetlb memfds, before root is given up. */
 static void reserve_huge_pages(void)
 {

@@ -15,6 +15,9 @@ bool runner_is_eager(void); /* --mode eager: userfaultfd is denied, and guards h
 /* Print that the running test cannot run, and why. CI collects these lines. */
 void runner_skip(const char *reason);
 bool runner_skip_eager(void); /* true: return from the test, since EAGER has no faults */
+/* false: return, since this user cannot run a program of the build, which may lie in a home that is
+ * closed to others. */
+bool runner_can_run(const char *program);
 
 typedef TCase *runner_case_fn(void);
 int runner_main(int argc, char **argv, const char *name, runner_case_fn *const *cases, int n_cases);
