@@ -6,7 +6,7 @@
     document_figures.py SOURCE --write   write the figures into the documents
 
 docs/performance.md has the tables that test/bench/figures.py makes of docs/data/{free,one,busy}.json and clients.json,
-where these are there; README.md has some of its figures. What README.md says of compositors, and docs/compared.md of their handlers, is
+and that test/wayland/costs.py makes of costs.*.jsonl, where these are there; README.md has some of its figures. What README.md says of compositors, and docs/compared.md of their handlers, is
 in docs/compositors/matrix.dat, by the target test-compositors."""
 import difflib
 import importlib.util
@@ -23,11 +23,15 @@ NAMES = {"kwin": "KWin", "mir": "Mir", "weston-pixman": "weston"}  # others are 
 
 # ---- docs/performance.md ----
 
+def module_of(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def figures_module(source):
-    spec = importlib.util.spec_from_file_location("bench_figures", source / "test/bench/figures.py")
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
-    return bench
+    return module_of(source / "test/bench/figures.py")
 
 
 def measured(source):
@@ -57,6 +61,20 @@ def with_clients(text, source):
 def with_table(text, table):
     pattern = r"(?<=```\n) +what / against what.*\n(?:.+\n)+?(?=```)"
     return re.sub(pattern, lambda _: table, text, count=1) if table else text
+
+
+# ---- docs/performance.md: what a frame costs compositors ----
+
+def with_costs(text, source):
+    """The text, and the chart; None where nothing is kept."""
+    paths = sorted((source / "docs/data").glob("costs.*.jsonl"))
+    if not paths:
+        return text, None
+    costs = module_of(source / "test/wayland/costs.py")
+    found = costs.read(paths)
+    before, rest = text.split(costs.BEGIN)
+    after = rest.split(costs.END)[1]
+    return before + costs.BEGIN + costs.table(found) + costs.END + after, costs.chart(found)
 
 
 def figures_of(text):
@@ -136,10 +154,13 @@ def with_handlers(text, cells):
 
 def main(source, write):
     readme, performance, compared = source / "README.md", source / "docs/performance.md", source / "docs/compared.md"
-    chart = source / "docs/performance/processors.svg"
-    before = {path: path.read_text() if path.exists() else "" for path in (readme, performance, compared, chart)}
+    chart, costs_chart = source / "docs/performance/processors.svg", source / "docs/performance/compositors.svg"
+    paths = (readme, performance, compared, chart, costs_chart)
+    before = {path: path.read_text() if path.exists() else "" for path in paths}
     after = dict(before)
     after[performance] = with_clients(with_table(before[performance], measured_table(source)), source)
+    after[performance], drawn = with_costs(after[performance], source)
+    after[costs_chart] = drawn or before[costs_chart]
     found = measured(source)
     after[chart] = figures_module(source).chart(found) if found else before[chart]
     after[readme] = with_figures(before[readme], figures_of(after[performance]))

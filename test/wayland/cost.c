@@ -30,6 +30,7 @@ struct options {
 	struct launch launch;
 	unsigned n_rounds, n_frames, percent;
 	bool json;
+	FILE *kept;	   /* results as --json prints them; NULL: not kept */
 	char frames[4096]; /* path of wayland-frames */
 };
 
@@ -140,22 +141,40 @@ static struct result evaluate(const double *plains, const double *guardeds, unsi
 		quantile(ratios, n, 0.75) };
 }
 
-static void print_row(const struct options *options, const struct row *row)
+static void print_json(FILE *to, const struct row *row, const struct result *of_all,
+	const struct result *of_display)
 {
-	const struct result result = evaluate(row->plain.of_all, row->guarded.of_all, row->n),
-			    display = evaluate(
-				    row->plain.of_display, row->guarded.of_display, row->n);
 	const char *mode = row->file == FILE_MEMFD_SEALED ? "direct" : "lazy";
-	printf(options->json
-			? "{\"compositor\":\"%s\",\"width\":%d,\"height\":%d,\"damage\":%u,"
-			  "\"mode\":\"%s\",\"plain_us\":%.1f,\"guarded_us\":%.1f,\"ratio\":%.3f,"
-			  "\"low\":%.3f,\"high\":%.3f,\"display_plain_us\":%.1f,"
-			  "\"display_guarded_us\":%.1f,\"display_ratio\":%.3f}\n"
-			: "%-14s %5dx%-5d %5u %% %-7s %10.0f %10.0f %7.2f  %.2f-%.2f %9.0f %9.0f "
-			  "%7.2f\n",
-		row->kind->name, row->width, row->height, row->percent, mode, result.plain,
-		result.guarded, result.ratio, result.low, result.high, display.plain,
-		display.guarded, display.ratio);
+	fprintf(to,
+		"{\"compositor\":\"%s\",\"width\":%d,\"height\":%d,\"damage\":%u,\"mode\":\"%s\","
+		"\"plain_us\":%.1f,\"guarded_us\":%.1f,\"ratio\":%.3f,\"low\":%.3f,\"high\":%.3f,"
+		"\"display_plain_us\":%.1f,\"display_guarded_us\":%.1f,\"display_ratio\":%.3f}\n",
+		row->kind->name, row->width, row->height, row->percent, mode, of_all->plain,
+		of_all->guarded, of_all->ratio, of_all->low, of_all->high, of_display->plain,
+		of_display->guarded, of_display->ratio);
+}
+
+static void print_text(
+	const struct row *row, const struct result *of_all, const struct result *of_display)
+{
+	const char *mode = row->file == FILE_MEMFD_SEALED ? "direct" : "lazy";
+	printf("%-14s %5dx%-5d %5u %% %-7s %10.0f %10.0f %7.2f  %.2f-%.2f %9.0f %9.0f %7.2f\n",
+		row->kind->name, row->width, row->height, row->percent, mode, of_all->plain,
+		of_all->guarded, of_all->ratio, of_all->low, of_all->high, of_display->plain,
+		of_display->guarded, of_display->ratio);
+}
+
+static void report_row(const struct options *options, const struct row *row)
+{
+	const struct result of_all = evaluate(row->plain.of_all, row->guarded.of_all, row->n),
+			    of_display = evaluate(
+				    row->plain.of_display, row->guarded.of_display, row->n);
+	if (options->json)
+		print_json(stdout, row, &of_all, &of_display);
+	else
+		print_text(row, &of_all, &of_display);
+	if (options->kept)
+		print_json(options->kept, row, &of_all, &of_display);
 }
 
 /* A small window, and one of the whole screen. Where the screen has a size of its own, and a window
@@ -195,7 +214,7 @@ static int measure_all(const struct options *options)
 			continue;
 		choose_size(&row, i / 4 % 2);
 		if (measure_row(options, &row))
-			print_row(options, &row);
+			report_row(options, &row);
 		else
 			n_failed++;
 		n++;
@@ -217,6 +236,7 @@ static void print_help(void)
 	       "      --damage=PERCENT   of the rows that do not change all (1)\n"
 	       "      --directory=DIR    for logs (.)\n"
 	       "      --json             an object a line\n"
+	       "      --keep=FILE        write that to a file besides\n"
 	       "  -h, --help             this\n"
 	       "      --version          of uffd_guard\n");
 }
@@ -242,6 +262,8 @@ static bool take_option(struct options *options, int option)
 		return (options->launch.directory = realpath(optarg, NULL)) != NULL;
 	case 'j':
 		return options->json = true;
+	case 'k':
+		return (options->kept = fopen(optarg, "w")) != NULL;
 	case 'h':
 		print_help();
 		exit(EXIT_SUCCESS);
@@ -260,6 +282,7 @@ static const struct option long_options[] = {
 	{ "damage", required_argument, NULL, 'p' },
 	{ "directory", required_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "keep", required_argument, NULL, 'k' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
@@ -288,5 +311,10 @@ int main(int argc, char **argv)
 	options.launch.prefix = optind < argc ? argv + optind : NULL;
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	return measure_all(&options);
+	const int status = measure_all(&options);
+	if (options.kept && fclose(options.kept) != 0) {
+		perror("wayland-cost: what was to be kept");
+		return EXIT_FAILURE;
+	}
+	return status;
 }

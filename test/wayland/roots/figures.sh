@@ -16,6 +16,7 @@ Measures in the root of SUITE (sid): what frames cost KWin and sway, or how long
   --rounds N         of each side of each row (3)
   --frames N         cost: for each (40)
   --seconds N        latency: for each side in each round (5)
+  --keep FILE        cost: write the figures to FILE besides, as wayland-cost --json prints them
   --attack NAME      latency: only this one, or these
   --preload LIBRARY  latency: guarded by this library in the root too
   --help             this
@@ -55,13 +56,14 @@ add_targets() {
     }'
 }
 
-compositors=() rounds=3 frames=40 seconds=5 preload=() attacks=()
+compositors=() rounds=3 frames=40 seconds=5 preload=() attacks=() keep=
 while [[ ${1:-} == --* ]]; do
   case $1 in
     --compositor) compositors+=("$2") ;;
     --rounds) rounds=$2 ;;
     --frames) frames=$2 ;;
     --seconds) seconds=$2 ;;
+    --keep) keep=$2 ;;
     --attack) attacks+=("$2") ;;
     --preload) preload=(--preload "$2") ;;
     --help) usage; exit 0 ;;
@@ -74,7 +76,7 @@ run=/build/lib/wl_shm/uffd-guard-run
 case $what in
   cost)
     [[ ${#compositors[@]} -gt 0 ]] || compositors=(sway kwin)
-    command=(wayland-cost --rounds "$rounds" --frames "$frames" --damage 2)
+    command=(wayland-cost --rounds "$rounds" --frames "$frames" --damage 2 --keep kept.jsonl)
     guard=(-- "$run" --)
     ;;
   latency)
@@ -85,7 +87,8 @@ case $what in
   *) usage >&2; exit 2 ;;
 esac
 
-"$root" make "$suite" > /dev/null
+directory=$("$root" make "$suite")/out/figures
+[[ -z $keep ]] || : > "$keep"
 log=$(mktemp)
 "$root" build "$suite" uffd-guard-run lib/wl_shm/all test/wayland/all > "$log" 2>&1 || { tail -n 20 "$log"; exit 1; }
 rm "$log"
@@ -102,6 +105,7 @@ if [[ ${#attacks[@]} -eq 0 ]]; then attacks=(''); fi
 for compositor in "${compositors[@]}"; do
   if [[ $what == cost ]]; then
     measure "$compositor" '' | add_targets || status=$?
+    [[ -z $keep ]] || cat "$directory/kept.jsonl" >> "$keep"
     continue
   fi
   for attack in "${attacks[@]}"; do
