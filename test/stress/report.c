@@ -141,6 +141,7 @@ static void print_work(const struct outcome *outcome)
 	print_latency("first touch, as the reader sees it", &server->first_touch);
 	printf("%-34s %12s   %.0f ms\n", "longest load", "",
 		(double)watchdog_longest_load(&server->watchdog) / 1e6);
+	print_count("late for want of a processor", atomic_load(&server->watchdog.n_excused));
 	print_latency("fault, from message to wake-up", &handler);
 	printf("%-34s %12" PRIu64 "   %.0f a second\n", "faults", stats->faults,
 		(double)stats->faults * 1e9 / (double)outcome->ns);

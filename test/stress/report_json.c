@@ -170,6 +170,7 @@ void report_print_json(const struct outcome *outcome)
 	write_latency(&json, "fault_ns", &handler);
 	json_put_unsigned(
 		&json, "longest_load_ns", watchdog_longest_load(&outcome->server->watchdog));
+	json_put_unsigned(&json, "excused", atomic_load(&outcome->server->watchdog.n_excused));
 	write_stats(&json, outcome);
 	write_growth(&json, &outcome->server->growth);
 	json_put_unsigned(&json, "dead_clients", report_dead_clients(outcome));

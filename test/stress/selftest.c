@@ -10,6 +10,7 @@
 #include "control.h"
 #include "holdings.h"
 #include "judge.h"
+#include "plant_handler.h"
 #include "signals.h"
 #include "watchdog.h"
 
@@ -138,8 +139,7 @@ static void plant_silence(struct plant *plant)
 		.judge = &plant->judge,
 		.watches = &watch,
 		.n_watches = 1,
-		.load_limit_ns = 200 * NS_PER_MS,
-		.call_limit_ns = 200 * NS_PER_MS,
+		.limits_ns = { [WATCHED_LOAD] = 200 * NS_PER_MS, [WATCHED_CALL] = 200 * NS_PER_MS },
 	};
 	watch_begin(&watch, WATCHED_LOAD, FILE_NUMBER);
 	if (watchdog_start(&watchdog))
@@ -147,6 +147,16 @@ static void plant_silence(struct plant *plant)
 	for (unsigned i = 0; i < 100 && judge_violations(&plant->judge) == 0; i++)
 		clock_sleep(20 * NS_PER_MS);
 	watchdog_stop(&watchdog);
+}
+
+static void plant_sleep(struct plant *plant)
+{
+	plant_sleeping_handler(&plant->judge);
+}
+
+static void plant_starvation_for_ever(struct plant *plant)
+{
+	plant_handler_starved_for_ever(&plant->judge);
 }
 
 static void plant_older(struct plant *plant)
@@ -268,6 +278,11 @@ static void plant_what_a_cut_leaves(struct plant *plant)
 	judge_words(&plant->judge, &plant->reading);
 }
 
+static void plant_starvation(struct plant *plant)
+{
+	plant_starved_handler(&plant->judge);
+}
+
 static void plant_newer(struct plant *plant)
 {
 	plant->reading.words[44] = word_make(control_writer(FILE_NUMBER), PAGE, SEQ + 1);
@@ -303,9 +318,13 @@ static const struct {
 	{ "an unexpected error", plant_error, VIOLATION_ERROR },
 	{ "SIGBUS of a plain mapping", plant_signal, VIOLATION_SIGNAL },
 	{ "a fault that nobody answers", plant_silence, VIOLATION_UNANSWERED },
+	{ "a fault whose handler sleeps on a busy machine", plant_sleep, VIOLATION_UNANSWERED },
+	{ "a fault whose handler never gets a processor", plant_starvation_for_ever,
+		VIOLATION_UNANSWERED },
 	{ "a good page", plant_nothing, N_VIOLATIONS },
 	{ "what a cut leaves", plant_what_a_cut_leaves, N_VIOLATIONS },
 	{ "a newer word", plant_newer, N_VIOLATIONS },
+	{ "a fault whose handler is kept from the processor", plant_starvation, N_VIOLATIONS },
 	{ "what eviction leaves", plant_what_eviction_leaves, N_VIOLATIONS },
 	{ "a guard within its budget", plant_within_budget, N_VIOLATIONS },
 	{ "memory and open files that stay", plant_no_growth, N_VIOLATIONS },

@@ -28,7 +28,8 @@
 #define DESCRIPTORS_OF_OUR_OWN 64
 #define LOAD_LIMIT	       (2 * NS_PER_S)
 #define CALL_LIMIT	       (10 * NS_PER_S)
-#define JOIN_LIMIT	       (5 * NS_PER_S)
+#define STOP_LIMIT	       (5 * NS_PER_S)
+#define BETWEEN_JOINS	       (100 * NS_PER_MS)
 
 /* ---- Losses ---- */
 
@@ -375,14 +376,15 @@ static int start_reader(struct server *server, unsigned number)
 static int start_threads(struct server *server)
 {
 	unsigned n = server->options->n_readers;
-	struct watch *watches = calloc(n + 1, sizeof(*watches));
+	struct watch *watches = calloc(n + 2, sizeof(*watches));
 	server->readers = calloc(n, sizeof(*server->readers));
 	server->watchdog = (struct watchdog){
 		.judge = &server->judge,
 		.watches = watches,
-		.n_watches = n + 1, /* and the host's */
-		.load_limit_ns = LOAD_LIMIT,
-		.call_limit_ns = CALL_LIMIT,
+		.n_watches = n + 2, /* and the host's, and the end's */
+		.limits_ns = { [WATCHED_LOAD] = LOAD_LIMIT,
+			[WATCHED_CALL] = CALL_LIMIT,
+			[WATCHED_STOP] = STOP_LIMIT },
 	};
 	if (!watches || !server->readers)
 		return -ENOMEM;
@@ -419,17 +421,28 @@ int server_start(struct server *server)
 	return err;
 }
 
+static bool join_reader(struct server *server, unsigned number)
+{
+	struct reader *reader = &server->readers[number];
+	struct watch *watch = &server->watchdog.watches[server->options->n_readers + 1];
+	struct timespec until;
+	watch_begin_of(watch, WATCHED_STOP, number, atomic_load(&reader->watch->thread));
+	do {
+		if (watch_is_reported(watch))
+			return false;
+		until = clock_timespec(clock_read(CLOCK_REALTIME) + BETWEEN_JOINS);
+	} while (pthread_timedjoin_np(reader->thread, NULL, &until));
+	watch_end(watch);
+	return true;
+}
+
 bool server_stop_readers(struct server *server)
 {
-	struct timespec until = clock_timespec(clock_read(CLOCK_REALTIME) + JOIN_LIMIT);
 	atomic_store(&server->shall_stop, true);
 	host_stop(&server->host);
 	for (unsigned i = 0; i < server->n_readers; i++) {
-		if (pthread_timedjoin_np(server->readers[i].thread, NULL, &until)) {
-			judge_report(&server->judge, VIOLATION_UNANSWERED,
-				"reader %u does not come back; expected it to stop", i);
+		if (!join_reader(server, i))
 			return false;
-		}
 	}
 	pthread_join(server->dispatcher, NULL);
 	bounds_stop(&server->bounds);

@@ -2,6 +2,9 @@
 /*
  * A load that is never answered stops its thread for ever and shows in no count. So each reader
  * notes when it begins something that may not return, and the watchdog looks at these notes.
+ *
+ * On a busy machine a thread waits for a processor before it can answer. That time is taken off:
+ * of the thread that waits, and of that one which it may wait for that was kept off the longest.
  */
 #include "watchdog.h"
 
@@ -12,15 +15,31 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TICKS_PER_LIMIT 8
 
-void watch_begin(struct watch *watch, enum watched what, uint32_t file)
+void watch_begin_of(struct watch *watch, enum watched what, uint32_t file, pid_t thread)
 {
+	atomic_store_explicit(&watch->thread, thread, memory_order_relaxed);
 	atomic_store_explicit(&watch->what, what, memory_order_relaxed);
 	atomic_store_explicit(&watch->file, file, memory_order_relaxed);
 	atomic_store_explicit(&watch->since, clock_coarse_ns(), memory_order_release);
+}
+
+void watch_begin(struct watch *watch, enum watched what, uint32_t file)
+{
+	static _Thread_local pid_t thread;
+	if (!thread)
+		thread = (pid_t)syscall(SYS_gettid);
+	watch_begin_of(watch, what, file, thread);
+}
+
+bool watch_is_reported(const struct watch *watch)
+{
+	const uint64_t since = atomic_load(&watch->since);
+	return since != 0 && atomic_load(&watch->reported) == since;
 }
 
 void watch_end(struct watch *watch)
@@ -74,45 +93,76 @@ static void print_userfaultfds(void)
 
 /* ---- Watching ---- */
 
-static void report(struct watchdog *watchdog, unsigned number, uint64_t age)
+static const struct {
+	const char *what, *expected;
+	enum served_by served_by;
+} kinds[N_WATCHED] = {
+	[WATCHED_LOAD] = { "a load", "an answer to its fault", SERVED_BY_LIBRARY },
+	[WATCHED_CALL] = { "a call", "it to return", SERVED_BY_ANY },
+	[WATCHED_STOP] = { "a reader that was told to stop", "it to end", SERVED_BY_ANY },
+};
+
+static void report(struct watchdog *watchdog, unsigned number, enum watched what, uint64_t age)
 {
 	struct watch *watch = &watchdog->watches[number];
-	bool is_load = atomic_load(&watch->what) == WATCHED_LOAD;
 	judge_report(watchdog->judge, VIOLATION_UNANSWERED,
-		"thread %u, region %u: a %s has not returned for %.1f s; expected %s", number,
-		atomic_load(&watch->file), is_load ? "load" : "call", (double)age / 1e9,
-		is_load ? "an answer to its fault" : "it to return");
+		"thread %u, region %u: %s has not returned for %.1f s, for %.1f s of which it or a "
+		"thread that serves it was kept from the processor; expected %s",
+		number, atomic_load(&watch->file), kinds[what].what, (double)age / 1e9,
+		(double)watch->starved_ns / 1e9, kinds[what].expected);
 	if (!watchdog->judge->is_quiet)
 		print_userfaultfds();
+}
+
+/* Nothing is taken off for the time before it was first seen. */
+static void add_starved(
+	struct watchdog *watchdog, struct watch *watch, enum watched what, uint64_t since)
+{
+	if (watch->seen == since)
+		watch->starved_ns += starvation_step(
+			&watchdog->starvation, atomic_load(&watch->thread), kinds[what].served_by);
+	else
+		watch->starved_ns = 0;
+	watch->seen = since;
+}
+
+static void excuse(struct watchdog *watchdog, struct watch *watch, uint64_t since)
+{
+	if (watch->excused != since)
+		atomic_fetch_add(&watchdog->n_excused, 1);
+	watch->excused = since;
 }
 
 static void look(struct watchdog *watchdog, unsigned number)
 {
 	struct watch *watch = &watchdog->watches[number];
-	uint64_t since = atomic_load_explicit(&watch->since, memory_order_acquire);
-	uint64_t now = clock_coarse_ns();
-	uint64_t limit = atomic_load(&watch->what) == WATCHED_LOAD ? watchdog->load_limit_ns
-								   : watchdog->call_limit_ns;
-	if (since == 0 || since == watch->reported || now < since + limit)
-		return;
+	const uint64_t since = atomic_load_explicit(&watch->since, memory_order_acquire);
+	const enum watched what = (enum watched)atomic_load(&watch->what);
 	/* .what may belong to a later thing than .since did: check that .since is the same. */
-	if (atomic_load(&watch->since) != since)
+	if (since == 0 || atomic_load(&watch->since) != since)
 		return;
-	watch->reported = since;
-	report(watchdog, number, now - since);
+	add_starved(watchdog, watch, what, since);
+
+	const uint64_t now = clock_coarse_ns(), age = now > since ? now - since : 0;
+	const uint64_t limit = watchdog->limits_ns[what];
+	if (age < limit || since == atomic_load(&watch->reported))
+		return;
+	if (age < limit + watch->starved_ns && age < MOST_LIMITS * limit) {
+		excuse(watchdog, watch, since);
+		return;
+	}
+	/* Whoever sees it reported sees what was counted. */
+	report(watchdog, number, what, age);
+	atomic_store(&watch->reported, since);
 }
 
 static void *run(void *data)
 {
 	struct watchdog *watchdog = data;
-	uint64_t tick = watchdog->load_limit_ns / TICKS_PER_LIMIT;
+	const uint64_t tick = watchdog->limits_ns[WATCHED_LOAD] / TICKS_PER_LIMIT;
 	while (!atomic_load(&watchdog->shall_stop)) {
-		uint64_t before = clock_ns();
 		clock_sleep(tick);
-		/* The watchdog itself was stopped (a debugger, a suspended machine), so the readers
-		 * were too. */
-		if (clock_ns() - before > watchdog->load_limit_ns / 2)
-			continue;
+		starvation_look(&watchdog->starvation, tick);
 		for (unsigned i = 0; i < watchdog->n_watches; i++)
 			look(watchdog, i);
 	}
@@ -122,6 +172,7 @@ static void *run(void *data)
 int watchdog_start(struct watchdog *watchdog)
 {
 	atomic_init(&watchdog->shall_stop, false);
+	starvation_look(&watchdog->starvation, 0);
 	return -pthread_create(&watchdog->thread, NULL, run, watchdog);
 }
 
