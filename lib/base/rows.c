@@ -95,12 +95,18 @@ void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
 		order(rows);
 }
 
-uint64_t rows_count(const struct rows *rows)
+static uint64_t weight_of(const struct row_cursor *rows, uint64_t apart)
 {
-	uint64_t n = 0;
+	const uint64_t between = rows->n_left == 1 ? apart : rows->stride - rows->width;
+	return rows->n_left * (rows->width + min_u64(between, apart));
+}
+
+uint64_t rows_weight(const struct rows *rows, uint64_t apart)
+{
+	uint64_t weight = 0;
 	for (size_t i = 0; i < rows->n; i++)
-		n += rows->heap[i].n_left;
-	return n;
+		weight += weight_of(&rows->heap[i], apart);
+	return weight;
 }
 
 bool rows_next(struct rows *rows, struct uffd_guard_span *span)
@@ -138,4 +144,15 @@ size_t spans_count_close(const struct uffd_guard_span *spans, size_t n_spans, ui
 		(n == 0 || spans[n].offset - end_of(&spans[n - 1]) <= gap))
 		n++;
 	return n;
+}
+
+uint64_t spans_weight(const struct uffd_guard_span *spans, size_t n_spans, uint64_t apart)
+{
+	uint64_t weight = n_spans > 0 ? apart : 0;
+	for (size_t i = 0; i < n_spans; i++) {
+		if (i > 0)
+			weight += min_u64(spans[i].offset - end_of(&spans[i - 1]), apart);
+		weight += spans[i].length;
+	}
+	return weight;
 }

@@ -27,8 +27,9 @@ bool rect_end(const struct uffd_guard_rect *rect, uint64_t *end);
 void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
 	const struct uffd_guard_rect *rects, size_t n_rects);
 
-/* How many are left, if none of them touch. */
-uint64_t rows_count(const struct rows *rows);
+/* What it takes to read all that are left, in bytes that could be copied meanwhile: what lies in
+ * front of a row counts too, or @apart if more does. */
+uint64_t rows_weight(const struct rows *rows, uint64_t apart);
 
 /* The next bytes that follow each other, never touching those before. False: there are no more. */
 bool rows_next(struct rows *rows, struct uffd_guard_span *span);
@@ -39,3 +40,6 @@ size_t rows_next_few(struct rows *rows, struct uffd_guard_span *spans, size_t mo
  * at @end or before, and are @most at most. They are in order and apart. */
 size_t spans_count_close(const struct uffd_guard_span *spans, size_t n_spans, uint64_t gap,
 	uint64_t end, size_t most);
+
+/* What it takes to read these, as rows_weight() has it. */
+uint64_t spans_weight(const struct uffd_guard_span *spans, size_t n_spans, uint64_t apart);

@@ -35,9 +35,17 @@
 #include <errno.h>
 
 #define MOST_AT_A_TIME 64
-#define ROWS_A_CHUNK   32
+
+/* Rows are worth sharing by their number and their bytes: one that lies by itself takes as long as
+ * copying so many bytes more. */
+#define BYTES_OF_A_ROW ((uint64_t)2560)
 /* A third of a millisecond; waking the copier takes a tenth of that. */
-#define LEAST_ROWS_SHARED 256
+#define LEAST_SHARED ((uint64_t)768 << 10)
+/* Longer ones are shared each by itself. */
+#define MOST_OF_A_ROW ((uint64_t)64 << 10)
+
+#define BYTES_OF_A_CHUNK ((uint64_t)128 << 10)
+#define MOST_OF_A_CHUNK	 32 /* rows */
 
 /* ---- One range ---- */
 
@@ -169,6 +177,7 @@ static int refresh_some(struct uffd_guard_region *region, const struct uffd_guar
 	size_t n_spans, bool is_sparse, size_t *n_done)
 {
 	int err = 0;
+	check(lock_is_held(&region->lock));
 	*n_done = gather_count(region, spans, n_spans);
 	const bool is_read = *n_done > 1 && gather_read(region, spans, *n_done);
 	for (size_t i = 0; i < *n_done && !err; i++) {
@@ -181,12 +190,12 @@ static int refresh_some(struct uffd_guard_region *region, const struct uffd_guar
 	return err;
 }
 
-/* ---- Rows that lie far apart, shared with the copier ---- */
+/* ---- Rows that are shared with the copier ---- */
 
 struct row_reading {
 	struct uffd_guard_region *region;
 	const struct uffd_guard_span *spans;
-	size_t n_spans;
+	size_t n_spans, n_a_chunk;
 };
 
 /* Only what goes well: pages that are there, and bytes that the file has. */
@@ -211,29 +220,38 @@ static bool read_row(struct uffd_guard_region *region, const struct uffd_guard_s
 static bool read_row_chunk(void *data, size_t chunk, void *tools)
 {
 	const struct row_reading *reading = data;
-	const size_t end = min_u64((chunk + 1) * ROWS_A_CHUNK, reading->n_spans);
+	const size_t start = chunk * reading->n_a_chunk;
+	const size_t end = min_u64(start + reading->n_a_chunk, reading->n_spans);
 	(void)tools;
-	for (size_t i = chunk * ROWS_A_CHUNK; i < end; i++) {
-		if (!read_row(reading->region, &reading->spans[i]))
+	for (size_t i = start, n; i < end; i += n) {
+		const struct uffd_guard_span *spans = &reading->spans[i];
+		n = gather_count(reading->region, spans, end - i);
+		if (n > 1 && gather_read(reading->region, spans, n))
+			continue;
+		n = 1;
+		if (!read_row(reading->region, spans))
 			return false;
 	}
 	return true;
 }
 
-/* Answers how many spans, from the first on, are done. Rows that lie close together are fewer
- * system calls if one thread reads them. */
+/* Answers how many spans, from the first on, are done. */
 static size_t refresh_shared(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
-	struct row_reading reading = { .region = region, .spans = spans, .n_spans = n_spans };
-	if (n_spans < LEAST_ROWS_SHARED || source_may_block(&region->source) ||
-		region_tracks_stores(region) || gather_count(region, spans, n_spans) > 1)
+	const uint64_t weight = spans_weight(spans, n_spans, BYTES_OF_A_ROW);
+	if (weight < LEAST_SHARED || weight / n_spans > MOST_OF_A_ROW ||
+		source_may_block(&region->source) || region_tracks_stores(region))
 		return 0;
+	struct row_reading reading = { .region = region,
+		.spans = spans,
+		.n_spans = n_spans,
+		.n_a_chunk = min_u64(n_spans * BYTES_OF_A_CHUNK / weight + 1, MOST_OF_A_CHUNK) };
 	const struct chunks chunks = { .work = read_row_chunk,
 		.data = &reading,
-		.n_chunks = (n_spans + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK };
+		.n_chunks = (n_spans + reading.n_a_chunk - 1) / reading.n_a_chunk };
 	const size_t n_done = shared_work_do(&region->guard->shared_work, &chunks, NULL);
-	return min_u64(n_done * ROWS_A_CHUNK, n_spans);
+	return min_u64(n_done * reading.n_a_chunk, n_spans);
 }
 
 static int refresh_spans(struct uffd_guard_region *region, const struct uffd_guard_span *spans,
@@ -253,7 +271,7 @@ int refresh_rows(struct uffd_guard_region *region, struct rows *rows)
 {
 	struct uffd_guard_span few[MOST_AT_A_TIME], *spans = few;
 	const bool is_sparse = source_is_sparse(&region->source);
-	struct staging *staging = rows_count(rows) >= LEAST_ROWS_SHARED
+	struct staging *staging = rows_weight(rows, BYTES_OF_A_ROW) >= LEAST_SHARED
 					  ? staging_borrow(&region->guard->staging)
 					  : NULL;
 	size_t most = MOST_AT_A_TIME;

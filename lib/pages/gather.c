@@ -4,7 +4,8 @@
  * costs more than reading the bytes between them as well, into a scratch buffer.
  */
 #include "pages/gather.h"
-#include "base/lock.h"
+
+#include "base/check.h"
 
 #include "base/rows.h"
 #include "state/guard.h"
@@ -18,7 +19,7 @@
 size_t gather_count(
 	const struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
-	check(n_spans > 0 && lock_is_held(&region->lock));
+	check(n_spans > 0);
 	const size_t page = page_size(), first = spans[0].offset / page;
 	const struct uffd_guard_span *last = &spans[min_u64(n_spans, MOST_GATHERED) - 1];
 	const uint64_t end = min_u64(last->offset + last->length, atomic_load(&region->length));

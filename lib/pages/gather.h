@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* How many spans, from the first on, can be read in one go and in place: 1 or more. They are sorted
- * and do not overlap; the caller holds region->lock. */
+ * and do not overlap; the caller, or whoever shares its work, holds region->lock. */
 size_t gather_count(const struct uffd_guard_region *region, const struct uffd_guard_span *spans,
 	size_t n_spans);
 /* Read as many. False: not all could be read like that. */

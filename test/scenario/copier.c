@@ -122,12 +122,20 @@ END_TEST
 
 #define N_ROWS 600
 
+/* Rows of which no two are in one system call. */
 static struct uffd_guard_rect far_rows(const struct fixture *f)
 {
 	return (struct uffd_guard_rect){ 1000, 3 * f->page, 1600, N_ROWS };
 }
 
-/* Rows of which no two are in one system call. */
+static struct uffd_guard_rect far_or_close_rows(const struct fixture *f, bool is_close)
+{
+	struct uffd_guard_rect rect = far_rows(f);
+	if (is_close)
+		rect.stride = rect.width + 800;
+	return rect;
+}
+
 START_TEST(rows_that_are_shared_are_new_and_what_is_between_stays)
 {
 	struct fixture f;
@@ -137,7 +145,7 @@ START_TEST(rows_that_are_shared_are_new_and_what_is_between_stays)
 	write_words(f.fd, length, 1);
 	assert_ok(uffd_guard_refresh(f.region, 0, length));
 	for (uint64_t seed = 2; seed < 6; seed++) {
-		const struct uffd_guard_rect rect = far_rows(&f);
+		const struct uffd_guard_rect rect = far_or_close_rows(&f, _i);
 		const uint64_t *words = (const void *)f.data;
 		write_words(f.fd, length, seed);
 		assert_ok(uffd_guard_refresh_rects(f.region, &rect, 1));
@@ -161,8 +169,8 @@ START_TEST(file_cut_within_shared_rows_loses_the_rest_of_them_only)
 	if (!start(&f, 0))
 		return;
 	const size_t length = N_PAGES * f.page;
-	const struct uffd_guard_rect rect = far_rows(&f);
-	const size_t end = 1000 + (size_t)(100 + 150 * _i) * rect.stride + 800;
+	const struct uffd_guard_rect rect = far_or_close_rows(&f, _i / 3);
+	const size_t end = 1000 + (size_t)(100 + 150 * (_i % 3)) * rect.stride + 800;
 	write_words(f.fd, length, 1);
 	assert_ok(uffd_guard_refresh(f.region, 0, length));
 	write_words(f.fd, length, 2);
@@ -174,6 +182,37 @@ START_TEST(file_cut_within_shared_rows_loses_the_rest_of_them_only)
 			ck_assert_uint_eq(*(const uint64_t *)(const void *)(f.data + at),
 				at < end ? word_at(at / 8, 2) : 0);
 	}
+	fixture_stop(&f);
+}
+END_TEST
+
+static atomic_int watched_copier;
+static atomic_uint n_calls_of_copier;
+
+static int note_who_calls(const struct injected_call *call, void *data)
+{
+	(void)data;
+	if (call->thread == (pid_t)atomic_load(&watched_copier))
+		atomic_fetch_add(&n_calls_of_copier, 1);
+	return INJECT_CONTINUE;
+}
+
+/* Many, few that are long, and such as lie close together. */
+START_TEST(copier_reads_rows_that_are_long_or_many)
+{
+	struct fixture f;
+	const struct uffd_guard_rect rects[] = { { 1000, 15360, 400, 400 },
+		{ 1000, 15360, 3072, 216 }, { 1000, 8000, 7600, 120 } };
+	if (_i == 2)
+		inject_syscall(SYS_preadv, 4, 0, note_who_calls, NULL); /* below 4 GiB */
+	else
+		inject_syscall(SYS_pread64, 2, (uint32_t)rects[_i].width, note_who_calls, NULL);
+	if (!start(&f, 0))
+		return;
+	atomic_store(&watched_copier, wait_for_copier());
+	for (int i = 0; i < 1000 && !atomic_load(&n_calls_of_copier); i++)
+		assert_ok(uffd_guard_refresh_rects(f.region, &rects[_i], 1));
+	ck_assert_uint_gt(atomic_load(&n_calls_of_copier), 0);
 	fixture_stop(&f);
 }
 END_TEST
@@ -372,17 +411,6 @@ START_TEST(file_cut_before_a_shared_store_gets_what_it_has_room_for)
 }
 END_TEST
 
-static atomic_int storing_copier;
-static atomic_uint n_stores_of_copier;
-
-static int note_who_stores(const struct injected_call *call, void *data)
-{
-	(void)data;
-	if (call->thread == (pid_t)atomic_load(&storing_copier))
-		atomic_fetch_add(&n_stores_of_copier, 1);
-	return INJECT_CONTINUE;
-}
-
 /* Its sandbox lets it. */
 START_TEST(copier_stores_a_part)
 {
@@ -391,7 +419,7 @@ START_TEST(copier_stores_a_part)
 		runner_skip("32 bits have no room for mappings that are kept");
 		return;
 	}
-	inject_syscall(SYS_process_vm_readv, 5, 0, note_who_stores, NULL);
+	inject_syscall(SYS_process_vm_readv, 5, 0, note_who_calls, NULL);
 	if (!start_storing(&f))
 		return;
 	const size_t length = N_PAGES * f.page;
@@ -399,10 +427,10 @@ START_TEST(copier_stores_a_part)
 	ck_assert_ptr_nonnull(buffer);
 	make_words(buffer, length, 1);
 	ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
-	atomic_store(&storing_copier, wait_for_copier());
-	for (int i = 0; i < 1000 && !atomic_load(&n_stores_of_copier); i++)
+	atomic_store(&watched_copier, wait_for_copier());
+	for (int i = 0; i < 1000 && !atomic_load(&n_calls_of_copier); i++)
 		ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
-	ck_assert_uint_gt(atomic_load(&n_stores_of_copier), 0);
+	ck_assert_uint_gt(atomic_load(&n_calls_of_copier), 0);
 	free(buffer);
 	fixture_stop(&f);
 }
@@ -422,8 +450,9 @@ static TCase *stores_case(void)
 static TCase *bytes_case(void)
 {
 	TCase *tcase = tcase_create("bytes");
-	tcase_add_test(tcase, rows_that_are_shared_are_new_and_what_is_between_stays);
-	tcase_add_loop_test(tcase, file_cut_within_shared_rows_loses_the_rest_of_them_only, 0, 3);
+	tcase_add_loop_test(tcase, rows_that_are_shared_are_new_and_what_is_between_stays, 0, 2);
+	tcase_add_loop_test(tcase, file_cut_within_shared_rows_loses_the_rest_of_them_only, 0, 6);
+	tcase_add_loop_test(tcase, copier_reads_rows_that_are_long_or_many, 0, 3);
 	tcase_add_test(tcase, every_byte_is_the_files_and_new);
 	tcase_add_loop_test(tcase, file_cut_within_a_shared_copy_loses_the_rest_only, 0, 4);
 	tcase_add_test(tcase, bad_buffer_is_refused_by_a_shared_copy_too);

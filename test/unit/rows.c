@@ -114,6 +114,30 @@ START_TEST(close_spans_end_with_a_gap_the_end_or_enough)
 }
 END_TEST
 
+START_TEST(weight_is_of_bytes_and_of_what_is_between_them_up_to_a_bound)
+{
+	static const struct uffd_guard_rect rects[] = { { 100, 10, 4, 25 }, { 1000, 90, 5, 2 },
+		{ 5000, 7, 7, 3 } };
+	const uint64_t weights[] = { 25 * (4 + 6), 2 * (5 + 20), 21 + 20 };
+	struct row_cursor cursors[3];
+	struct rows rows;
+	for (size_t i = 0; i < n_elements(rects); i++) {
+		rows_of_rects(&rows, cursors, &rects[i], 1);
+		ck_assert_uint_eq(rows_weight(&rows, 20), weights[i]);
+	}
+	rows_of_rects(&rows, cursors, rects, 3);
+	ck_assert_uint_eq(rows_weight(&rows, 20), weights[0] + weights[1] + weights[2]);
+}
+END_TEST
+
+START_TEST(weight_of_spans_is_that_of_their_rows)
+{
+	static const struct uffd_guard_span spans[] = { { 50, 10 }, { 65, 10 }, { 200, 1 } };
+	ck_assert_uint_eq(spans_weight(spans, 3, 20), 20 + 10 + 5 + 10 + 20 + 1);
+	ck_assert_uint_eq(spans_weight(spans, 0, 20), 0);
+}
+END_TEST
+
 static TCase *rows_case(void)
 {
 	TCase *tcase = tcase_create("rows");
@@ -123,6 +147,8 @@ static TCase *rows_case(void)
 	tcase_add_test(tcase, rectangle_beyond_64_bits_has_no_end);
 	tcase_add_test(tcase, few_rows_at_a_time_are_all_rows);
 	tcase_add_test(tcase, close_spans_end_with_a_gap_the_end_or_enough);
+	tcase_add_test(tcase, weight_is_of_bytes_and_of_what_is_between_them_up_to_a_bound);
+	tcase_add_test(tcase, weight_of_spans_is_that_of_their_rows);
 	return tcase;
 }
 
