@@ -26,7 +26,7 @@ package_names(fuse3 libfuse3-dev fuse3-devel fuse3 fuse3-dev fuse3-devel)
 package_names(json-c libjson-c-dev json-c-devel json-c json-c-dev libjson-c-devel)
 package_names(dpkg-shlibdeps dpkg-dev dpkg-dev dpkg dpkg-dev -)
 package_names(file file file file file file)
-package_names(cmark cmark cmark cmark cmark cmark)
+package_names(python3-markdown python3-markdown python3-markdown python-markdown py3-markdown python3-Markdown)
 package_names(mandoc mandoc mandoc mandoc mandoc mandoc)
 
 # The distribution of this machine, or "" for another one.

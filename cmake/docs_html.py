@@ -14,7 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import markdown
+try:
+    import markdown
+except ImportError:
+    sys.exit("python3-markdown is missing; `cmake -P cmake/docs.cmake` installs it, or says how")
 
 STYLE = """
 body { max-width: 54rem; margin: 1rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; background: #fff }
@@ -150,6 +153,8 @@ class Site:
 
 def main():
     source, directory = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
+    if not shutil.which("mandoc"):
+        sys.exit("mandoc is missing; `cmake -P cmake/docs.cmake` installs it, or says how")
     shutil.rmtree(directory, ignore_errors=True)
     site = Site(source, directory)
     for pattern, add in (("*.md", site.add_markdown), ("docs/**/*.md", site.add_markdown), ("docs/man/*.[1-9]", site.add_manual)):

@@ -29,6 +29,9 @@ expect() { # what, text...
 expect 'without packages' 'Missing: compiler, make, pkg-config, liburing, libseccomp.' \
 	'I may not install anything here. As root:' 'liburing'
 
+! PATH=$work "$cmake" -P "$work/cmake/docs.cmake" >"$work/log" 2>&1 || status=1
+expect 'pages without packages' 'Missing: ' 'mandoc. I may not install anything here. As root:'
+
 # On a system that is none of those that are known, the commands of all.
 cat >"$work/elsewhere.cmake" <<END
 include($work/cmake/dependencies.cmake)
