@@ -291,6 +291,23 @@ START_TEST(screenshot_into_a_file_that_was_cut_is_an_error)
 }
 END_TEST
 
+/* The kernel lets a client seal a file that somebody has mapped for writing, against others. */
+START_TEST(screenshot_that_does_not_reach_its_file_is_an_error)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	ck_assert_int_eq(fcntl(s.memory.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+	draw(wl_shm_buffer_get(s.world.shot), 0, SIDE * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, OLD);
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+}
+END_TEST
+
 /* ---- A recorder, of which each picture is drawn whole ---- */
 
 static void record(struct stage *s, uint32_t colour)
@@ -472,6 +489,7 @@ static TCase *stores(void)
 	tcase_add_test(tcase, screenshot_of_what_was_shown_reaches_a_client_that_has_cleared_it);
 	tcase_add_test(tcase, screenshot_is_shown_afterwards);
 	tcase_add_test(tcase, screenshot_into_a_file_that_was_cut_is_an_error);
+	tcase_add_test(tcase, screenshot_that_does_not_reach_its_file_is_an_error);
 	tcase_add_test(tcase, recorder_that_uses_its_buffer_again_has_nothing_read_of_it);
 	tcase_add_test(
 		tcase, same_picture_once_more_reaches_a_recorder_that_has_cleared_its_buffer);

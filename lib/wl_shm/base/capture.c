@@ -17,6 +17,7 @@
 #include "base/pages.h"
 #include "base/settings.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -168,40 +169,56 @@ static bool is_stored_to(const struct capture *capture, size_t page)
 	return !capture->sums || capture->sums[page];
 }
 
-/* A failing write is ignored: the client has cut or sealed its own file. */
-static void write_to_file(
+static ssize_t write_some(
 	struct uffd_guard_region *region, const char *data, uint64_t offset, size_t length)
 {
-	if (data == uffd_guard_region_data(region))
-		uffd_guard_write_back(region, offset, length);
-	else
-		uffd_guard_write(region, offset, data + offset, length);
+	return data == uffd_guard_region_data(region)
+		       ? uffd_guard_write_back(region, offset, length)
+		       : uffd_guard_write(region, offset, data + offset, length);
 }
 
-static void write_stores(
+/* The file may have no room, or the client has cut or sealed it. What lies behind a file's end, in
+ * its last page, is nobody's. */
+static int write_to_file(
+	struct uffd_guard_region *region, const char *data, uint64_t offset, size_t length)
+{
+	const uint64_t end = offset + length;
+	ssize_t stored = 0;
+	for (; offset < end; offset += (uint64_t)stored) {
+		stored = write_some(region, data, offset, (size_t)(end - offset));
+		if (stored < 0)
+			return (int)stored;
+		if (stored == 0)
+			return page_ceil(offset) < end ? -ENODATA : 0;
+	}
+	return 0;
+}
+
+static int write_stores(
 	const struct capture *capture, const void *data, struct uffd_guard_region *region)
 {
-	for (size_t page = 0, n; page < capture->n_pages; page += n + 1) {
+	int err = 0;
+	for (size_t page = 0, n; !err && page < capture->n_pages; page += n + 1) {
 		for (n = 0; page + n < capture->n_pages && is_stored_to(capture, page + n);)
 			n++;
 		if (n == 0)
 			continue;
 		const struct uffd_guard_span first = bytes_of_page(capture, page),
 					     last = bytes_of_page(capture, page + n - 1);
-		write_to_file(region, data, first.offset,
+		err = write_to_file(region, data, first.offset,
 			(size_t)(last.offset + last.length - first.offset));
 	}
+	return err;
 }
 
-void capture_end(struct capture *capture, void *data, struct uffd_guard_region *region)
+int capture_end(struct capture *capture, void *data, struct uffd_guard_region *region)
 {
 	if (!capture->is_open)
-		return;
+		return 0;
 	capture->is_open = false;
 	compare_sums(capture, data);
 	remove_marks(capture, data);
-	if (!settings()->is_store_broken)
-		write_stores(capture, data, region);
+	return settings()->is_store_broken ? 0 : write_stores(capture, data, region);
 }
 
 void capture_finish(struct capture *capture)

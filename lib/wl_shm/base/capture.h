@@ -30,7 +30,7 @@ void capture_begin(struct capture *capture, const void *data, uint64_t offset, u
 bool capture_begin_of_all(struct capture *capture, void *data, uint64_t offset, uint64_t length);
 
 /* Write what was stored since capture_begin() to the client's file. Without that it does nothing.
- */
-void capture_end(struct capture *capture, void *data, struct uffd_guard_region *region);
+ * -ENODATA: the file ends before; other errors: the rest has not arrived there either. */
+int capture_end(struct capture *capture, void *data, struct uffd_guard_region *region);
 
 void capture_finish(struct capture *capture);

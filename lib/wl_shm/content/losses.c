@@ -17,7 +17,10 @@
 #include "base/pages.h"
 #include "record/buffer.h"
 
+#include <errno.h>
 #include <string.h>
+
+#define SHORT "its file ends before"
 
 /* True if they share a page: a lost page is lost to every buffer that has bytes in it. */
 static bool overlaps(const struct wl_shm_buffer *buffer, uint64_t start, uint64_t end)
@@ -39,14 +42,13 @@ static struct wl_shm_buffer *find_buffer(
 }
 
 /* The first error ends the connection, and libwayland sends no second one. */
-static void blame(const struct wl_shm_pool *pool, const struct uffd_guard_event *event,
-	uint64_t start, uint64_t end, const char *reason)
+static void blame(const struct wl_shm_pool *pool, uint64_t start, uint64_t end, const char *reason)
 {
 	struct shm_client *client = pool->client;
 	struct wl_shm_buffer *buffer = client->is_blamed ? NULL : find_buffer(pool, start, end);
 	if (!buffer && !client->is_blamed)
 		return;
-	client_count_loss(client, event->length);
+	client_count_loss(client, end - start);
 	if (client->is_blamed)
 		return;
 	client->is_blamed = true;
@@ -74,13 +76,13 @@ static void handle_loss(struct wl_shm_pool *pool, const struct uffd_guard_event 
 	if (start >= end || !pool->client->wl_client)
 		return;
 	if (event->reasons & UFFD_GUARD_LOST_TRUNCATED)
-		blame(pool, event, start, end, "its file ends before");
+		blame(pool, start, end, SHORT);
 	else if (event->reasons & UFFD_GUARD_LOST_IO_ERROR)
-		blame(pool, event, start, end, strerror(-event->error));
+		blame(pool, start, end, strerror(-event->error));
 	/* A disk may be slow sometimes: the next access tries again. A client whose files time out
 	 * again and again is disconnected. */
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT && is_too_slow(pool->client))
-		blame(pool, event, start, end, "its file does not answer");
+		blame(pool, start, end, "its file does not answer");
 	else if (event->reasons & UFFD_GUARD_LOST_TIMED_OUT)
 		distrust_all(pool);
 }
@@ -111,10 +113,38 @@ int losses_on_readable(int fd, uint32_t mask, void *data)
 	return 0;
 }
 
+/* ---- Stores ---- */
+
+void losses_note_stores(struct wl_shm_buffer *buffer, int err)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	if (err == 0 || pool->store_error)
+		return;
+	pool->store_error = err;
+	pool->not_stored = buffer_range(buffer);
+}
+
+/* Or the client would take what it finds in its file for the picture. */
+static void blame_for_stores(struct wl_shm_pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	const int err = pool->store_error;
+	pool->store_error = 0;
+	pthread_mutex_unlock(&pool->lock);
+	if (err && pool->client->wl_client)
+		blame(pool, pool->not_stored.start, pool->not_stored.end,
+			err == -ENODATA ? SHORT : strerror(-err));
+}
+
+/* ---- Delivery ---- */
+
 void losses_deliver_now(struct wl_shm_pool *pool)
 {
 	struct shm_display *display = pool->client->display;
-	if (uffd_guard_region_take_losses(pool->region) && display->wl_display &&
-		display_is_on_this_thread(display))
+	const uint32_t lost = uffd_guard_region_take_losses(pool->region);
+	if (!display->wl_display || !display_is_on_this_thread(display))
+		return;
+	if (lost)
 		losses_deliver(display);
+	blame_for_stores(pool);
 }

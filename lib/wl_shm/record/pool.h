@@ -43,7 +43,9 @@ struct wl_shm_pool {
 	uint64_t counted_in_use, counted_unused; /* in memory_account */
 	unsigned n_distrusts; /* reads that timed out: what buffers show since may be zeros */
 	struct brought brought;
-	struct byte_range kept; /* what the compositor has a reference for; or 0, 0 */
+	int store_error;	      /* of a screenshot; the client has not been told yet */
+	struct byte_range not_stored; /* with store_error */
+	struct byte_range kept;	      /* what the compositor has a reference for; or 0, 0 */
 };
 
 /* Create a pool with one reference, for one object, and without region. NULL without memory. */

@@ -381,7 +381,8 @@ WL_EXPORT void wl_shm_buffer_begin_access(struct wl_shm_buffer *buffer)
 static void end_last_access(struct wl_shm_buffer *buffer)
 {
 	struct uffd_guard_region *region = buffer->pool->region;
-	capture_end(&buffer->stores, uffd_guard_region_data(region), region);
+	losses_note_stores(
+		buffer, capture_end(&buffer->stores, uffd_guard_region_data(region), region));
 	if (buffer->is_pointer_out && !is_to_be_drawn_over(buffer))
 		bring_up_to_date_unless_read(buffer);
 }

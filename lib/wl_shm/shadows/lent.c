@@ -6,6 +6,7 @@
  */
 #include "shadows/lent.h"
 
+#include "content/losses.h"
 #include "content/rows.h"
 #include "shadows/copy.h"
 #include "shadows/shadow.h"
@@ -88,7 +89,10 @@ void lent_on_event(const struct wl_protocol_logger_message *message)
 	if (!buffer)
 		return;
 	struct wl_shm_pool *pool = buffer->pool;
-	capture_end(&buffer->stores, pool->shadow->data, pool->region);
+	const int err = capture_end(&buffer->stores, pool->shadow->data, pool->region);
+	pthread_mutex_lock(&pool->lock);
+	losses_note_stores(buffer, err);
+	pthread_mutex_unlock(&pool->lock);
 	lent_end(buffer);
 	copy_probe(buffer); /* a picture of which the file has no end has not arrived */
 }
