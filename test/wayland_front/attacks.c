@@ -170,6 +170,27 @@ START_TEST(picture_that_is_destroyed_stays_for_who_has_it_mapped)
 }
 END_TEST
 
+/* KWin asks for as many bytes as pixels. */
+START_TEST(rows_that_are_too_short_for_their_pixels_hurt_nobody)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	ck_assert_int_eq(
+		fallocate(s.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BYTES), 0);
+	struct wl_buffer *narrow = wl_shm_pool_create_buffer(
+		s.memory.pool, 0, SIDE, SIDE, SIDE, WL_SHM_FORMAT_XRGB8888);
+	s.world.on_commit = NULL;
+	for (int i = 0; i < 3; i++) {
+		wl_surface_attach(s.surface, narrow, 0, 0);
+		wl_surface_damage_buffer(s.surface, i ? SIDE - 4 : 0, 0, SIDE, i ? 3 - i : SIDE);
+		wl_surface_commit(s.surface);
+		exchange(&s.guest);
+	}
+	wl_buffer_destroy(narrow);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
 START_TEST(pool_that_grows_is_shown_right)
 {
 	const int seals[] = { 0, F_SEAL_SHRINK };
@@ -942,6 +963,7 @@ static TCase *case_pictures(void)
 	tcase_add_loop_test(tcase, upload_has_what_one_percent_of_damage_has_changed, 0, 2);
 	tcase_add_test(tcase, fresh_pool_for_each_frame_is_shown_right);
 	tcase_add_test(tcase, picture_that_is_destroyed_stays_for_who_has_it_mapped);
+	tcase_add_test(tcase, rows_that_are_too_short_for_their_pixels_hurt_nobody);
 	tcase_add_loop_test(tcase, pool_that_grows_is_shown_right, 0, 2);
 	tcase_add_test(tcase, pools_of_one_file_are_shown_right);
 	tcase_add_test(tcase, punched_hole_is_shown_as_zeros);

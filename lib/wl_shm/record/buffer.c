@@ -23,12 +23,22 @@ static uint64_t length_of(
 	return least(planes, (uint64_t)(pool_size - layout->offset));
 }
 
+/* A compositor may take rows that are too short for their pixels, and read on in the next ones:
+ * nobody knows then where a pixel lies. */
+static const struct format *format_of(const struct buffer_layout *layout)
+{
+	const struct format *format = format_find(layout->format);
+	if (format && (int64_t)layout->width * format->pixel_bytes > layout->stride)
+		return NULL;
+	return format;
+}
+
 struct wl_shm_buffer *buffer_create(struct wl_shm_pool *pool, const struct buffer_layout *layout)
 {
 	struct wl_shm_buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
 		return NULL;
-	const struct format *format = format_find(layout->format);
+	const struct format *format = format_of(layout);
 	*buffer = (struct wl_shm_buffer){
 		.pool = pool,
 		.layout = *layout,

@@ -15,11 +15,12 @@ struct surface;
 struct wl_shm_buffer {
 	struct wl_resource *resource; /* NULL after wl_buffer.destroy */
 	struct wl_shm_pool *pool;
-	struct wl_list link;		 /* wl_shm_pool.buffers */
-	struct buffer_layout layout;	 /* checked: all of it lies in the pool */
-	const struct format *format;	 /* NULL: not in the table of formats.c */
-	uint64_t length;		 /* bytes of its planes, from layout.offset */
-	atomic_uint references;		 /* buffer_references.c; any thread */
+	struct wl_list link;	     /* wl_shm_pool.buffers */
+	struct buffer_layout layout; /* checked: all of it lies in the pool */
+	const struct format
+		*format;	/* NULL: not in the table of formats.c, or too wide for its rows */
+	uint64_t length;	/* bytes of its planes, from layout.offset */
+	atomic_uint references; /* buffer_references.c; any thread */
 	struct wl_shm_buffer *next_dead; /* shm_display.dead */
 
 	/* Display's thread only. */
