@@ -170,6 +170,39 @@ START_TEST(picture_that_is_destroyed_stays_for_who_has_it_mapped)
 }
 END_TEST
 
+/* Both are in one batch of requests: the first is gone before the event loop turns. */
+START_TEST(second_pool_of_a_batch_shows_its_own_picture)
+{
+	struct stage s;
+	struct memory first, second;
+	struct picture of_first, of_second;
+	stage_start(&s, 0);
+	picture_create_alone(&of_first, &first, &s.guest, OLD);
+	picture_create_alone(&of_second, &second, &s.guest, NEW);
+	struct wl_shm_pool *pools[2] = { wl_shm_create_pool(s.guest.shm, first.fd, BYTES), NULL };
+	for (int i = 0; i < 2; i++) {
+		struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+			pools[i], 0, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		wl_surface_attach(s.surface, buffer, 0, 0);
+		wl_surface_damage_buffer(s.surface, 0, 0, SIDE, SIDE);
+		wl_surface_commit(s.surface);
+		wl_surface_attach(s.surface, NULL, 0, 0);
+		wl_surface_commit(s.surface);
+		wl_buffer_destroy(buffer);
+		wl_shm_pool_destroy(pools[i]);
+		if (i == 0)
+			pools[1] = wl_shm_create_pool(s.guest.shm, second.fd, BYTES);
+	}
+	exchange(&s.guest);
+	assert_uploaded(&s, NEW);
+	wl_buffer_destroy(of_first.buffer);
+	wl_buffer_destroy(of_second.buffer);
+	memory_destroy(&first);
+	memory_destroy(&second);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
 /* KWin asks for as many bytes as pixels. */
 START_TEST(rows_that_are_too_short_for_their_pixels_hurt_nobody)
 {
@@ -963,6 +996,7 @@ static TCase *case_pictures(void)
 	tcase_add_loop_test(tcase, upload_has_what_one_percent_of_damage_has_changed, 0, 2);
 	tcase_add_test(tcase, fresh_pool_for_each_frame_is_shown_right);
 	tcase_add_test(tcase, picture_that_is_destroyed_stays_for_who_has_it_mapped);
+	tcase_add_test(tcase, second_pool_of_a_batch_shows_its_own_picture);
 	tcase_add_test(tcase, rows_that_are_too_short_for_their_pixels_hurt_nobody);
 	tcase_add_loop_test(tcase, pool_that_grows_is_shown_right, 0, 2);
 	tcase_add_test(tcase, pools_of_one_file_are_shown_right);

@@ -56,6 +56,7 @@ int kept_take(struct shm_program *program, size_t size, struct shadow **answer)
 	if (!shadow)
 		return shadow_create(size, answer);
 	forget(program, shadow);
+	shadow->copied = (struct copied){ 0 }; /* of another pool, though of this batch perhaps */
 	if (shadow->size > size)
 		shadow_clear(shadow, size, shadow->size - size);
 	*answer = shadow;
