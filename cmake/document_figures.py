@@ -5,9 +5,10 @@
     document_figures.py SOURCE           tell which documents differ from them
     document_figures.py SOURCE --write   write the figures into the documents
 
-docs/performance.md has the tables that test/bench/figures.py makes of docs/data/{free,one,busy}.json and clients.json,
-and that test/wayland/costs.py makes of costs.*.jsonl, where these are there; README.md has some of its figures. What README.md says of compositors, and docs/compared.md of their handlers, is
-in docs/compositors/matrix.dat, by the target test-compositors."""
+docs/performance.md has the tables that test/bench/figures.py makes of docs/data/{free,one,busy,clients,growth}.json, and
+that test/wayland/costs.py makes of costs.*.jsonl, where these are there; README.md has some of its figures. What README.md
+says of compositors, and docs/compared.md of their handlers, is in docs/compositors/matrix.dat, by the target
+test-compositors."""
 import difflib
 import importlib.util
 import json
@@ -47,15 +48,13 @@ def measured_table(source):
     return figures_module(source).table(found) if found else None
 
 
-def with_clients(text, source):
-    path = source / "docs/data/clients.json"
-    if not path.exists():
-        return text
+def with_other_tables(text, source):
     bench = figures_module(source)
-    before, rest = text.split(bench.CLIENTS_BEGIN)
-    after = rest.split(bench.CLIENTS_END)[1]
-    table = bench.clients_table(json.loads(path.read_text()))
-    return before + bench.CLIENTS_BEGIN + "```\n" + table + "```\n" + bench.CLIENTS_END + after
+    for name in bench.OTHER_RUNS:
+        path = source / f"docs/data/{name}.json"
+        if path.exists():
+            text = bench.with_other_table(text, name, json.loads(path.read_text()))
+    return text
 
 
 def with_table(text, table):
@@ -158,7 +157,7 @@ def main(source, write):
     paths = (readme, performance, compared, chart, costs_chart)
     before = {path: path.read_text() if path.exists() else "" for path in paths}
     after = dict(before)
-    after[performance] = with_clients(with_table(before[performance], measured_table(source)), source)
+    after[performance] = with_other_tables(with_table(before[performance], measured_table(source)), source)
     after[performance], drawn = with_costs(after[performance], source)
     after[costs_chart] = drawn or before[costs_chart]
     found = measured(source)

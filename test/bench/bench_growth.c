@@ -262,13 +262,23 @@ static void run_cost(
 	report->cost(&growth);
 }
 
+static unsigned count_kinds(const struct cost_kind *kinds)
+{
+	unsigned n = 0;
+	while (kinds[n].title)
+		n++;
+	return n;
+}
+
 void growth_run(struct bench *bench, const struct report *report, uint64_t ns)
 {
+	const struct cost_kind *const groups[] = { cost_kinds, call_kinds };
+	const uint64_t share =
+		ns / FAULTS_PART / (count_kinds(cost_kinds) + count_kinds(call_kinds));
 	run_all_faults(bench, report, ns / FAULTS_PART);
-	unsigned n_kinds = 0;
-	while (cost_kinds[n_kinds].title)
-		n_kinds++;
-	for (unsigned i = 0; i < n_kinds; i++)
-		run_cost(bench, report, &cost_kinds[i], ns / FAULTS_PART / n_kinds);
+	for (unsigned i = 0; i < 2; i++) {
+		for (const struct cost_kind *kind = groups[i]; kind->title; kind++)
+			run_cost(bench, report, kind, share);
+	}
 	pools_forget_files();
 }

@@ -7,8 +7,8 @@ the documents; cmake/document_figures.py compares these with the data.
   figures.py BENCH SOURCE-DIRECTORY [--write] [--from DIR] [--keep DIR] [--seconds N]
 
 --from takes the results of a run before, which --keep has left in a directory as free.json, one.json and busy.json.
---seconds is for the first run (100), the others get four fifths of it: and the
-run of many clients 16: less than eight minutes together."""
+--seconds is for the first run (100), the others get four fifths of it. The run of many clients takes 16, and that of
+growing work 30: some eight minutes together."""
 import argparse
 import json
 import pathlib
@@ -18,10 +18,9 @@ import sys
 
 COLUMNS = ("free", "one", "busy")
 ROWS = "B1,B2,B3,B3a,B4,B4u,B4w,B4m,B5,B5r,B6,B7,B7x,B8,B9,B9p,B10,B11,B12"
-CLIENTS_SECONDS = 16
+OTHER_RUNS = {"clients": 16, "growth": 30}  # seconds
 PROCESSORS = (1, 2, 4, 16)
 BEGIN, END = "<!-- figures.py: begin -->\n", "<!-- figures.py: end -->\n"
-CLIENTS_BEGIN, CLIENTS_END = BEGIN.replace("begin", "clients begin"), END.replace("end", "clients end")
 OTHERS = ("README.md", "docs/adopting.md", "docs/compared.md")
 
 
@@ -49,13 +48,14 @@ def results(arguments):
     return found
 
 
-def results_of_clients(arguments):
+def result_of(arguments, name):
+    """Of another run, or None."""
     if arguments.results:
-        path = arguments.results / "clients.json"
+        path = arguments.results / f"{name}.json"
         return json.loads(path.read_text()) if path.exists() else None
-    found = measure(arguments.bench, "free", CLIENTS_SECONDS, "clients")
+    found = measure(arguments.bench, "free", OTHER_RUNS[name], name)
     if arguments.keep:
-        keep(arguments.keep, "clients", found)
+        keep(arguments.keep, name, found)
     return found
 
 
@@ -152,6 +152,26 @@ def clients_table(result):
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
+def growth_table(result):
+    text = f"{'':<43}{'from n to n':<22}{'first':>9}{'last':>11}{'slope':>8}{'expected':>10}\n"
+    for row in result["growth"]:
+        (first, first_ns), (last, last_ns) = row["points"][0], row["points"][-1]
+        text += (f"{row['title']:<43}{f'{first} to {last} ' + row['unit']:<22}{value('ns', first_ns):>9}"
+                 f"{value('ns', last_ns):>11}{row['exponent'] + 0:>8.2f}{row['expected']:>10}"
+                 f"{'' if row['verdict'] == 'ok' else ' !'}\n")
+    return text
+
+
+OTHER_TABLES = {"clients": clients_table, "growth": growth_table}
+
+
+def with_other_table(text, name, result):
+    """The text of docs/performance.md with the table of another run in its place."""
+    begin, end = BEGIN.replace("begin", f"{name} begin"), END.replace("end", f"{name} end")
+    before, rest = text.split(begin)
+    return before + begin + "```\n" + OTHER_TABLES[name](result) + "```\n" + end + rest.split(end)[1]
+
+
 def read_old(text):
     """Of each row of the old table, its two medians."""
     number = r"([\d.]+ (?:µs|ns|ms|KiB|x))"
@@ -212,12 +232,10 @@ def chart(found):
             'font-size="14">\n<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
 
 
-def write_clients(source, found):
+def write_other(source, name, result):
     document = source / "docs/performance.md"
-    before, rest = document.read_text().split(CLIENTS_BEGIN)
-    after = rest.split(CLIENTS_END)[1]
-    document.write_text(before + CLIENTS_BEGIN + "```\n" + clients_table(found) + "```\n" + CLIENTS_END + after)
-    keep(source / "docs/data", "clients", found)
+    document.write_text(with_other_table(document.read_text(), name, result))
+    keep(source / "docs/data", name, result)
 
 
 def write(source, found):
@@ -242,17 +260,20 @@ def main():
     parser.add_argument("--seconds", type=int, default=100)
     arguments = parser.parse_args()
     found = results(arguments)
-    clients = results_of_clients(arguments)
+    others = {name: result_of(arguments, name) for name in OTHER_RUNS}
     if any(found[column]["interrupted"] for column in COLUMNS):
         sys.exit("a run was interrupted")
     sys.stdout.write(table(found))
     print("\n! above its target   ~ the machine was disturbed: measure again")
-    if clients:
-        sys.stdout.write("\n" + clients_table(clients) + "\n* by the model, from what was measured\n")
+    for name, result in others.items():
+        if result:
+            sys.stdout.write("\n" + OTHER_TABLES[name](result))
+    print("\n* by the model, from what was measured")
     if arguments.write:
         write(arguments.source, found)
-    if arguments.write and clients:
-        write_clients(arguments.source, clients)
+        for name, result in others.items():
+            if result:
+                write_other(arguments.source, name, result)
 
 
 if __name__ == "__main__":

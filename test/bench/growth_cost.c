@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is measured at n, 2n, 4n, ...: calls whose cost should not depend on the number of regions
- * and pages, and calls whose cost should be proportional to their spans or events. */
+ * and pages, and calls whose cost should be proportional to their spans or events. Calls that are
+ * given pages, rectangles or marks are in growth_calls.c. */
 #include "growth_cost.h"
 
 #include "../support/time_ns.h"

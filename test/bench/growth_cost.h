@@ -14,6 +14,8 @@ struct cost {
 	struct pools pools;
 	struct touches touches;
 	struct uffd_guard_span *spans;
+	struct uffd_guard_rect *rects;
+	unsigned char *memory;
 };
 
 struct cost_kind {
@@ -26,4 +28,5 @@ struct cost_kind {
 	void (*finish)(struct cost *cost);
 };
 
-extern const struct cost_kind cost_kinds[]; /* ends with one without title */
+/* Each ends with one without title. */
+extern const struct cost_kind cost_kinds[], call_kinds[];
