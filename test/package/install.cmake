@@ -63,6 +63,17 @@ run(${CMAKE_COMMAND} --build ${work}/consumer)
 run(${work}/consumer/shared)
 run(${work}/consumer/static)
 
+# The examples as their own project builds them, from where they are installed.
+cmake_path(ABSOLUTE_PATH doc_dir BASE_DIRECTORY ${prefix} OUTPUT_VARIABLE documents)
+run(${CMAKE_COMMAND} -S ${documents}/docs/examples -B ${work}/examples -G ${generator}
+  -D CMAKE_C_COMPILER=${compiler} -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_C_FLAGS=-Werror)
+run(${CMAKE_COMMAND} --build ${work}/examples)
+foreach(example server footprint shm-server)
+  if(NOT EXISTS ${work}/examples/${example})
+    message(FATAL_ERROR "not built: ${example}")
+  endif()
+endforeach()
+
 # ---- Moved, and without the static library, which distributions leave out ----
 
 # Every file once: a package of them takes no file twice.
