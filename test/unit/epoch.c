@@ -313,6 +313,48 @@ START_TEST(no_reader_sees_a_retired_object)
 }
 END_TEST
 
+struct crowd {
+	struct epoch epoch;
+	atomic_bool is_over;
+};
+
+static void *enter_and_leave(void *data)
+{
+	struct crowd *crowd = data;
+	while (!atomic_load(&crowd->is_over)) {
+		const uint32_t ticket = epoch_enter(&crowd->epoch);
+		sched_yield(); /* let somebody wait for this one, and the next one queue */
+		epoch_leave(&crowd->epoch, ticket);
+	}
+	return NULL;
+}
+
+static void *synchronize_often(void *data)
+{
+	struct crowd *crowd = data;
+	for (int i = 0; i < 3000; i++)
+		epoch_synchronize(&crowd->epoch);
+	return NULL;
+}
+
+/* Who finds another synchronizing says so in the word in which all are counted. */
+START_TEST(those_who_queue_to_synchronize_lose_nobody_who_enters_or_leaves)
+{
+	struct crowd crowd = { .epoch = { 0 } };
+	pthread_t inside[2], synchronizing[3];
+	for (size_t i = 0; i < n_elements(inside); i++)
+		assert_ok(pthread_create(&inside[i], NULL, enter_and_leave, &crowd));
+	for (size_t i = 0; i < n_elements(synchronizing); i++)
+		assert_ok(pthread_create(&synchronizing[i], NULL, synchronize_often, &crowd));
+	for (size_t i = 0; i < n_elements(synchronizing); i++)
+		assert_ok(pthread_join(synchronizing[i], NULL));
+	atomic_store(&crowd.is_over, true);
+	for (size_t i = 0; i < n_elements(inside); i++)
+		assert_ok(pthread_join(inside[i], NULL));
+	ck_assert_uint_eq(crowd.epoch.state & INT32_MAX, 0);
+}
+END_TEST
+
 /* ---- The epoch's own memory ---- */
 
 static void *leave_at_once(void *data)
@@ -372,6 +414,7 @@ static TCase *threads_case(void)
 {
 	TCase *tcase = tcase_create("threads");
 	tcase_add_test(tcase, no_reader_sees_a_retired_object);
+	tcase_add_test(tcase, those_who_queue_to_synchronize_lose_nobody_who_enters_or_leaves);
 	tcase_add_test(tcase, memory_may_go_as_soon_as_synchronize_has_returned);
 	return tcase;
 }
