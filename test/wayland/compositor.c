@@ -364,8 +364,10 @@ static int write_configuration(const struct compositor *compositor, const struct
 		"xwayland disable\n"
 		"default_border none\n"
 		"default_floating_border none\n"
-		"for_window [app_id=\"hostile\"] floating enable\n",
-		launch->width, launch->height);
+		"for_window [app_id=\"hostile\"] floating enable\n"
+		/* A window that is covered gets no frames in wlroots 0.17 and later. */
+		"for_window [app_id=\"aside\"] floating enable, move absolute position %d %d\n",
+		launch->width, launch->height, launch->width / 2, launch->height / 2);
 	snprintf(wayfire_ini, sizeof(wayfire_ini),
 		"[core]\nplugins = place\nxwayland = false\n"
 		"[output:HEADLESS-1]\nmode = %dx%d\n"

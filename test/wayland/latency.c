@@ -209,7 +209,7 @@ static void be_hostile(const struct compositor *compositor, const struct deed *d
 		if (err == -ECONNREFUSED || err == -ENOENT)
 			_exit(EXIT_SUCCESS);
 		if (!err)
-			err = window_open(&guest.window, &guest.client, "hostile");
+			err = window_open(&guest.window, &guest.client, "aside");
 		if (!err)
 			deed->run(&guest);
 		client_disconnect(&guest.client);
