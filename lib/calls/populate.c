@@ -34,13 +34,22 @@ static bool system_calls_cannot_wait(const struct uffd_guard_region *region)
 	return !guard_is_eager(region->guard) && !region->guard->uffd.kernel_faults;
 }
 
+/* A refresh that has not seen it may be taking pages away, with the lock. Set within the lock, so
+ * that every caller waits for it, and not only the first. */
+static void let_pages_stay(struct uffd_guard_region *region)
+{
+	if (atomic_load(&region->is_populated))
+		return;
+	lock_take(&region->lock);
+	atomic_store(&region->is_populated, true);
+	lock_give(&region->lock);
+}
+
 int populate_range(struct uffd_guard_region *region, uint64_t offset, uint64_t length)
 {
 	const bool is_for_system_calls = system_calls_cannot_wait(region);
-	if (is_for_system_calls && !atomic_exchange(&region->is_populated, true)) {
-		lock_take(&region->lock); /* who has not seen that yet may be taking pages away */
-		lock_give(&region->lock);
-	}
+	if (is_for_system_calls)
+		let_pages_stay(region);
 	struct staging *staging = staging_borrow(&region->guard->staging);
 	if (!staging)
 		return -ENOMEM;

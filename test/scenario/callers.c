@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -394,6 +395,74 @@ START_TEST(refresh_that_takes_no_page_away_is_exact)
 }
 END_TEST
 
+/* A refresh that has begun before anybody populated may take pages away, for that moment. */
+static atomic_bool holds_pages, is_taking_pages;
+
+static int hold_each_for_a_while(const struct injected_call *call, void *data)
+{
+	(void)call;
+	(void)data;
+	if (atomic_load(&holds_pages)) {
+		atomic_store(&is_taking_pages, true);
+		usleep(200000);
+	}
+	return INJECT_CONTINUE;
+}
+
+struct populating {
+	const struct fixture *f;
+	size_t page;
+	pthread_t thread;
+};
+
+static void *populate_and_write_from(void *data)
+{
+	const struct populating *it = data;
+	const struct fixture *f = it->f;
+	const int sink = memfd_create("sink", MFD_CLOEXEC);
+	assert_ok(uffd_guard_populate(f->region, it->page * f->page, f->page));
+	for (uint64_t end = now_ms() + 500; now_ms() < end; usleep(1000))
+		ck_assert_int_eq(
+			pwrite(sink, (const void *)(f->data + it->page * f->page), 1, 0), 1);
+	close(sink);
+	return NULL;
+}
+
+static void *refresh_two_pages(void *data)
+{
+	const struct fixture *f = data;
+	assert_ok(uffd_guard_refresh(f->region, 0, 2 * f->page));
+	return NULL;
+}
+
+START_TEST(each_that_populates_waits_for_a_refresh_that_is_taking_pages_away)
+{
+	struct fixture f;
+	struct populating them[2] = { { .f = &f, .page = 0 }, { .f = &f, .page = 1 } };
+	pthread_t refresher;
+	if (runner_skip_eager())
+		return;
+	inject_syscall(SYS_madvise, 2, MADV_DONTNEED, hold_each_for_a_while, NULL);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 2,
+					    .guard_flags = UFFD_GUARD_USER_FAULTS_ONLY }));
+	for (size_t i = 0; i < 2; i++)
+		assert_page_is(&f, i, page_value(i));
+	file_punch(f.fd, 0, 2);
+	atomic_store(&holds_pages, true);
+	assert_ok(pthread_create(&refresher, NULL, refresh_two_pages, &f));
+	while (!atomic_load(&is_taking_pages))
+		usleep(1000);
+	for (size_t i = 0; i < 2; i++) {
+		assert_ok(pthread_create(&them[i].thread, NULL, populate_and_write_from, &them[i]));
+		usleep(20000); /* the first is to have begun when the second one does */
+	}
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(pthread_join(them[i].thread, NULL));
+	assert_ok(pthread_join(refresher, NULL));
+	fixture_stop(&f);
+}
+END_TEST
+
 /* ---- Populate and what the program has given back ---- */
 
 START_TEST(populate_brings_back_what_the_program_gave_away)
@@ -617,6 +686,7 @@ static TCase *system_calls_case(void)
 	TCase *tcase = tcase_create("system calls");
 	tcase_add_loop_test(
 		tcase, system_call_reads_populated_pages_while_they_are_refreshed, 0, 3);
+	tcase_add_test(tcase, each_that_populates_waits_for_a_refresh_that_is_taking_pages_away);
 	tcase_add_test(tcase, refresh_that_takes_no_page_away_is_exact);
 	tcase_add_test(tcase, populate_brings_back_what_the_program_gave_away);
 	return tcase;
