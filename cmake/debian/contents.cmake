@@ -47,7 +47,7 @@ endfunction()
 function(write_documents package root)
   set(directory ${root}/share/doc/${package})
   file(MAKE_DIRECTORY ${directory})
-  file(COPY_FILE ${CPACK_UFFD_GUARD_SOURCE}/LICENSE ${directory}/copyright)
+  file(COPY_FILE ${CPACK_UFFD_GUARD_SOURCE}/debian/copyright ${directory}/copyright)
   write_changelog(${directory}/changelog.Debian)
   file(CHMOD ${directory}/copyright ${directory}/changelog.Debian.gz
     FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)

@@ -99,8 +99,11 @@ part_deb() {
   # shellcheck disable=SC2016 # of the shell there
   there sh -euc 'cd /uffd_guard
     apt-get -qq -y --no-install-recommends build-dep . > /tmp/apt.log
-    dpkg-buildpackage -b -uc > /tmp/build.log 2>&1 || { tail -n 30 /tmp/build.log; exit 1; }
-    lintian --fail-on error,warning,info --display-info --allow-root ../*.changes
+    version=$(dpkg-parsechangelog -S Version | sed "s/-.*//")
+    tar -czf "../uffd-guard_$version.orig.tar.gz" --transform "s,^[.],uffd-guard-$version," .
+    dpkg-buildpackage -us -uc > /tmp/build.log 2>&1 || { tail -n 30 /tmp/build.log; exit 1; }
+    lintian --fail-on error,warning,info --display-info --allow-root --suppress-tags out-of-date-standards-version \
+      ../*.changes
     apt-get -qq -y --no-install-recommends install ../*.deb >> /tmp/apt.log
     AUTOPKGTEST_TMP=$(mktemp -d) debian/tests/link'
   mkdir -p "$work/packages"
