@@ -30,6 +30,7 @@ static void on_display_destroy(struct wl_listener *listener, void *data)
 	if (batch->end)
 		wl_event_source_remove(batch->end);
 	batch->display->batch = NULL;
+	display_unref(batch->display);
 	free(batch);
 }
 
@@ -44,6 +45,7 @@ int batch_start(struct shm_display *display)
 		.number = 1,
 	};
 	display->batch = batch;
+	display->references++; /* its own listener is called before this one */
 	wl_display_add_destroy_listener(display->wl_display, &batch->display_destroy);
 	return 0;
 }
