@@ -4,14 +4,17 @@
  * what ensure promises, whatever else is done to the region beside it.
  */
 #include "../support/fixture.h"
+#include "../support/inject.h"
 #include "../support/threads.h"
 
 #include <errno.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -478,6 +481,36 @@ START_TEST(regions_that_many_begin_and_unmap_at_once_all_come_over)
 }
 END_TEST
 
+/* A fill that read the old bytes is about to install them: in a guard with a bound the copier fills
+ * nothing itself, and would take the page for absent and the mark for done. */
+START_TEST(what_is_begun_waits_for_a_fill_under_way)
+{
+	struct fixture f = { .page = (size_t)sysconf(_SC_PAGESIZE) };
+	struct hold hold;
+	struct reader reader;
+	if (runner_skip_eager() || skip_one_processor())
+		return;
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags() | (IS_SANITIZED ? UFFD_GUARD_NO_SANDBOX : 0),
+		.max_resident = 2 * N_BEGUN * f.page };
+	inject_hold_ioctl(UFFDIO_COPY, &hold);
+	assert_ok(uffd_guard_create(&options, &f.guard));
+	f.fd = file_create(FILE_MEMFD, N_BEGUN, false);
+	assert_ok(uffd_guard_map(f.guard, f.fd, N_BEGUN * f.page, NULL, &f.region));
+	f.data = uffd_guard_region_data(f.region);
+	reader_start(&reader, f.data);
+	sem_wait(&hold.is_held);
+	file_write_page(f.fd, 0, 99);
+	mark_and_begin(f.region);
+	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	sem_post(&hold.may_go);
+	reader_finish(&reader);
+	assert_ok(uffd_guard_ensure(f.region, 0, f.page));
+	assert_page_is(&f, 0, 99);
+	fixture_stop(&f);
+}
+END_TEST
+
 /* The reader's fault must not wait for a lock that the copier or a caller holds. */
 START_TEST(faults_are_answered_while_the_copier_is_at_work)
 {
@@ -527,6 +560,7 @@ static TCase *beside_case(void)
 	tcase_add_test(tcase, no_byte_is_older_than_its_mark_whoever_ensures);
 	tcase_add_test(tcase, copier_comes_when_those_who_wanted_the_region_have_had_it);
 	tcase_add_test(tcase, regions_that_many_begin_and_unmap_at_once_all_come_over);
+	tcase_add_test(tcase, what_is_begun_waits_for_a_fill_under_way);
 	tcase_add_test(tcase, faults_are_answered_while_the_copier_is_at_work);
 	tcase_add_test(tcase, urgent_thread_ensures_what_an_ordinary_one_has_begun);
 	return tcase;

@@ -616,6 +616,34 @@ START_TEST(refresh_waits_for_who_evicts)
 }
 END_TEST
 
+/* Or else the pages go of whatever is mapped there next. */
+START_TEST(unmap_waits_for_who_evicts)
+{
+	struct fixture f, other;
+	struct reader reader;
+	if (runner_skip_eager())
+		return;
+	inject_syscall(SYS_madvise, 2, MADV_DONTNEED, hold_for_a_while, NULL);
+	start_two(&f, &other, 64, 0);
+	atomic_store(&holds_madvise, true);
+	reader_start(&reader, other.data);
+	while (!atomic_load(&is_held))
+		usleep(1000);
+	const size_t length = 64 * f.page;
+	uffd_guard_unmap(f.region);
+	f.region = NULL;
+	unsigned char *mine = mmap((void *)f.data, length, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ck_assert_ptr_eq(mine, (void *)f.data);
+	memset(mine, 77, length);
+	ck_assert_int_eq(reader_finish(&reader), page_value(0));
+	for (size_t i = 0; i < length; i++)
+		ck_assert_uint_eq(mine[i], 77);
+	munmap(mine, length);
+	stop_two(&f, &other);
+}
+END_TEST
+
 static void *populate_page(void *data)
 {
 	const struct fixture *f = data;
@@ -705,6 +733,7 @@ static TCase *threads_case(void)
 	tcase_add_loop_test(tcase, whatever_is_done_at_once_stays_within, 0, N_BOUNDS);
 	tcase_add_test(tcase, stores_are_kept_while_another_thread_evicts);
 	tcase_add_test(tcase, refresh_waits_for_who_evicts);
+	tcase_add_test(tcase, unmap_waits_for_who_evicts);
 	tcase_add_test(tcase, store_to_a_page_that_another_thread_evicts_is_kept);
 	tcase_add_loop_test(tcase, resizing_beside_readers_stays_within, 0, N_BOUNDS);
 	return tcase;

@@ -182,6 +182,28 @@ START_TEST(store_to_a_saved_page_is_spared_again)
 }
 END_TEST
 
+/* Pages are protected to notice stores, and the kernel's own would get EFAULT from that. */
+START_TEST(system_call_stores_to_populated_pages_and_the_bytes_are_spared)
+{
+	const struct budgets user_only = { .guard_pages = BUDGET_PAGES,
+		.guard_flags = UFFD_GUARD_USER_FAULTS_ONLY };
+	struct fixture f;
+	char bytes[16];
+	if (runner_skip_eager())
+		return;
+	start(&f, &user_only, 512, false, UFFD_GUARD_MAP_WRITE);
+	memset(bytes, 250, sizeof(bytes));
+	assert_ok(uffd_guard_populate(f.region, 0, 2 * f.page));
+	ck_assert_int_eq(pwrite(f.fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	ck_assert_int_eq(pread(f.fd, (void *)(f.data + f.page), sizeof(bytes), 0), sizeof(bytes));
+	for (size_t i = 2; i < 512; i++)
+		ck_assert_uint_eq(f.data[i * f.page], page_value(i));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		ck_assert_uint_eq(f.data[f.page + i], 250);
+	fixture_stop(&f);
+}
+END_TEST
+
 /* The region whose pages need room; published, for another thread walks through it. */
 static _Atomic(const struct fixture *) walked;
 
@@ -381,6 +403,7 @@ static TCase *budget_case(void)
 		tcase, pages_just_waited_for_stay_and_the_others_come_back_fresh, 0, N_ROWS);
 	tcase_add_loop_test(tcase, stores_are_spared_until_they_are_written_back, 0, N_ROWS);
 	tcase_add_loop_test(tcase, store_to_a_saved_page_is_spared_again, 0, N_ROWS);
+	tcase_add_test(tcase, system_call_stores_to_populated_pages_and_the_bytes_are_spared);
 	tcase_add_test(tcase, write_back_loses_no_store_to_another_region_that_is_read);
 	tcase_add_test(tcase, regions_of_a_guard_share_its_budget);
 	tcase_add_loop_test(tcase, client_that_declares_a_terabyte_costs_the_budget, 0, N_ROWS);
