@@ -10,6 +10,7 @@
 
 #include "base/page.h"
 #include "unit.h"
+#include "waits.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -38,22 +39,10 @@ static void *synchronize(void *data)
 	return NULL;
 }
 
-static bool is_asleep(int tid)
-{
-	char path[64], state = 'X';
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	FILE *f = fopen(path, "r");
-	if (!f)
-		return false;
-	int n = fscanf(f, "%*d %*[^)]) %c", &state);
-	fclose(f);
-	return n == 1 && state == 'S';
-}
-
 /* It sleeps, or has no reason to. */
 static void synchronizer_settle(struct synchronizer *s)
 {
-	while (!atomic_load(&s->has_returned) && !is_asleep(atomic_load(&s->tid)))
+	while (!atomic_load(&s->has_returned) && !thread_is_asleep(atomic_load(&s->tid)))
 		sched_yield();
 }
 

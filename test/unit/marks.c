@@ -4,6 +4,7 @@
 #include "base/marks.h"
 
 #include "unit.h"
+#include "waits.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -327,6 +328,46 @@ START_TEST(threads_that_mark_and_take_lose_none_and_are_all_counted)
 }
 END_TEST
 
+/* ---- The lock ---- */
+
+static const struct uffd_guard_rect some_bytes = { .width = 16, .height = 1 };
+
+static void add_some(void *data)
+{
+	marks_add(data, &some_bytes);
+}
+
+static void count_them(void *data)
+{
+	ck_assert_uint_eq(marks_count_bytes(data), 16);
+}
+
+static void ask_for_them(void *data)
+{
+	ck_assert(marks_are_pending(data, 0, 16));
+}
+
+static void settle_them(void *data)
+{
+	marks_settle(data, true);
+}
+
+/* What several threads mark at once is in one set. */
+START_TEST(each_step_waits_for_another_threads)
+{
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	ck_assert(waits_for(&marks->lock, add_some, marks));
+	ck_assert(waits_for(&marks->lock, count_them, marks));
+	ck_assert(waits_for(&marks->lock, ask_for_them, marks));
+	marks_take(marks, 0, 16, &taken);
+	ck_assert_uint_eq(taken.n, 1);
+	ck_assert(waits_for(&marks->lock, settle_them, &taken));
+	ck_assert(!marks_are_pending(marks, 0, 16));
+	marks_destroy(marks);
+}
+END_TEST
+
 static TCase *marks_case(void)
 {
 	TCase *tcase = tcase_create("marks");
@@ -343,6 +384,7 @@ static TCase *marks_case(void)
 	tcase_add_test(tcase, full_set_joins_what_lies_nearest);
 	tcase_add_test(tcase, mark_that_has_all_of_others_takes_their_place);
 	tcase_add_test(tcase, threads_that_mark_and_take_lose_none_and_are_all_counted);
+	tcase_add_test(tcase, each_step_waits_for_another_threads);
 	return tcase;
 }
 

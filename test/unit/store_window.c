@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Mappings that are kept for stores: one store uses one at a time, and a process keeps so many. */
+#include "file/store_window.h"
+
+#include "base/page.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define N_STORERS    4
+#define N_ROUNDS     20000
+#define FEW_STORES   8
+#define MOST_WINDOWS 1024
+
+struct storer {
+	struct store_window *window; /* that all of them use */
+	atomic_uint *n_users;
+	int fd;
+	pthread_t thread;
+};
+
+static char *take_after_a_few(struct store_window *window, int fd)
+{
+	char *memory = NULL;
+	for (unsigned i = 0; i <= FEW_STORES && !memory; i++)
+		memory = store_window_take(window, fd, 0, page_size());
+	return memory;
+}
+
+/* How many windows a process can have. */
+static unsigned count_room(int fd)
+{
+	static struct store_window windows[MOST_WINDOWS + 8];
+	unsigned n = 0;
+	while (n < n_elements(windows) && take_after_a_few(&windows[n], fd))
+		n++;
+	for (unsigned i = 0; i < n_elements(windows); i++) {
+		if (i < n)
+			store_window_give(&windows[i]);
+		store_window_drop(&windows[i]);
+	}
+	return n;
+}
+
+static void *store_often(void *data)
+{
+	const struct storer *it = data;
+	for (unsigned i = 0; i < N_ROUNDS; i++) {
+		const char *memory = store_window_take(it->window, it->fd, 0, page_size());
+		if (!memory)
+			continue;
+		ck_assert_uint_eq(atomic_fetch_add(it->n_users, 1), 0);
+		if (i % 4 == 0)
+			sched_yield();
+		ck_assert_ptr_eq(it->window->memory, memory); /* nobody has dropped it */
+		atomic_fetch_sub(it->n_users, 1);
+		store_window_give(it->window);
+		if (i % 4 == 0)
+			store_window_drop(it->window);
+	}
+	return NULL;
+}
+
+/* Windows of their own, which are counted together; every other one cannot be mapped. */
+static void *keep_and_drop(void *data)
+{
+	const struct storer *it = data;
+	for (unsigned i = 0; i < N_ROUNDS / 4; i++) {
+		struct store_window window = { .n_stores = FEW_STORES };
+		if (store_window_take(&window, i % 2 ? it->fd : -1, 0, page_size()))
+			store_window_give(&window);
+		store_window_drop(&window);
+	}
+	return NULL;
+}
+
+static void run(void *(*storer)(void *data), int fd)
+{
+	struct store_window window = { .n_stores = FEW_STORES };
+	atomic_uint n_users = 0;
+	struct storer storers[N_STORERS];
+	for (size_t i = 0; i < N_STORERS; i++) {
+		storers[i] = (struct storer){ .window = &window, .n_users = &n_users, .fd = fd };
+		assert_ok(pthread_create(&storers[i].thread, NULL, storer, &storers[i]));
+	}
+	for (size_t i = 0; i < N_STORERS; i++)
+		assert_ok(pthread_join(storers[i].thread, NULL));
+	store_window_drop(&window);
+}
+
+static int make_file(void)
+{
+	const int fd = memfd_create("store_window", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	assert_ok(ftruncate(fd, (off_t)page_size()));
+	return fd;
+}
+
+START_TEST(window_is_that_of_one_store_at_a_time)
+{
+	const int fd = make_file();
+	run(store_often, fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(windows_that_come_and_go_at_once_are_counted_exactly)
+{
+	const int fd = make_file();
+	if (sizeof(void *) < sizeof(uint64_t)) {
+		unit_skip("32 bits have no room for windows");
+		return;
+	}
+	ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
+	run(keep_and_drop, fd);
+	ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
+	close(fd);
+}
+END_TEST
+
+/* Also those that come when there are too many. */
+START_TEST(windows_beyond_the_most_are_counted_exactly)
+{
+	static struct store_window kept[MOST_WINDOWS];
+	const int fd = make_file();
+	if (sizeof(void *) < sizeof(uint64_t)) {
+		unit_skip("32 bits have no room for windows");
+		return;
+	}
+	for (unsigned i = 0; i < MOST_WINDOWS; i++) {
+		ck_assert_ptr_nonnull(take_after_a_few(&kept[i], fd));
+		store_window_give(&kept[i]);
+	}
+	run(keep_and_drop, fd);
+	for (unsigned i = 0; i < MOST_WINDOWS; i++)
+		store_window_drop(&kept[i]);
+	ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
+	close(fd);
+}
+END_TEST
+
+static TCase *windows_case(void)
+{
+	TCase *tcase = tcase_create("windows");
+	tcase_add_test(tcase, window_is_that_of_one_store_at_a_time);
+	tcase_add_test(tcase, windows_that_come_and_go_at_once_are_counted_exactly);
+	tcase_add_test(tcase, windows_beyond_the_most_are_counted_exactly);
+	return tcase;
+}
+
+UNIT_MAIN("store_window", windows_case)
