@@ -98,8 +98,11 @@ install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
 install(FILES docs/examples/70-userfaultfd.rules DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
 install(DIRECTORY docs/examples/system DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT tools)
 if(UFFD_GUARD_HAS_WAYLAND)
+  # No permissions of the source: those are of who unpacked it, by his umask.
   install(DIRECTORY docs/examples/session DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples COMPONENT wayland
-    USE_SOURCE_PERMISSIONS)
+    PATTERN *.sh EXCLUDE)
+  install(PROGRAMS docs/examples/session/all-compositors.sh DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/examples/session
+    COMPONENT wayland)
 endif()
 # And where udev, systemd, AppArmor and display managers look for them: it is the system's owner who decides on that.
 option(UFFD_GUARD_SYSTEM_FILES
