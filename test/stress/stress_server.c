@@ -245,7 +245,9 @@ static void explain_create(int err)
 		      "userfaultfd(2),\nor run outside it.\n",
 			stderr);
 	if (err == -ENOSYS)
-		fputs("The kernel has no userfaultfd. It needs CONFIG_USERFAULTFD.\n", stderr);
+		fputs("The kernel has no userfaultfd (CONFIG_USERFAULTFD), or a seccomp filter "
+		      "answers so:\nuffd-guard-doctor tells which.\n",
+			stderr);
 }
 
 static int create_guard(struct server *server, enum guard_kind kind)

@@ -121,7 +121,9 @@ static void explain(int err)
 			stderr);
 		break;
 	case -ENOSYS:
-		fputs("This kernel has no userfaultfd: it needs CONFIG_USERFAULTFD.\n", stderr);
+		fputs("This kernel has no userfaultfd (CONFIG_USERFAULTFD), or a seccomp filter "
+		      "answers so:\nuffd-guard-doctor tells which.\n",
+			stderr);
 		break;
 	case -EINVAL:
 		fputs("Without privileges, userfaultfd needs Linux 5.11.\n", stderr);

@@ -71,7 +71,8 @@ static void print_machine(uint32_t features)
 	}
 	puts("memory can be guarded: yes");
 	printf("system calls may touch it before it was read: %s\n",
-		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes" : "no (nor need they)");
+		features & UFFD_GUARD_FEATURE_KERNEL_FAULTS ? "yes"
+							    : "no, they get EFAULT; loads may");
 	printf("huge pages are moved, not copied: %s\n",
 		features & UFFD_GUARD_FEATURE_MOVE ? "yes" : "no (needs Linux 6.8)");
 }
