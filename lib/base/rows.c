@@ -156,3 +156,14 @@ uint64_t spans_weight(const struct uffd_guard_span *spans, size_t n_spans, uint6
 	}
 	return weight;
 }
+
+#define MOST_OF_A_ROW	 ((uint64_t)64 << 10)
+#define BYTES_OF_A_CHUNK ((uint64_t)128 << 10)
+#define MOST_OF_A_CHUNK	 32
+
+size_t rows_a_chunk(uint64_t weight, uint64_t n_rows)
+{
+	if (weight < ROWS_LEAST_SHARED || weight / n_rows > MOST_OF_A_ROW)
+		return 0;
+	return min_u64(n_rows * BYTES_OF_A_CHUNK / weight + 1, MOST_OF_A_CHUNK);
+}

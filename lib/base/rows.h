@@ -27,6 +27,13 @@ bool rect_end(const struct uffd_guard_rect *rect, uint64_t *end);
 void rows_of_rects(struct rows *rows, struct row_cursor *cursors,
 	const struct uffd_guard_rect *rects, size_t n_rects);
 
+/* ---- Sharing them with another thread ---- */
+
+/* A row that lies by itself takes as long as copying so many bytes more. */
+#define ROW_WEIGHT ((uint64_t)2560)
+/* A third of a millisecond; waking the other thread takes a tenth of that. */
+#define ROWS_LEAST_SHARED ((uint64_t)768 << 10)
+
 /* What it takes to read all that are left, in bytes that could be copied meanwhile: what lies in
  * front of a row counts too, or @apart if more does. */
 uint64_t rows_weight(const struct rows *rows, uint64_t apart);
@@ -43,3 +50,7 @@ size_t spans_count_close(const struct uffd_guard_span *spans, size_t n_spans, ui
 
 /* What it takes to read these, as rows_weight() has it. */
 uint64_t spans_weight(const struct uffd_guard_span *spans, size_t n_spans, uint64_t apart);
+
+/* How many rows make a chunk of shared work; 0: they are not worth it, or so long that each is
+ * better shared by itself. */
+size_t rows_a_chunk(uint64_t weight, uint64_t n_rows);

@@ -8,7 +8,9 @@
  */
 #include "base/cancel.h"
 #include "base/page.h"
+#include "base/prefetch.h"
 #include "base/rows.h"
+#include "base/shared_work.h"
 #include "calls/scanners.h"
 #include "calls/update.h"
 #include "daemon/copier.h"
@@ -61,9 +63,14 @@ static int read_bytes(struct reading *reading, uint64_t offset, char *buffer, si
 	return got < length ? zero_buffer(region->guard, buffer + got, length - got) : 0;
 }
 
+static uint64_t row_offset(const struct uffd_guard_rect *rect, uint64_t row)
+{
+	return rect->offset + row * rect->stride;
+}
+
 /* Read rows, and the bytes between them, by one system call. False: not all could be read like
  * that. */
-static bool read_together(struct reading *reading, const struct uffd_guard_rect *rect,
+static bool read_together(const struct source *source, const struct uffd_guard_rect *rect,
 	uint64_t first, size_t n_rows, char *buffer, size_t buffer_stride)
 {
 	char between[MOST_BETWEEN];
@@ -74,33 +81,90 @@ static bool read_together(struct reading *reading, const struct uffd_guard_rect 
 			parts[n_parts++] = (struct iovec){ between, rect->stride - rect->width };
 		parts[n_parts++] = (struct iovec){ buffer + i * buffer_stride, rect->width };
 	}
-	if (!source_read_parts(
-		    &reading->region->source, rect->offset + first * rect->stride, parts, n_parts))
-		return false;
-	reading->got += n_rows * rect->width;
-	return true;
+	return source_read_parts(source, row_offset(rect, first), parts, n_parts);
 }
 
-static bool are_close(const struct reading *reading, const struct uffd_guard_rect *rect)
+static bool are_close(const struct source *source, const struct uffd_guard_rect *rect)
 {
 	return rect->stride > rect->width && rect->stride - rect->width <= MOST_BETWEEN &&
-	       !source_may_block(&reading->region->source);
+	       !source_may_block(source);
 }
+
+/* ---- Shared with the copier: what goes well ---- */
+
+struct row_sharing {
+	const struct source *source;
+	const struct uffd_guard_rect *rect;
+	char *buffer;
+	size_t buffer_stride, n_a_chunk;
+};
+
+static bool read_one_by_one(
+	const struct row_sharing *rows, uint64_t first, size_t n_rows, char *buffer)
+{
+	bool is_done = true;
+	for (size_t i = 0; i < n_rows && is_done; i++) {
+		const struct iovec part = { buffer + i * rows->buffer_stride, rows->rect->width };
+		if (i + 1 < n_rows)
+			prefetch_for_stores(
+				buffer + (i + 1) * rows->buffer_stride, rows->rect->width);
+		is_done = source_read_parts(
+			rows->source, row_offset(rows->rect, first + i), &part, 1);
+	}
+	return is_done;
+}
+
+static bool read_row_chunk(void *data, size_t chunk, void *tools)
+{
+	const struct row_sharing *rows = data;
+	const uint64_t first = chunk * rows->n_a_chunk;
+	const size_t n_rows = min_u64(rows->n_a_chunk, rows->rect->height - first);
+	char *buffer = rows->buffer + first * rows->buffer_stride;
+	(void)tools;
+	return are_close(rows->source, rows->rect) ? read_together(rows->source, rows->rect, first,
+							     n_rows, buffer, rows->buffer_stride)
+						   : read_one_by_one(rows, first, n_rows, buffer);
+}
+
+/* Answers how many rows, from the first on, are done. */
+static uint64_t read_shared(struct reading *reading, const struct uffd_guard_rect *rect,
+	char *buffer, size_t buffer_stride)
+{
+	struct uffd_guard_region *region = reading->region;
+	const uint64_t between = rect->stride > rect->width ? rect->stride - rect->width : 0;
+	const uint64_t weight = rect->height * (rect->width + min_u64(between, ROW_WEIGHT));
+	const size_t n_a_chunk = rows_a_chunk(weight, rect->height);
+	if (n_a_chunk == 0 || source_may_block(&region->source))
+		return 0;
+	struct row_sharing rows = { &region->source, rect, buffer, buffer_stride, n_a_chunk };
+	const struct chunks chunks = { .work = read_row_chunk,
+		.data = &rows,
+		.n_chunks = (rect->height + n_a_chunk - 1) / n_a_chunk };
+	const size_t n_done = shared_work_do(&region->guard->shared_work, &chunks, NULL);
+	return min_u64((uint64_t)n_done * n_a_chunk, rect->height);
+}
+
+/* ---- Rows ---- */
 
 static int read_rows(struct reading *reading, const struct uffd_guard_rect *rect, char *buffer,
 	size_t buffer_stride)
 {
-	const size_t most = are_close(reading, rect) ? MOST_TOGETHER : 1;
+	const struct source *source = &reading->region->source;
+	const size_t most = are_close(source, rect) ? MOST_TOGETHER : 1;
+	uint64_t row = read_shared(reading, rect, buffer, buffer_stride);
 	int err = 0;
-	for (uint64_t row = 0, n; row < rect->height && !err; row += n) {
+	reading->got += row * rect->width;
+	for (uint64_t n; row < rect->height && !err; row += n) {
 		n = min_u64(most, rect->height - row);
 		char *to = buffer + row * buffer_stride;
 		if (n > 1 && reading->lost_from == UINT64_MAX &&
-			read_together(reading, rect, row, n, to, buffer_stride))
+			read_together(source, rect, row, n, to, buffer_stride)) {
+			reading->got += n * rect->width;
 			continue;
+		}
 		for (uint64_t i = 0; i < n && !err; i++)
-			err = read_bytes(reading, rect->offset + (row + i) * rect->stride,
-				to + i * buffer_stride, rect->width);
+			err = read_bytes(reading, row_offset(rect, row + i), to + i * buffer_stride,
+				rect->width);
 	}
 	return err;
 }

@@ -37,17 +37,6 @@
 
 #define MOST_AT_A_TIME 64
 
-/* Rows are worth sharing by their number and their bytes: one that lies by itself takes as long as
- * copying so many bytes more. */
-#define BYTES_OF_A_ROW ((uint64_t)2560)
-/* A third of a millisecond; waking the copier takes a tenth of that. */
-#define LEAST_SHARED ((uint64_t)768 << 10)
-/* Longer ones are shared each by itself. */
-#define MOST_OF_A_ROW ((uint64_t)64 << 10)
-
-#define BYTES_OF_A_CHUNK ((uint64_t)128 << 10)
-#define MOST_OF_A_CHUNK	 32 /* rows */
-
 /* ---- One range ---- */
 
 static int replace_bytes(struct uffd_guard_region *region, uint64_t start, uint64_t end)
@@ -252,19 +241,17 @@ static bool read_row_chunk(void *data, size_t chunk, void *tools)
 static size_t refresh_shared(
 	struct uffd_guard_region *region, const struct uffd_guard_span *spans, size_t n_spans)
 {
-	const uint64_t weight = spans_weight(spans, n_spans, BYTES_OF_A_ROW);
-	if (weight < LEAST_SHARED || weight / n_spans > MOST_OF_A_ROW ||
-		source_may_block(&region->source) || region_tracks_stores(region))
+	const size_t n_a_chunk = rows_a_chunk(spans_weight(spans, n_spans, ROW_WEIGHT), n_spans);
+	if (n_a_chunk == 0 || source_may_block(&region->source) || region_tracks_stores(region))
 		return 0;
-	struct row_reading reading = { .region = region,
-		.spans = spans,
-		.n_spans = n_spans,
-		.n_a_chunk = min_u64(n_spans * BYTES_OF_A_CHUNK / weight + 1, MOST_OF_A_CHUNK) };
+	struct row_reading reading = {
+		.region = region, .spans = spans, .n_spans = n_spans, .n_a_chunk = n_a_chunk
+	};
 	const struct chunks chunks = { .work = read_row_chunk,
 		.data = &reading,
-		.n_chunks = (n_spans + reading.n_a_chunk - 1) / reading.n_a_chunk };
+		.n_chunks = (n_spans + n_a_chunk - 1) / n_a_chunk };
 	const size_t n_done = shared_work_do(&region->guard->shared_work, &chunks, NULL);
-	return min_u64(n_done * reading.n_a_chunk, n_spans);
+	return min_u64(n_done * n_a_chunk, n_spans);
 }
 
 static int refresh_spans(struct uffd_guard_region *region, const struct uffd_guard_span *spans,
@@ -284,7 +271,7 @@ int refresh_rows(struct uffd_guard_region *region, struct rows *rows)
 {
 	struct uffd_guard_span few[MOST_AT_A_TIME], *spans = few;
 	const bool is_sparse = source_is_sparse(&region->source);
-	struct staging *staging = rows_weight(rows, BYTES_OF_A_ROW) >= LEAST_SHARED
+	struct staging *staging = rows_weight(rows, ROW_WEIGHT) >= ROWS_LEAST_SHARED
 					  ? staging_borrow(&region->guard->staging)
 					  : NULL;
 	size_t most = MOST_AT_A_TIME;

@@ -217,6 +217,62 @@ START_TEST(copier_reads_rows_that_are_long_or_many)
 }
 END_TEST
 
+/* The whole of a region, of which rows were read into it; what is between them is as before. */
+static void assert_rows_of_words(const struct uffd_guard_rect *rect, const uint64_t *words,
+	size_t length, uint64_t end, uint64_t seed)
+{
+	for (size_t i = 0; i < length / 8; i++) {
+		const size_t at = i * 8, row = at < 1000 ? N_ROWS : (at - 1000) / rect->stride;
+		const bool is_read = row < N_ROWS && at - 1000 - row * rect->stride < rect->width;
+		const uint64_t now = at < end ? word_at(i, seed) : 0;
+		if (words[i] != (is_read ? now : 99))
+			ck_abort_msg("word %zu is another", i);
+	}
+}
+
+START_TEST(rows_that_are_read_by_two_end_where_the_file_does)
+{
+	struct fixture f;
+	if (!start(&f, 0))
+		return;
+	const size_t length = N_PAGES * f.page;
+	const struct uffd_guard_rect rect = far_or_close_rows(&f, _i / 3);
+	const size_t row = (size_t)(300 + 300 * (_i % 3)), end = 1000 + row * rect.stride + 800;
+	uint64_t *words = malloc(length);
+	ck_assert_ptr_nonnull(words);
+	for (size_t i = 0; i < length / 8; i++)
+		words[i] = 99;
+	write_words(f.fd, length, 3);
+	if (row < N_ROWS)
+		assert_ok(ftruncate(f.fd, (off_t)end));
+	ck_assert_int_eq(uffd_guard_read_rect(f.region, &rect, (char *)words + 1000, rect.stride),
+		(ssize_t)(row < N_ROWS ? row * rect.width + 800 : rect.width * N_ROWS));
+	assert_losses_eq(&f, row < N_ROWS ? UFFD_GUARD_LOST_TRUNCATED : 0);
+	assert_rows_of_words(&rect, words, length, row < N_ROWS ? end : length, 3);
+	free(words);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(copier_reads_rows_into_a_buffer)
+{
+	struct fixture f;
+	inject_syscall(SYS_preadv, 2, 1, note_who_calls, NULL);
+	if (!start(&f, 0))
+		return;
+	const struct uffd_guard_rect rect = { 1000, 15360, 3072, 216 };
+	char *buffer = malloc(rect.width * rect.height);
+	ck_assert_ptr_nonnull(buffer);
+	atomic_store(&watched_copier, wait_for_copier());
+	for (int i = 0; i < 1000 && !atomic_load(&n_calls_of_copier); i++)
+		ck_assert_int_eq(uffd_guard_read_rect(f.region, &rect, buffer, rect.width),
+			(ssize_t)(rect.width * rect.height));
+	ck_assert_uint_gt(atomic_load(&n_calls_of_copier), 0);
+	free(buffer);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(bad_buffer_is_refused_by_a_shared_copy_too)
 {
 	struct fixture f;
@@ -453,6 +509,8 @@ static TCase *bytes_case(void)
 	tcase_add_loop_test(tcase, rows_that_are_shared_are_new_and_what_is_between_stays, 0, 2);
 	tcase_add_loop_test(tcase, file_cut_within_shared_rows_loses_the_rest_of_them_only, 0, 6);
 	tcase_add_loop_test(tcase, copier_reads_rows_that_are_long_or_many, 0, 3);
+	tcase_add_loop_test(tcase, rows_that_are_read_by_two_end_where_the_file_does, 0, 6);
+	tcase_add_test(tcase, copier_reads_rows_into_a_buffer);
 	tcase_add_test(tcase, every_byte_is_the_files_and_new);
 	tcase_add_loop_test(tcase, file_cut_within_a_shared_copy_loses_the_rest_only, 0, 4);
 	tcase_add_test(tcase, bad_buffer_is_refused_by_a_shared_copy_too);

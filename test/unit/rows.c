@@ -138,6 +138,16 @@ START_TEST(weight_of_spans_is_that_of_their_rows)
 }
 END_TEST
 
+START_TEST(rows_are_shared_if_they_are_worth_it_and_not_too_long)
+{
+	ck_assert_uint_eq(rows_a_chunk(ROWS_LEAST_SHARED - 1, 10000), 0);
+	ck_assert_uint_eq(rows_a_chunk(ROWS_LEAST_SHARED, 10000), 32);
+	ck_assert_uint_eq(rows_a_chunk(UINT64_C(16) << 20, 4096), 32);
+	ck_assert_uint_eq(rows_a_chunk(UINT64_C(1) << 20, 16), 3);
+	ck_assert_uint_eq(rows_a_chunk(UINT64_C(1) << 20, 15), 0);
+}
+END_TEST
+
 static TCase *rows_case(void)
 {
 	TCase *tcase = tcase_create("rows");
@@ -149,6 +159,7 @@ static TCase *rows_case(void)
 	tcase_add_test(tcase, close_spans_end_with_a_gap_the_end_or_enough);
 	tcase_add_test(tcase, weight_is_of_bytes_and_of_what_is_between_them_up_to_a_bound);
 	tcase_add_test(tcase, weight_of_spans_is_that_of_their_rows);
+	tcase_add_test(tcase, rows_are_shared_if_they_are_worth_it_and_not_too_long);
 	return tcase;
 }
 
