@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -474,6 +475,80 @@ START_TEST(region_that_overflows_beside_a_delivery_is_not_forgotten)
 }
 END_TEST
 
+/* ---- Losses of one region at once ---- */
+
+#define N_POSTED 32 /* a reason each */
+#define MIDDLE	 ((uint64_t)LENGTH / 2)
+
+struct posting {
+	struct uffd_guard_region *region;
+	size_t index;
+	atomic_uint *n_ready;
+};
+
+/* Each loss is more than all before it: that of whichever thread posts last has to stay. */
+static void *post_more_and_more(void *data)
+{
+	struct posting *it = data;
+	atomic_fetch_add(it->n_ready, 1);
+	while (atomic_load(it->n_ready) < N_PRODUCERS)
+		sched_yield();
+	for (size_t i = 0; i < N_POSTED; i++) {
+		const size_t more = i * N_PRODUCERS + it->index;
+		const struct loss loss = { it->region, MIDDLE - more, MIDDLE + 1 + more, 1u << i,
+			0 };
+		loss_post(&loss);
+		if (i % 4 == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void fill_queue(struct uffd_guard *guard, struct uffd_guard_region *other)
+{
+	for (size_t i = 0; i < EVENTS_QUEUE; i++)
+		post(other, 0, 1);
+	ck_assert_ptr_null(atomic_load(&guard->events.overflowed));
+}
+
+static void post_by_many(struct uffd_guard_region *region)
+{
+	struct posting them[N_PRODUCERS];
+	pthread_t threads[N_PRODUCERS];
+	atomic_uint n_ready = 0;
+	for (size_t i = 0; i < N_PRODUCERS; i++) {
+		them[i] = (struct posting){ region, i, &n_ready };
+		assert_ok(pthread_create(&threads[i], NULL, post_more_and_more, &them[i]));
+	}
+	for (size_t i = 0; i < N_PRODUCERS; i++)
+		assert_ok(pthread_join(threads[i], NULL));
+}
+
+/* The queue is full: all of it is folded into one loss. */
+START_TEST(losses_that_many_post_at_once_are_folded_whole)
+{
+	struct uffd_guard *guard = guard_start();
+	struct uffd_guard_region *other = region_start(guard, NULL);
+	const uint64_t most = N_POSTED * N_PRODUCERS - 1;
+	fill_queue(guard, other);
+	for (unsigned round = 0; round < 300; round++) {
+		struct uffd_guard_region *region = region_start(guard, NULL);
+		post_by_many(region);
+		ck_assert_uint_eq(uffd_guard_region_take_losses(region), UINT32_MAX);
+		ck_assert_ptr_eq(atomic_exchange(&guard->events.overflowed, NULL), region);
+		const struct loss folded = loss_overflow_take(region);
+		ck_assert_uint_eq(folded.reasons, UINT32_MAX);
+		ck_assert_uint_eq(folded.start, MIDDLE - most);
+		ck_assert_uint_eq(folded.end, MIDDLE + 1 + most);
+		region_unref(region);
+		ck_assert_uint_eq(atomic_load(&region->lifetime.references), 1);
+		region_stop(region);
+	}
+	region_stop(other);
+	guard_stop(guard);
+}
+END_TEST
+
 static TCase *delivery_case(void)
 {
 	TCase *tcase = tcase_create("delivery");
@@ -494,6 +569,7 @@ static TCase *full_case(void)
 	tcase_add_loop_test(tcase, guard_with_undelivered_losses_stops_clean, 0, 2);
 	tcase_add_loop_test(tcase, every_loss_of_many_threads_is_delivered, 0, 2);
 	tcase_add_test(tcase, region_that_overflows_beside_a_delivery_is_not_forgotten);
+	tcase_add_test(tcase, losses_that_many_post_at_once_are_folded_whole);
 	return tcase;
 }
 

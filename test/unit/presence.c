@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -440,6 +441,8 @@ static void *use_own_bits(void *data)
 	for (int round = 0; round < 20000; round++) {
 		mark_and_unmark(owner);
 		presence_note_huge(owner->presence, owner->huge);
+		if (round % 8 == 0)
+			sched_yield(); /* to others that are just about to note theirs */
 		owner->n_lost +=
 			presence_next_huge(owner->presence, owner->huge, end) != owner->huge;
 		presence_clear(owner->presence, owner->huge, 1);
@@ -469,35 +472,41 @@ START_TEST(threads_that_share_a_word_lose_no_store_and_no_huge_page)
 }
 END_TEST
 
-static void *fill_own_page(void *data)
+/* One page for each bit that says where to look. */
+#define APART	(64 * (size_t)512)
+#define N_APART 512
+
+static void *fill_pages_apart(void *data)
 {
 	struct filler *filler = data;
 	pthread_barrier_wait(filler->barrier);
-	presence_fill(filler->presence, filler->start, 1, PRESENCE_HELD);
+	for (size_t i = filler->start; i < N_APART; i += N_FILLERS) {
+		presence_fill(filler->presence, i * APART, 1, PRESENCE_HELD);
+		sched_yield();
+	}
 	return NULL;
 }
 
 /* A sweep looks only where it says that something was filled. */
 START_TEST(threads_that_fill_for_the_first_time_are_all_found_by_a_sweep)
 {
-	const size_t apart = 64 * (size_t)512;
-	for (int round = 0; round < 300; round++) {
+	for (int round = 0; round < 20; round++) {
 		struct presence presence;
 		struct filler fillers[N_FILLERS];
 		pthread_t threads[N_FILLERS];
 		pthread_barrier_t barrier;
 		pthread_barrier_init(&barrier, NULL, N_FILLERS);
-		assert_ok(presence_init(&presence, N_FILLERS * apart));
+		assert_ok(presence_init(&presence, N_APART * APART));
 		for (size_t i = 0; i < N_FILLERS; i++) {
 			fillers[i] = (struct filler){
-				.presence = &presence, .start = i * apart, .barrier = &barrier
+				.presence = &presence, .start = i, .barrier = &barrier
 			};
-			assert_ok(pthread_create(&threads[i], NULL, fill_own_page, &fillers[i]));
+			assert_ok(pthread_create(&threads[i], NULL, fill_pages_apart, &fillers[i]));
 		}
 		for (size_t i = 0; i < N_FILLERS; i++)
 			assert_ok(pthread_join(threads[i], NULL));
-		for (size_t i = 0; i < N_FILLERS; i++)
-			ck_assert_uint_eq(presence_next_held(&presence, i * apart), i * apart);
+		for (size_t i = 0; i < N_APART; i++)
+			ck_assert_uint_eq(presence_next_held(&presence, i * APART), i * APART);
 		pthread_barrier_destroy(&barrier);
 		presence_finish(&presence);
 	}
