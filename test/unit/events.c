@@ -496,7 +496,7 @@ static void *post_more_and_more(void *data)
 	for (size_t i = 0; i < N_POSTED; i++) {
 		const size_t more = i * N_PRODUCERS + it->index;
 		const struct loss loss = { it->region, MIDDLE - more, MIDDLE + 1 + more, 1u << i,
-			0 };
+			-(int)i - 1 };
 		loss_post(&loss);
 		if (i % 4 == 0)
 			sched_yield();
@@ -549,6 +549,50 @@ START_TEST(losses_that_many_post_at_once_are_folded_whole)
 }
 END_TEST
 
+struct taken {
+	uint32_t losses, folded;
+	int error; /* the last */
+};
+
+static void take_what_is_there(struct uffd_guard_region *region, struct taken *taken)
+{
+	taken->losses |= uffd_guard_region_take_losses(region);
+	if (!atomic_exchange(&region->guard->events.overflowed, NULL))
+		return;
+	const struct loss folded = loss_overflow_take(region);
+	taken->folded |= folded.reasons;
+	taken->error = folded.error ? folded.error : taken->error;
+	region_unref(region);
+}
+
+START_TEST(reasons_that_come_while_others_are_taken_are_taken_next)
+{
+	struct uffd_guard *guard = guard_start();
+	struct uffd_guard_region *other = region_start(guard, NULL);
+	fill_queue(guard, other);
+	for (unsigned round = 0; round < 200; round++) {
+		struct uffd_guard_region *region = region_start(guard, NULL);
+		atomic_uint n_ready = N_PRODUCERS; /* alone */
+		struct posting it = { region, 0, &n_ready };
+		struct taken taken = { .losses = 0 };
+		pthread_t thread;
+		assert_ok(pthread_create(&thread, NULL, post_more_and_more, &it));
+		while (pthread_tryjoin_np(thread, NULL) != 0) {
+			take_what_is_there(region, &taken);
+			sched_yield();
+		}
+		take_what_is_there(region, &taken);
+		ck_assert_uint_eq(taken.losses, UINT32_MAX);
+		ck_assert_uint_eq(taken.folded, UINT32_MAX);
+		ck_assert_int_eq(taken.error, -N_POSTED);
+		ck_assert_uint_eq(atomic_load(&region->lifetime.references), 1);
+		region_stop(region);
+	}
+	region_stop(other);
+	guard_stop(guard);
+}
+END_TEST
+
 static TCase *delivery_case(void)
 {
 	TCase *tcase = tcase_create("delivery");
@@ -570,6 +614,7 @@ static TCase *full_case(void)
 	tcase_add_loop_test(tcase, every_loss_of_many_threads_is_delivered, 0, 2);
 	tcase_add_test(tcase, region_that_overflows_beside_a_delivery_is_not_forgotten);
 	tcase_add_test(tcase, losses_that_many_post_at_once_are_folded_whole);
+	tcase_add_test(tcase, reasons_that_come_while_others_are_taken_are_taken_next);
 	return tcase;
 }
 
