@@ -80,11 +80,11 @@ def figures_of(text):
     return {found[1]: (found[2], found[3]) for found in re.finditer(ROW, text, flags=re.M)}
 
 
-# ---- README.md: the table below the line that names its rows ----
+# ---- README.md: the table below the command that measures its rows ----
 
 def with_figures(text, figures):
-    named = re.search(r"\(rows ((?:B[0-9]+[a-z]*(?:, )?)+)\):\n\n(\|.*\n\|.*\n)((?:\|.*\n)+)", text)
-    names, lines = named[1].split(", "), named[3].splitlines()
+    named = re.search(r"--filter ((?:B[0-9]+[a-z]*,?)+)`:\n\n(\|.*\n\|.*\n)((?:\|.*\n)+)", text)
+    names, lines = named[1].split(","), named[3].splitlines()
     if len(names) != len(lines):
         sys.exit(f"README.md names {len(names)} rows, and has {len(lines)}")
     for at, name in enumerate(names):
