@@ -293,6 +293,65 @@ START_TEST(no_thread_sees_bytes_older_than_their_mark_after_its_own_ensure)
 }
 END_TEST
 
+#define N_MARKING 3
+#define N_ROUNDS  300
+
+struct marking {
+	struct fixture *f; /* of this round */
+	size_t page;
+	pthread_barrier_t *barrier;
+	pthread_t thread;
+};
+
+static void *mark_with_others(void *data)
+{
+	struct marking *it = data;
+	for (int round = 0; round < N_ROUNDS; round++) {
+		pthread_barrier_wait(it->barrier);
+		mark_page(it->f, it->page);
+		pthread_barrier_wait(it->barrier);
+	}
+	return NULL;
+}
+
+static void mark_by_several(struct fixture *f, unsigned char value, pthread_barrier_t *barrier)
+{
+	const size_t length = N_MARKING * f->page;
+	assert_ok(uffd_guard_map(f->guard, f->fd, length, NULL, &f->region));
+	f->data = uffd_guard_region_data(f->region);
+	assert_ok(uffd_guard_populate(f->region, 0, length));
+	for (size_t i = 0; i < N_MARKING; i++)
+		draw_page(f, i, value);
+	pthread_barrier_wait(barrier);
+	pthread_barrier_wait(barrier);
+	assert_ok(uffd_guard_ensure(f->region, 0, length));
+	for (size_t i = 0; i < N_MARKING; i++)
+		assert_page_is(f, i, value);
+	uffd_guard_unmap(f->region);
+}
+
+/* The first mark makes the set. */
+START_TEST(first_marks_of_several_threads_are_all_kept)
+{
+	struct fixture f;
+	struct marking them[N_MARKING];
+	pthread_barrier_t barrier;
+	ck_assert(start_filled(&f, FILE_MEMFD));
+	struct fixture fresh = f;
+	pthread_barrier_init(&barrier, NULL, N_MARKING + 1);
+	for (size_t i = 0; i < N_MARKING; i++) {
+		them[i] = (struct marking){ .f = &fresh, .page = i, .barrier = &barrier };
+		assert_ok(pthread_create(&them[i].thread, NULL, mark_with_others, &them[i]));
+	}
+	for (int round = 0; round < N_ROUNDS; round++)
+		mark_by_several(&fresh, (unsigned char)(round % 250 + 1), &barrier);
+	for (size_t i = 0; i < N_MARKING; i++)
+		assert_ok(pthread_join(them[i].thread, NULL));
+	pthread_barrier_destroy(&barrier);
+	fixture_stop(&f);
+}
+END_TEST
+
 static TCase *marks_case(void)
 {
 	TCase *tcase = tcase_create("marks");
@@ -308,6 +367,7 @@ static TCase *marks_case(void)
 	tcase_add_test(tcase, more_marks_than_are_remembered_are_none_forgotten);
 	tcase_add_test(tcase, marks_beyond_a_length_that_shrank_are_no_error);
 	tcase_add_test(tcase, no_thread_sees_bytes_older_than_their_mark_after_its_own_ensure);
+	tcase_add_test(tcase, first_marks_of_several_threads_are_all_kept);
 	return tcase;
 }
 
