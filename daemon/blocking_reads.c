@@ -241,7 +241,7 @@ static void take_call(struct blocking_reads *reads, struct blocking_read *read)
 /* model: blocking take_requests */
 void blocking_reads_take_requests(struct blocking_reads *reads)
 {
-	struct blocking_request *request = blocking_inbox_take(&reads->inbox), *next;
+	struct request *request = inbox_take(&reads->inbox), *next;
 	for (; request; request = next) {
 		next = request->next; /* it may be gone after this */
 		if (request->kind == REQUEST_READ)
@@ -367,5 +367,5 @@ static void drop_calls(struct blocking_reads *reads)
 void blocking_reads_close(struct blocking_reads *reads)
 {
 	drop_calls(reads);
-	blocking_inbox_close(&reads->inbox);
+	inbox_close(&reads->inbox);
 }

@@ -10,7 +10,7 @@ struct loop;
 
 struct blocking_reads {
 	struct loop *loop;
-	struct blocking_inbox inbox;
+	struct inbox inbox;
 	struct turns turns;
 	struct waited_for {
 		struct blocking_read *first, *last;

@@ -16,7 +16,6 @@
 #include "base/futex.h"
 #include "base/page.h"
 #include "kernel/copy.h"
-#include "kernel/wake.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,46 +82,28 @@ void blocking_call_finish(struct blocking_read *read)
 		atomic_store(&read->wait_state, WAIT_IDLE);
 }
 
-/* The handler is gone. What the kernel may still write to stays. */
-/* model: blocking refuse */
-static void refuse_requests(struct blocking_inbox *inbox)
+static void refuse_read(struct request *request)
 {
-	struct blocking_request *request = atomic_exchange(&inbox->latest, NULL), *next;
-	for (; request; request = next) {
-		next = request->next;
-		if (request->kind == REQUEST_READ) {
-			struct blocking_read *read = (struct blocking_read *)request;
-			read->error = -EIO;
-			blocking_call_finish(read);
-			continue;
-		}
-		struct blocking_file *file = (struct blocking_file *)request;
-		file->region = NULL;
-		epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
-		if (descriptor_is_of(file->fd, &file->identity))
-			close(file->fd);
-		note_closed(file);
-		file->fd = -1; /* the number may be another's when the last read is answered */
-		if (file->n_in_flight == 0)
-			free_file(file);
-	}
+	struct blocking_read *read = (struct blocking_read *)request;
+	read->error = -EIO;
+	blocking_call_finish(read);
 }
 
-/* model: blocking post */
-static void post_request(
-	struct blocking_inbox *inbox, struct blocking_request *request, enum request_kind kind)
+/* What the kernel may still write to stays. */
+static void refuse_release(struct request *request)
 {
-	request->kind = kind;
-	request->next = atomic_load(&inbox->latest);
-	while (!atomic_compare_exchange_weak(&inbox->latest, &request->next, request))
-		;
-	if (atomic_load(&inbox->is_closed))
-		refuse_requests(inbox);
-	else
-		wake_send(inbox->wake);
+	struct blocking_file *file = (struct blocking_file *)request;
+	file->region = NULL;
+	epoch_leave(file->fills, file->ticket); /* the region may be gone after this */
+	if (descriptor_is_of(file->fd, &file->identity))
+		close(file->fd);
+	note_closed(file);
+	file->fd = -1; /* the number may be another's when the last read is answered */
+	if (file->n_in_flight == 0)
+		free_file(file);
 }
 
-struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigned deadline_ms,
+struct blocking_file *blocking_file_create(struct inbox *inbox, unsigned deadline_ms,
 	struct uffd_guard_region *region, struct epoch *fills)
 {
 	const size_t head = page_ceil(sizeof(struct blocking_file));
@@ -142,7 +123,12 @@ struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigne
 	file->size = size;
 	lock_init(&file->lock);
 	file->closing.file = file;
-	file->call = (struct blocking_read){ .turn.file = file, .file = file, .buffer = buffer };
+	file->release = (struct request){ .kind = REQUEST_RELEASE, .refuse = refuse_release };
+	file->call =
+		(struct blocking_read){ .request = { .kind = REQUEST_READ, .refuse = refuse_read },
+			.turn.file = file,
+			.file = file,
+			.buffer = buffer };
 	for (size_t i = 0; i < N_FAULT_READS; i++)
 		file->faults[i] = (struct blocking_read){ .turn.file = file,
 			.file = file,
@@ -169,7 +155,7 @@ void blocking_file_release(struct blocking_file *file)
 {
 	count_unclosed(file);
 	file->ticket = epoch_enter(file->fills);
-	post_request(file->inbox, &file->release, REQUEST_RELEASE);
+	inbox_post(file->inbox, &file->release);
 }
 
 void blocking_file_begin_call(struct blocking_file *file)
@@ -206,7 +192,7 @@ static int read_piece(
 	read->length = length;
 	read->got = read->from = 0;
 	atomic_store(&read->wait_state, WAIT_ASKED);
-	post_request(file->inbox, &read->request, REQUEST_READ);
+	inbox_post(file->inbox, &read->request);
 	if (!wait_for_call(read, file->call_deadline))
 		return -ETIMEDOUT;
 
@@ -230,27 +216,4 @@ int blocking_file_read(
 		}
 	}
 	return err;
-}
-
-/* ---- For the handler ---- */
-
-struct blocking_request *blocking_inbox_take(struct blocking_inbox *inbox)
-{
-	if (!atomic_load_explicit(&inbox->latest, memory_order_relaxed))
-		return NULL;
-	struct blocking_request *latest = atomic_exchange(&inbox->latest, NULL), *first = NULL;
-	while (latest) {
-		struct blocking_request *before = latest->next;
-		latest->next = first;
-		first = latest;
-		latest = before;
-	}
-	return first;
-}
-
-/* model: blocking close_inbox */
-void blocking_inbox_close(struct blocking_inbox *inbox)
-{
-	atomic_store(&inbox->is_closed, true);
-	refuse_requests(inbox);
 }

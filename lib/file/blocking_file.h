@@ -9,29 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "file/inbox.h"
 #include "kernel/descriptor.h"
 
 struct epoch;
-struct wake;
 struct uffd_guard_region;
 
 #define N_FAULT_READS 3
 #define FAULT_BYTES   ((size_t)64 << 10)
-
-enum request_kind { REQUEST_READ, REQUEST_RELEASE };
-
-struct blocking_request {
-	struct blocking_request *next; /* blocking_inbox.latest */
-	enum request_kind kind;
-};
-
-/* Where callers leave requests for the handler. */
-struct blocking_inbox {
-	_Atomic(struct blocking_request *) latest; /* a stack */
-	atomic_bool
-		is_closed; /* the handler takes no more: callers finish their requests themselves */
-	struct wake *wake; /* the handler */
-};
 
 /* A request in the ring, or one that waits for its turn: daemon/turns.c. The handler's. */
 struct blocking_turn {
@@ -54,7 +39,7 @@ enum wait_state {
 };
 
 struct blocking_read {
-	struct blocking_request request; /* callers' only */
+	struct request request; /* callers' only */
 	struct blocking_turn turn;
 	struct blocking_file *file;
 	char *buffer;
@@ -74,8 +59,8 @@ struct blocking_read {
 
 /* Outlives its region while the kernel may still write to one of its buffers. */
 struct blocking_file {
-	struct blocking_request release;
-	struct blocking_inbox *inbox;
+	struct request release;
+	struct inbox *inbox;
 	int fd;
 	struct descriptor_file identity; /* of fd */
 	bool is_remote;			 /* it asks a server, and closing it may, too */
@@ -99,7 +84,7 @@ struct blocking_file {
 bool blocking_file_may_be_had(const struct descriptor_file *identity);
 
 /* A file without a descriptor as yet; NULL: no memory. */
-struct blocking_file *blocking_file_create(struct blocking_inbox *inbox, unsigned deadline_ms,
+struct blocking_file *blocking_file_create(struct inbox *inbox, unsigned deadline_ms,
 	struct uffd_guard_region *region, struct epoch *fills);
 /* Call only before blocking_file_adopt_fd(), or after blocking_file_release() set
  * source.caller_closes. NULL is a no-op. */
@@ -121,12 +106,6 @@ int blocking_file_read(
 	struct blocking_file *file, uint64_t position, void *buffer, size_t length, size_t *got);
 
 /* ---- For the handler ---- */
-
-/* The requests in the order in which they came: a file's release is its last. Relaxed look first:
- * NULL where there is none. */
-struct blocking_request *blocking_inbox_take(struct blocking_inbox *inbox);
-/* Refuse all requests, present and future. */
-void blocking_inbox_close(struct blocking_inbox *inbox);
 
 /* The kernel has answered the read of a call: wake the caller, if one still waits. */
 void blocking_call_finish(struct blocking_read *read);

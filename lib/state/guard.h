@@ -20,7 +20,7 @@
 
 struct copier;
 struct handler;
-struct blocking_inbox;
+struct inbox;
 
 struct uffd_guard {
 	atomic_uint references; /* the program's, until it destroys the guard; one for each region;
@@ -31,7 +31,7 @@ struct uffd_guard {
 	struct handler *handler;
 	atomic_bool gave_up; /* the handler, for good: what is not filled reads as zeros */
 	/* The handler's; NULL: it cannot read files that may block. */
-	struct blocking_inbox *blocking_inbox;
+	struct inbox *blocking_inbox;
 	uint32_t read_deadline_ms;
 	atomic_bool can_move; /* UFFDIO_MOVE, until it turns out not to work */
 	/* On a page that fork() wipes: reads 0 in a child, else 1. */

@@ -109,7 +109,7 @@ inline finish_call() { /* lib/file/blocking_file.c:blocking_call_finish */
 #endif
 }
 
-inline refuse() { /* lib/file/blocking_file.c:refuse_requests */
+inline refuse() { /* lib/file/inbox.c:refuse_requests */
 	atomic { refused_read = asks_read; refused_release = asks_release; asks_read = false; asks_release = false }
 	if :: refused_read -> finish_call() :: else fi;
 	if
@@ -127,7 +127,7 @@ inline refuse() { /* lib/file/blocking_file.c:refuse_requests */
 	refused_read = false; refused_release = false
 }
 
-inline post() { /* lib/file/blocking_file.c:post_request */
+inline post() { /* lib/file/inbox.c:inbox_post */
 #ifndef X_CLOSED
 	if
 	:: is_closed -> refuse()
@@ -436,7 +436,7 @@ inline drop_calls() { /* daemon/blocking_reads.c:drop_calls */
 #endif
 }
 
-inline close_inbox() { /* lib/file/blocking_file.c:blocking_inbox_close */
+inline close_inbox() { /* lib/file/inbox.c:inbox_close */
 #ifdef X_CLOSED_LATE
 	refuse();
 	is_closed = true

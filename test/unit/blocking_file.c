@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 struct stage {
-	struct blocking_inbox inbox;
+	struct inbox inbox;
 	struct epoch fills;
 	struct blocking_file *file;
 	int fd;
@@ -35,7 +35,7 @@ static void stage_start(struct stage *stage)
 	stage->file = blocking_file_create(&stage->inbox, 1000, some_region, &stage->fills);
 	ck_assert_ptr_nonnull(stage->file);
 	blocking_file_adopt_fd(stage->file, stage->fd, &identity, false);
-	blocking_inbox_close(&stage->inbox);
+	inbox_close(&stage->inbox);
 }
 
 static bool is_open(int fd)
@@ -92,7 +92,7 @@ END_TEST
 
 struct crowd {
 	struct wake wake;
-	struct blocking_inbox inbox;
+	struct inbox inbox;
 	struct epoch fills;
 	struct descriptor_file identity;
 	atomic_uint n_left; /* callers that have not ended */
@@ -157,7 +157,7 @@ static void *release_one_again_and_again(void *data)
 /* As the handler does that has found nothing in flight. */
 static void take_released(struct crowd *crowd, void (*use)(struct blocking_file *file))
 {
-	struct blocking_request *request = blocking_inbox_take(&crowd->inbox), *next;
+	struct request *request = inbox_take(&crowd->inbox), *next;
 	for (; request; request = next) {
 		struct blocking_file *file = (struct blocking_file *)request;
 		next = request->next;
@@ -223,7 +223,7 @@ START_TEST(many_callers_finish_each_request_once_after_the_handler_has_ended)
 {
 	struct crowd crowd;
 	crowd_start(&crowd);
-	blocking_inbox_close(&crowd.inbox);
+	inbox_close(&crowd.inbox);
 	run_crowd(&crowd, release_files, blocking_file_destroy);
 	atomic_store(&crowd.inbox.is_closed, false);
 	assert_none_is_counted(&crowd);
@@ -245,7 +245,7 @@ static void *answer_reads(void *data)
 	struct late *late = data;
 	while (!atomic_load(&late->is_over)) {
 		atomic_store(&late->is_answering, true);
-		struct blocking_request *request = blocking_inbox_take(&late->crowd.inbox);
+		struct request *request = inbox_take(&late->crowd.inbox);
 		if (request)
 			blocking_call_finish((struct blocking_read *)request);
 		atomic_store(&late->is_answering, false);
