@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "daemon/loop.h"
+#include "file/inquiry.h"
 #include "pages/fill.h"
 #include "pages/install.h"
 #include "state/guard.h"
@@ -238,17 +239,42 @@ static void take_call(struct blocking_reads *reads, struct blocking_read *read)
 	blocking_call_finish(read);
 }
 
-/* model: blocking take_requests */
-void blocking_reads_take_requests(struct blocking_reads *reads)
+static int take_inquiry(struct inquiry *inquiry, struct watch *watch)
 {
-	struct request *request = inbox_take(&reads->inbox), *next;
-	for (; request; request = next) {
-		next = request->next; /* it may be gone after this */
-		if (request->kind == REQUEST_READ)
-			take_call(reads, (struct blocking_read *)request);
-		else
-			release_file(reads, (struct blocking_file *)request);
+	if (watch)
+		return inquiry_make(inquiry, watch);
+	inquiry->request.refuse(&inquiry->request);
+	return 0;
+}
+
+static int take_request(struct blocking_reads *reads, struct request *request, struct watch *watch)
+{
+	switch (request->kind) {
+	case REQUEST_READ:
+		take_call(reads, (struct blocking_read *)request);
+		break;
+	case REQUEST_RELEASE:
+		release_file(reads, (struct blocking_file *)request);
+		break;
+	case REQUEST_INQUIRY:
+		return take_inquiry((struct inquiry *)request, watch);
 	}
+	return 0;
+}
+
+/* If an inquiry holds the handler up, the thread that stands in goes on with the next request. */
+/* model: blocking take_requests, relief take_requests */
+int blocking_reads_take_requests(struct blocking_reads *reads, struct watch *watch)
+{
+	int err = 0;
+	if (!reads->taken)
+		reads->taken = inbox_take(&reads->inbox);
+	while (!err && reads->taken) {
+		struct request *request = reads->taken;
+		reads->taken = request->next; /* it may be gone after this */
+		err = take_request(reads, request, watch);
+	}
+	return err;
 }
 
 /* ---- Faults ---- */

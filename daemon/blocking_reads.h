@@ -7,10 +7,12 @@
 #include "file/blocking_file.h"
 
 struct loop;
+struct watch;
 
 struct blocking_reads {
 	struct loop *loop;
 	struct inbox inbox;
+	struct request *taken; /* out of it, and not done yet */
 	struct turns turns;
 	struct waited_for {
 		struct blocking_read *first, *last;
@@ -21,8 +23,9 @@ struct blocking_reads {
 
 void blocking_reads_init(struct blocking_reads *reads, struct loop *loop);
 
-/* Do what callers have asked for. */
-void blocking_reads_take_requests(struct blocking_reads *reads);
+/* Do what callers have asked for. 0 or WATCH_ERR_TAKEN; with @watch NULL, never that: then no
+ * scanner of files is asked. */
+int blocking_reads_take_requests(struct blocking_reads *reads, struct watch *watch);
 
 /* Read the page of a file that may block, and answer the fault later. Takes over @ticket of
  * region->fills. */

@@ -71,6 +71,7 @@ static void note_what_is_read_for(
 {
 	if (!watch)
 		return;
+	watch->inside = &region->fills;
 	watch->region = region;
 	watch->ticket = ticket;
 	watch->is_asked = asked;

@@ -91,7 +91,7 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 			limit = now_ns() + handler->stop_limit_ns;
 		loop->wake_at = limit;
 		err = loop->ops->wait(loop, messages, true);
-		blocking_reads_take_requests(&handler->server.blocking_reads);
+		blocking_reads_take_requests(&handler->server.blocking_reads, NULL);
 	}
 }
 
@@ -332,6 +332,11 @@ bool handler_expect_scanners(struct handler *handler)
 	atomic_store(&handler->relief, fresh);
 	atomic_store(&handler->is_starting_relief, fresh != NULL);
 	return fresh != NULL;
+}
+
+struct inbox *handler_inbox(struct handler *handler)
+{
+	return &handler->server.blocking_reads.inbox;
 }
 
 bool handler_uses_io_uring(const struct handler *handler)

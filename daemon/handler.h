@@ -6,6 +6,7 @@
 
 struct uffd_guard;
 struct handler;
+struct inbox;
 struct sandbox;
 struct scheduling;
 
@@ -20,6 +21,8 @@ void handler_stop(struct handler *handler);
 /* Before the handler reads the first file that a scanner of files may hold up: have a thread ready
  * that stands in for it then. False: there is none as yet. Callers. */
 bool handler_expect_scanners(struct handler *handler);
+
+struct inbox *handler_inbox(struct handler *handler);
 
 bool handler_uses_io_uring(const struct handler *handler);
 bool handler_is_sandboxed(const struct handler *handler); /* and its ring, if it uses one */

@@ -9,12 +9,13 @@
  *
  * - The page that was read for becomes zeros, with the loss TIMED_OUT, and the region's epoch is
  *   left: its readers go on, and it can be refreshed and unmapped.
+ * - A caller's question about a scanner (file/inquiry.c) gets no answer: that goes on by itself.
  * - All other threads that wait are woken. They fault again, and that is how messages come again
  *   which the handler had taken off the userfaultfd and not answered.
  * - It serves, with the handler's server, but its own staging, and by poll: the ring is the
  *   handler's alone. What is to be asked of files that may block is put into the ring, where turns
  *   (turns.c) leave room enough for it, and is asked when the handler is back; until then they
- * count as stalled once the deadline has passed.
+ *   count as stalled once the deadline has passed.
  *
  * From then on neither thread asks a scanner for this guard: so no more than one thread is ever
  * held up, and the one that stands in never is. Files on a tmpfs are read through a mapping
@@ -66,22 +67,22 @@ static struct watch *watch_of(const struct relief *relief)
 /* ---- Standing in ---- */
 
 /* What the handler had in hand. */
-static int answer_for_handler(struct server *server)
+static int answer_fault(struct uffd_guard_region *region, size_t page)
 {
-	const struct watch *watch = server->watch;
-	struct uffd_guard_region *region = watch->region;
-	int err = 0;
-	if (watch->is_asked && !page_is_present(&region->presence, watch->page)) {
-		struct fill fill = { .region = region,
-			.asked = ASKED_PAGE,
-			.page = watch->page,
-			.is_handler = true };
-		const uint64_t start = watch->page * page_size();
-		const uint64_t length = max_u64(atomic_load(&region->length), start);
-		err = fill_with(&fill, watch->page, 1, NULL, min_u64(page_size(), length - start),
-			0, -ETIMEDOUT);
-	}
-	epoch_leave(&region->fills, watch->ticket);
+	struct fill fill = {
+		.region = region, .asked = ASKED_PAGE, .page = page, .is_handler = true
+	};
+	const uint64_t start = page * page_size();
+	const uint64_t length = max_u64(atomic_load(&region->length), start);
+	if (page_is_present(&region->presence, page))
+		return 0;
+	return fill_with(&fill, page, 1, NULL, min_u64(page_size(), length - start), 0, -ETIMEDOUT);
+}
+
+static int answer_for_handler(const struct watch *watch)
+{
+	const int err = watch->is_asked ? answer_fault(watch->region, watch->page) : 0;
+	epoch_leave(watch->inside, watch->ticket);
 	return err;
 }
 
@@ -107,7 +108,8 @@ static int take_over(struct relief *relief)
 	atomic_store(&guard->has_met_scanner, true);
 	atomic_store(&guard->has_views, true);
 
-	int err = answer_for_handler(server);
+	int err = answer_for_handler(server->watch);
+	blocking_reads_take_requests(&server->blocking_reads, NULL); /* what it had taken, too */
 	blocking_reads_expire(&server->blocking_reads, now_ns());
 	wake_all(guard);
 	return err;

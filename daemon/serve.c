@@ -57,7 +57,10 @@ static int serve_messages(struct server *server, const struct uffd_msg *messages
 static int serve_others(struct server *server, bool has_time)
 {
 	struct blocking_reads *reads = &server->blocking_reads;
-	blocking_reads_take_requests(reads);
+	struct uffd_guard *guard = server->serving.guard;
+	struct watch *watch = atomic_load(&guard->has_met_scanner) ? NULL : server->serving.watch;
+	if (blocking_reads_take_requests(reads, watch) == WATCH_ERR_TAKEN)
+		return WATCH_ERR_TAKEN;
 	if (server->loop.wake_at)
 		blocking_reads_expire(reads, now_ns());
 	if (has_time && server->serving.ahead.n_pages > 0 &&
@@ -161,7 +164,7 @@ static void wait_for_leaving(struct server *server)
 	const uintptr_t lowest = atomic_load(&guard->lowest);
 	uint32_t n;
 	while ((n = atomic_load(&guard->n_holders)) > 0 && now_ns() < limit) {
-		blocking_reads_take_requests(&server->blocking_reads);
+		blocking_reads_take_requests(&server->blocking_reads, NULL);
 		futex_wait_until(&guard->n_holders, n, now_ns() + NS_PER_MS);
 	}
 	if (lowest)

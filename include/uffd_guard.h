@@ -198,9 +198,9 @@ struct uffd_guard_map_options {
  *
  * Holes of the file stay holes when they are read, but for ramfs, which makes pages of them as for
  * read(2). A scanner of files (fanotify(7), FAN_ACCESS_PERM) that watches a tmpfs and does not
- * answer holds up calls that read such a file, as it does read(2), unless
- * UFFD_GUARD_PAST_SCANNERS=1 is in the environment; a fault that it holds up ends in zeros and
- * UFFD_GUARD_LOST_TIMED_OUT, and other regions go on. memfds have none. See docs/embedding.md.
+ * answer holds up a call that reads such a file until read_deadline_ms has passed; then the file is
+ * read past it. A fault that it holds up ends in zeros and UFFD_GUARD_LOST_TIMED_OUT. Other regions
+ * go on, and memfds have no scanner. See docs/embedding.md for what EAGER needs, and who may wait.
  *
  * @param guard from uffd_guard_create()
  * @param fd a memfd (hugetlb too), or a file on tmpfs, ramfs (Linux 6.8) or hugetlbfs, open for

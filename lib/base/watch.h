@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct epoch;
 struct uffd_guard_region;
 
 enum watch_kind {
@@ -35,10 +36,11 @@ struct watch {
 	/* The read's number * WATCH_KINDS + enum watch_kind; a futex. */
 	_Atomic uint32_t state;
 	_Atomic uint32_t look;
-	/* What is read for, written before the read begins: a page that a thread waits for
-	 * (@is_asked), with a ticket of region->fills. */
-	struct uffd_guard_region *region;
+	/* What is read for, written before the read begins: an epoch that the reader is inside,
+	 * with a ticket; and @is_asked, a page that a thread waits for. */
+	struct epoch *inside;
 	uint32_t ticket;
+	struct uffd_guard_region *region;
 	size_t page;
 	bool is_asked;
 };

@@ -167,6 +167,7 @@ static void end_fills(struct uffd_guard_region *region)
 		blocking_file_release(source->blocking);
 	epoch_synchronize(&region->fills);
 	epoch_synchronize(&region->eviction.under_way);
+	inquiry_finish(&source->inquiry);
 	if (may_block && source->caller_closes)
 		blocking_file_destroy(source->blocking);
 	else if (may_block)

@@ -82,7 +82,7 @@ int uffd_guard_begin(struct uffd_guard_region *region)
 	if (n_bytes < BEGIN_LEAST)
 		return err;
 	err = region_check_source(region);
-	scanners_pass(region);
+	scanners_pass_if_met(region);
 	if (err || !can_be_begun(region) || !copier_is_there(region->guard))
 		return err;
 	begun_add(region, n_bytes);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files on a tmpfs are read by pread(2), with a thread ready that stands in for the handler should
- * a scanner of files hold it up (daemon/relief.c). When that has happened, or where the program
- * asks for it beforehand, they are read through a mapping (file/view.c). The handler may not make
- * that: a client can hold up who maps its file. So callers make it, with the first call that reads.
+ * a scanner of files hold it up (daemon/relief.c). Callers read them by pread(2) as well, but
+ * before they do they have the handler find out whether a scanner is asked (file/inquiry.c).
+ *
+ * Where one is, or does not answer, and where the program asks for it beforehand, they are read
+ * through a mapping (file/view.c). The handler may not make that: a client can hold up who maps its
+ * file. So callers make it, with the first call that reads. Where it cannot be made, and the
+ * scanner has not answered, the call ends as if a file that may block had not.
  */
 #include "calls/scanners.h"
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "daemon/handler.h"
 #include "state/guard.h"
@@ -17,9 +22,9 @@
 static bool can_have_views(struct uffd_guard *guard)
 {
 	lock_take(&guard->lock);
-	if (guard->holes.fd < 0 && guard->has_views) {
+	if (guard->holes.fd < 0 && !guard->are_views_denied) {
 		const int err = view_prepare(&guard->holes);
-		guard->has_views = !err || err == -EMFILE || err == -ENFILE || err == -ENOMEM;
+		guard->are_views_denied = err && err != -EMFILE && err != -ENFILE && err != -ENOMEM;
 	}
 	const bool is_open = uffd_is_ours(&guard->holes);
 	lock_give(&guard->lock);
@@ -48,10 +53,42 @@ void scanners_expect(struct uffd_guard_region *region, size_t reserve)
 	open_view(region, reserve);
 }
 
-void scanners_pass(struct uffd_guard_region *region)
+static bool has_met_scanner(const struct uffd_guard_region *region)
+{
+	return atomic_load(&region->guard->has_met_scanner);
+}
+
+/* Without a thread that would stand in, the handler is not sent to a scanner. */
+static enum inquiry_state ask(struct uffd_guard_region *region)
 {
 	const struct uffd_guard *guard = region->guard;
-	if (source_may_be_scanned(&region->source) && atomic_load(&guard->has_met_scanner) &&
-		guard->has_views)
+	struct source *source = &region->source;
+	if (has_met_scanner(region))
+		return INQUIRY_ASKED; /* it is left at that */
+	if (!handler_expect_scanners(guard->handler))
+		return INQUIRY_SCANNED; /* for all we know */
+	return inquiry_await(&source->inquiry, source->fd, handler_inbox(guard->handler),
+		now_ns() + guard->read_deadline_ms * NS_PER_MS);
+}
+
+static bool shall_pass(const struct uffd_guard_region *region)
+{
+	return source_may_be_scanned(&region->source) && !guard_is_eager(region->guard);
+}
+
+void scanners_pass(struct uffd_guard_region *region)
+{
+	struct source *source = &region->source;
+	if (!shall_pass(region) || (!has_met_scanner(region) && inquiry_is_free(&source->inquiry)))
+		return;
+	const enum inquiry_state answer = ask(region);
+	if (answer != INQUIRY_FREE)
+		open_view(region, region_reserve(region));
+	atomic_store(&source->is_held_up, answer != INQUIRY_FREE && answer != INQUIRY_SCANNED);
+}
+
+void scanners_pass_if_met(struct uffd_guard_region *region)
+{
+	if (shall_pass(region) && has_met_scanner(region))
 		open_view(region, region_reserve(region));
 }

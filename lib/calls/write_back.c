@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* write_back: what the program has stored to the region, to the file. */
 #include "base/cancel.h"
+#include "calls/scanners.h"
 #include "daemon/copier.h"
 #include "file/shared_store.h"
 #include "kernel/copy.h"
@@ -128,6 +129,7 @@ ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset,
 
 	/* The fill that let a recent store through may not have set presence yet: wait for it. */
 	uint64_t end;
+	scanners_pass(region);
 	copier_expect(region->guard, length);
 	change_begin(region);
 	epoch_synchronize(&region->fills);

@@ -47,7 +47,7 @@ struct request *inbox_take(struct inbox *inbox)
 	return first;
 }
 
-/* model: blocking close_inbox */
+/* model: blocking close_inbox, relief close_inbox */
 void inbox_close(struct inbox *inbox)
 {
 	atomic_store(&inbox->is_closed, true);

@@ -10,6 +10,7 @@ struct wake;
 enum request_kind {
 	REQUEST_READ,	 /* of a file that may block */
 	REQUEST_RELEASE, /* such a file */
+	REQUEST_INQUIRY, /* about a file that a scanner may watch */
 };
 
 /* Part of what it is about. */

@@ -241,6 +241,8 @@ static int read_file(const struct source *source, struct watch *watch, uint64_t 
 		if (err != -EPERM && err != -ENOSYS) /* by a filter that came later */
 			return err;
 	}
+	if (!watch && atomic_load(&source->is_held_up))
+		return -ETIMEDOUT;
 	return read_by_descriptor(source, watch, offset, buffer, length, got);
 }
 
@@ -274,6 +276,8 @@ bool source_read_parts(
 		return false; /* there is no call to spare: each is a copy */
 	if (source->view.is_there)
 		return view_read_parts(&source->view, offset, parts, n_parts);
+	if (atomic_load(&source->is_held_up))
+		return false;
 	return preadv(source->fd, parts, n_parts, (off_t)(source->offset + offset)) == length;
 }
 

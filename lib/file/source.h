@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "file/inquiry.h"
 #include "file/store_window.h"
 #include "file/view.h"
 #include "kernel/descriptor.h"
@@ -31,6 +32,8 @@ struct source {
 	struct store_window window;
 	struct view view; /* by which fd is read, if it is there */
 	bool is_on_mount; /* memory, and a scanner of files may have to be asked before a read(2) */
+	struct inquiry inquiry; /* about that */
+	atomic_bool is_held_up; /* a scanner has not answered: callers do not read by fd */
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */

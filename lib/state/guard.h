@@ -73,7 +73,8 @@ struct uffd_guard {
 	struct recent_pages recent;
 	/* Of views of files, opened when there is the first; with lock. */
 	struct uffd holes;
-	atomic_bool has_views;	     /* they are wanted, and not denied */
+	bool are_views_denied;
+	atomic_bool has_views;	     /* they are wanted from map on */
 	atomic_bool has_met_scanner; /* that holds up reads: daemon/relief.c */
 	struct source zeros;	     /* a file of one page that is all hole: zeros for refresh.c */
 

@@ -12,14 +12,20 @@
  * for ever); the server, and the memory that is read into, are one thread's at a time; a ticket is given back once, and
  * its region not touched after; the handler ends once, and is freed once, when nobody touches it any more.
  * Who takes part: READERS (1 or 2, of a page each); a caller that unmaps at any time, and destroys the guard when the
- *   readers have gone on; -DAHEAD (the handler also reads page 0 for nobody), -DGIVE_UP (serving may end with an error)
+ *   readers have gone on; -DAHEAD (the handler also reads page 0 for nobody), -DGIVE_UP (serving may end with an error);
+ *   -DMADE=n (1 or 2: callers have the handler find out whether page 0 is scanned, and do not wait for the answer)
  * Cures taken out: -DX_..., where each stands.
  */
-#define N_EPOCHS 1
-#define FILLS	 0
+#define N_EPOCHS  2
+#define FILLS	  0
+#define INQUIRIES 1 /* about the file: under_way of lib/file/inquiry.h */
 #include "epoch.pml"
 
 #define CALLER 0
+
+#ifndef MADE
+#define MADE 0
+#endif
 
 mtype = { IDLE, READING, TAKEN, BACK, LEFT, ASLEEP, AWAKE, END, NOBODY, HANDLER, RELIEF };
 
@@ -46,7 +52,7 @@ byte n_reading = READERS;
 /* Of the watch. */
 mtype state = IDLE, look = AWAKE;
 bool handler_sleeps = false, relief_sleeps = false;
-byte read_ticket;
+byte read_ticket, read_epoch;
 bool is_asked = false;
 #ifdef AHEAD
 bool may_read_ahead = true;
@@ -58,7 +64,12 @@ bool may_read_ahead = false;
 bool is_over = false;
 mtype staging = HANDLER;
 
+/* Of the inbox, and of the server: inquiries that it has taken and not done. */
+bool posted[2], taken[2], is_closed = false;
+byte inquiry_ticket[2], in_hand;
+
 /* For assertions. */
+bool is_answered[2];
 mtype server_user = HANDLER; /* who may touch it */
 mtype in_staging[2] = NOBODY;
 bool region_is_gone = false, handler_is_freed = false, relief_has_ended = false, handler_has_ended = false;
@@ -164,7 +175,7 @@ inline answer(who) { /* daemon/fault.c:fault_answer */
 	atomic { is_found = in_table; if :: is_found -> enter(FILLS, ticket) :: else -> wake_all() fi }
 	if
 	:: is_found ->
-		if :: who == HANDLER -> read_ticket = ticket; is_asked = asked :: else fi;
+		if :: who == HANDLER -> read_ticket = ticket; read_epoch = FILLS; is_asked = asked :: else fi;
 		if
 #ifndef X_ASKS_NOBODY
 		:: page == 0 && has_met_scanner
@@ -177,6 +188,73 @@ inline answer(who) { /* daemon/fault.c:fault_answer */
 	:: else
 	fi;
 	atomic { is_found = false; ticket = 0; page = 0; asked = false }
+}
+
+/* ---- Inquiries ---- */
+
+inline leave_inquiry(n) {
+	atomic { assert(!region_is_gone && !is_answered[n]); is_answered[n] = true }
+	leave(INQUIRIES, inquiry_ticket[n])
+}
+
+inline refuse(n) { /* lib/file/inquiry.c:refuse */
+	leave_inquiry(n)
+}
+
+inline refuse_posted() {
+	if :: atomic { posted[0] -> posted[0] = false } refuse(0) :: else fi;
+	if :: atomic { posted[1] -> posted[1] = false } refuse(1) :: else fi
+}
+
+inline ask(n) { /* lib/file/inquiry.c:ask */
+	enter(INQUIRIES, inquiry_ticket[n]);
+	posted[n] = true;
+	if :: is_closed -> refuse_posted() :: else fi
+}
+
+inline close_inbox() { /* lib/file/inbox.c:inbox_close */
+	is_closed = true;
+	refuse_posted()
+}
+
+inline inquire(n) { /* lib/file/inquiry.c:inquiry_make */
+	in_hand = n;
+	atomic { read_ticket = inquiry_ticket[n]; read_epoch = INQUIRIES; is_asked = false }
+	watch_begin();
+end_inquiry:
+	!is_held;
+	is_mine = false;
+	watch_end();
+	if :: is_mine -> leave_inquiry(n) :: else fi
+}
+
+inline take_requests(who) { /* daemon/blocking_reads.c:blocking_reads_take_requests */
+	touch_server(who);
+	atomic {
+		if
+		:: !taken[0] && !taken[1] -> taken[0] = posted[0]; taken[1] = posted[1]; posted[0] = 0; posted[1] = 0
+		:: else
+		fi
+	}
+	do
+	:: is_mine && (taken[0] || taken[1]) ->
+		atomic { request = (taken[0] -> 0 : 1); taken[request] = false }
+		if
+		:: who == HANDLER && !has_met_scanner -> inquire(request)
+		:: else -> refuse(request)
+		fi
+	:: else -> break
+	od;
+	request = 0
+}
+
+/* By the other thread, when it takes over. */
+inline take_rest() {
+	do
+	:: taken[0] -> taken[0] = false; refuse(0)
+	:: taken[1] -> taken[1] = false; refuse(1)
+	:: else -> break
+	od
 }
 
 /* The faults of one go are in batch. */
@@ -194,6 +272,11 @@ inline serve(who) { /* daemon/serve.c:serve_until_stopped */
 			fi }
 		answer(who);
 		if :: !is_mine -> batch[0] = false; batch[1] = false; break :: else fi
+#if MADE > 0
+	:: !batch[0] && !batch[1] && (posted[0] || posted[1] || taken[0] || taken[1]) ->
+		take_requests(who);
+		if :: !is_mine -> break :: else fi
+#endif
 #ifdef GIVE_UP
 	:: !batch[0] && !batch[1] -> has_failed = true; break
 #endif
@@ -223,6 +306,7 @@ inline linger() { /* daemon/handler.c:linger_after_scanner */
 
 inline end() { /* daemon/handler.c:handler_end */
 	touch_server(HANDLER);
+	close_inbox();
 	atomic { assert(!has_ended); has_ended = true }
 }
 
@@ -243,6 +327,7 @@ inline serve_or_come_back() { /* daemon/handler.c:serve */
 active proctype handler() { /* daemon/handler.c:handler_run */
 	byte ticket, page; mtype into = NOBODY;
 	bool need, is_found, is_mine, asked, is_left, has_failed, batch[2];
+	byte request;
 	serve_or_come_back();
 	if
 	:: is_left -> linger()
@@ -263,7 +348,14 @@ inline take_over() { /* daemon/relief.c:take_over */
 	has_met_scanner = true;
 	if :: is_asked -> install(0) :: else fi;
 #ifndef X_LEAVES_FILLS
+#ifdef X_INSIDE
 	leave_fills(read_ticket);
+#else
+	if :: read_epoch == FILLS -> leave_fills(read_ticket) :: else -> leave_inquiry(in_hand) fi;
+#endif
+#endif
+#ifndef X_TAKES_REST
+	take_rest();
 #endif
 #ifndef X_WAKES_ALL
 	wake_all()
@@ -286,7 +378,7 @@ inline stand_in() { /* daemon/relief.c:stand_in */
 	if :: now_over -> leave_handler() :: else fi;
 #endif
 	if
-	:: is_left -> restore(); end_without_handler()
+	:: is_left -> close_inbox(); restore(); end_without_handler()
 	:: else ->
 #ifdef X_RESTORE_LATE
 		is_over = now_over;
@@ -316,6 +408,7 @@ inline look_once() { /* daemon/relief.c:look */
 active proctype relief() { /* daemon/relief.c:relief_run */
 	byte ticket, page; mtype into = NOBODY;
 	bool need, is_found, is_mine = true, asked, is_left, has_failed, batch[2];
+	byte request;
 	bool is_taken, is_asleep, now_over;
 	do
 	:: look == END -> break
@@ -349,8 +442,17 @@ inline stop() { /* daemon/handler.c:handler_stop */
 
 proctype caller() {
 	byte old; short seen; bool need;
+#if MADE > 0
+	ask(0);
+#endif
+#if MADE > 1
+	ask(1);
+#endif
 	in_table = false;
 	synchronize(FILLS, CALLER);
+#ifndef X_FINISH_INQUIRY
+	synchronize(INQUIRIES, CALLER);
+#endif
 	atomic { is_mapped = false; is_filled[0] = false; is_filled[1] = false }
 	region_is_gone = true;
 	n_reading == 0; /* closing the userfaultfd would wake them */
