@@ -142,12 +142,28 @@ START_TEST(windows_beyond_the_most_are_counted_exactly)
 }
 END_TEST
 
+/* A client that declares a large file would have our addresses. */
+START_TEST(store_into_a_very_large_buffer_gets_no_window)
+{
+	const size_t most = (size_t)256 << 20;
+	struct store_window window = { .n_stores = FEW_STORES };
+	const int fd = make_file();
+	assert_ok(ftruncate(fd, (off_t)(2 * most)));
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, most + 1));
+	ck_assert_ptr_null(window.memory);
+	ck_assert(!atomic_load(&window.is_taken));
+	store_window_drop(&window);
+	close(fd);
+}
+END_TEST
+
 static TCase *windows_case(void)
 {
 	TCase *tcase = tcase_create("windows");
 	tcase_add_test(tcase, window_is_that_of_one_store_at_a_time);
 	tcase_add_test(tcase, windows_that_come_and_go_at_once_are_counted_exactly);
 	tcase_add_test(tcase, windows_beyond_the_most_are_counted_exactly);
+	tcase_add_test(tcase, store_into_a_very_large_buffer_gets_no_window);
 	return tcase;
 }
 
