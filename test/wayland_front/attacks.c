@@ -12,12 +12,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -420,6 +423,47 @@ START_TEST(file_of_huge_pages_is_cut_and_hurts_nobody)
 	wl_shm_pool_destroy(pool);
 	close(fd);
 	stage_stop_offended(&s, "wl_buffer");
+}
+END_TEST
+
+static void deny_io_uring(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	ck_assert_int_eq(seccomp_rule_add(
+				 filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0),
+		0);
+	ck_assert_int_eq(seccomp_load(filter), 0);
+	seccomp_release(filter);
+}
+
+static int file_on_disk(void)
+{
+	struct statfs system;
+	char name[] = "/var/tmp/front_attacks.XXXXXX";
+	const int fd = mkstemp(name);
+	ck_assert_int_ge(fd, 0);
+	unlink(name);
+	ck_assert_int_eq(ftruncate(fd, BYTES), 0);
+	ck_assert_int_eq(fstatfs(fd, &system), 0);
+	return system.f_type == TMPFS_MAGIC ? -1 : fd;
+}
+
+/* Left to the compositor, it would be mapped as it is. */
+START_TEST(file_on_a_disk_that_nobody_can_read_is_refused)
+{
+	struct stage s;
+	const int fd = file_on_disk();
+	if (fd < 0) {
+		runner_skip("/var/tmp is memory");
+		return;
+	}
+	deny_io_uring();
+	stage_start(&s, 0);
+	struct wl_shm_pool *pool = wl_shm_create_pool(s.guest.shm, fd, BYTES);
+	exchange(&s.guest);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+	stage_stop_offended(&s, "wl_shm");
 }
 END_TEST
 
@@ -1020,6 +1064,7 @@ static TCase *case_files(void)
 {
 	TCase *tcase = tcase_create("files");
 	tcase_add_test(tcase, file_of_huge_pages_is_cut_and_hurts_nobody);
+	tcase_add_test(tcase, file_on_a_disk_that_nobody_can_read_is_refused);
 	tcase_add_loop_test(tcase, compositor_refuses_what_it_refuses_without_us, 0, 3);
 	tcase_add_loop_test(tcase, keymap_that_is_shorter_than_it_says_ends_in_zeros, 0, 3);
 	tcase_add_test(tcase, keymap_without_an_end_has_one);

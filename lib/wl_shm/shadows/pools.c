@@ -98,11 +98,20 @@ static int pool_open(struct wl_shm_pool *pool, int fd)
 	return keep_file(pool, fd);
 }
 
-/* What nobody can map for reading, and devices, which have no end to be cut: the handler sees to
- * them. */
-static bool is_left_to_handler(int err)
+/* Where its kind cannot be told, it counts as a file. Does not wait for its server. */
+static bool is_regular_file(int fd)
 {
-	return err == -EACCES || err == -EBADF || err == -ENODEV;
+	struct statx stx;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0 ||
+	       S_ISREG(stx.stx_mode);
+}
+
+/* What nobody can map for reading, and devices, which have no end to be cut: the handler sees to
+ * them. A file that no guard takes now (there is no io_uring to read it, or its program has let us
+ * wait too often) would be mapped as it is. */
+static bool is_left_to_handler(int fd, int err)
+{
+	return err == -EACCES || err == -EBADF || (err == -ENODEV && !is_regular_file(fd));
 }
 
 static void refuse(struct wl_resource *shm, int err)
@@ -131,7 +140,7 @@ void pools_on_create(struct wl_resource *shm, const union wl_argument *arguments
 	int err = pool_open(pool, fd);
 	if (err) {
 		pool_unref(pool);
-		if (!is_left_to_handler(err))
+		if (!is_left_to_handler(fd, err))
 			refuse(shm, err);
 		return;
 	}
