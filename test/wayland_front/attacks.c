@@ -8,6 +8,7 @@
 #include "world.h"
 
 #include "../support/fixture.h"
+#include "../support/fuse_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -429,9 +430,8 @@ END_TEST
 static void deny_io_uring(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	ck_assert_int_eq(seccomp_rule_add(
-				 filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0),
-		0);
+	ck_assert_int_eq(
+		seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup), 0), 0);
 	ck_assert_int_eq(seccomp_load(filter), 0);
 	seccomp_release(filter);
 }
@@ -950,9 +950,10 @@ static void take_keymap(struct wl_client *client, struct wl_resource *resource, 
 	size_t *length = wl_resource_get_user_data(resource);
 	(void)client, (void)format;
 	const char *keymap = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	ck_assert_ptr_ne(keymap, MAP_FAILED);
-	*length = strlen(keymap);
-	munmap((void *)keymap, size);
+	if (keymap != MAP_FAILED) {
+		*length = strlen(keymap);
+		munmap((void *)keymap, size);
+	}
 	close(fd);
 }
 
@@ -1031,6 +1032,72 @@ START_TEST(keymap_without_an_end_has_one)
 }
 END_TEST
 
+/* More than is copied. The handler is called though the client has got an error. */
+START_TEST(keymap_that_is_refused_is_not_read)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	struct keyboard keyboard;
+	keyboard_create(&keyboard, &s);
+	ck_assert_uint_eq(send_keymap(&s, &keyboard, 0, 64 << 20, 0), SIZE_MAX);
+	assert_disconnected(&s.guest);
+	keyboard_destroy(&keyboard);
+	stage_stop(&s);
+}
+END_TEST
+
+/* ---- Keymaps whose file does not answer ---- */
+
+enum { N_STALLING = 11 }; /* what nobody has taken libwayland closes itself, and waits */
+
+/* The client waits too, when it closes what it has sent: so it is another process. */
+static pid_t send_keymaps_of(struct stage *s, struct fuse_file *files[N_STALLING])
+{
+	const pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child > 0)
+		return child;
+	struct wl_proxy *keyboard =
+		wl_registry_bind(s->guest.registry, KEYBOARD_NAME, &keyboard_interface, 1);
+	for (int i = 0; i < N_STALLING; i++)
+		wl_proxy_marshal(keyboard, 0, 1, fuse_file_fd(files[i]), 4096u);
+	wl_display_flush(s->guest.connection);
+	_exit(0);
+}
+
+/* The compositor takes none that it has to wait for itself, or nothing would end this. */
+START_TEST(keymaps_that_stall_are_forgiven_ten_times)
+{
+	struct stage s;
+	struct fuse_file *files[N_STALLING];
+	size_t seen = 0;
+	for (int i = 0; i < N_STALLING; i++) {
+		files[i] = fuse_file_start(1, false);
+		if (!files[i])
+			return;
+	}
+	stage_start(&s, 0);
+	struct wl_global *global =
+		wl_global_create(s.world.display, &keyboard_interface, 1, &seen, bind_keyboard);
+	exchange(&s.guest);
+	for (int i = 0; i < N_STALLING; i++)
+		fuse_file_behave(files[i], FUSE_STALLS);
+	const pid_t client = send_keymaps_of(&s, files);
+	for (int i = 0; i < 100 && s.guest.client; i++) {
+		usleep(20000);
+		turn(&s.world);
+	}
+	ck_assert_ptr_null(s.guest.client);
+	for (int i = 0; i < N_STALLING; i++)
+		fuse_file_behave(files[i], FUSE_ANSWERS);
+	ck_assert_int_eq(waitpid(client, NULL, 0), client);
+	wl_global_destroy(global);
+	stage_stop(&s);
+	for (int i = 0; i < N_STALLING; i++)
+		fuse_file_stop(files[i]);
+}
+END_TEST
+
 /* ---- Cases ---- */
 
 static TCase *case_pictures(void)
@@ -1068,6 +1135,8 @@ static TCase *case_files(void)
 	tcase_add_loop_test(tcase, compositor_refuses_what_it_refuses_without_us, 0, 3);
 	tcase_add_loop_test(tcase, keymap_that_is_shorter_than_it_says_ends_in_zeros, 0, 3);
 	tcase_add_test(tcase, keymap_without_an_end_has_one);
+	tcase_add_test(tcase, keymap_that_is_refused_is_not_read);
+	tcase_add_test(tcase, keymaps_that_stall_are_forgiven_ten_times);
 	return tcase;
 }
 

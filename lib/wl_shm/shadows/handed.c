@@ -8,6 +8,8 @@
 
 #include "base/pages.h"
 #include "content/watch.h"
+#include "record/client.h"
+#include "shadows/pools.h"
 #include "shadows/shadow.h"
 
 #include <errno.h>
@@ -27,19 +29,30 @@ static const struct handing {
 	{ "wp_image_description_creator_icc_v1", "set_icc_file", 0, 1, 2, false },
 };
 
-static int read_file(struct uffd_guard *guard, int fd, struct shadow *copy, size_t length)
+/* To wait for these files costs the program what it costs with those that it shows. */
+static uint32_t flags_for(const struct shm_client *client)
+{
+	return program_is_in_disgrace(client->program, &client->display->forgiveness)
+		       ? 0
+		       : UFFD_GUARD_MAP_ANY_FILE;
+}
+
+static int read_file(struct shm_client *client, int fd, struct shadow *copy, size_t length)
 {
 	const struct uffd_guard_map_options options = {
 		.size = sizeof(options),
-		.flags = UFFD_GUARD_MAP_ANY_FILE,
+		.flags = flags_for(client),
 		.max_resident = 1, /* EAGER fills as little as it can */
 	};
 	struct uffd_guard_region *region;
-	int err = uffd_guard_map(guard, fd, length, &options, &region);
+	int err = uffd_guard_map(client->display->guard, fd, length, &options, &region);
 	if (err)
 		return err;
 	const ssize_t got = uffd_guard_read(region, 0, copy->data, length);
+	const bool has_waited = uffd_guard_region_take_losses(region) & UFFD_GUARD_LOST_TIMED_OUT;
 	uffd_guard_unmap(region);
+	if (has_waited && program_is_too_slow(client->program, &client->display->forgiveness))
+		return -ETIMEDOUT;
 	return got < 0 ? (int)got : 0;
 }
 
@@ -50,13 +63,13 @@ static void end_string(struct shadow *copy, uint64_t length)
 		copy->data[length - 1] = '\0';
 }
 
-static int hand_copy(struct uffd_guard *guard, int fd, uint64_t length, bool is_string)
+static int hand_copy(struct shm_client *client, int fd, uint64_t length, bool is_string)
 {
 	struct shadow *copy;
 	int err = shadow_create(page_ceil(length + 1), &copy);
 	if (err)
 		return err;
-	err = read_file(guard, fd, copy, length);
+	err = read_file(client, fd, copy, length);
 	if (is_string)
 		end_string(copy, length);
 	if (!err)
@@ -75,11 +88,14 @@ static void hand_over(struct shm_display *display, const struct handing *handing
 	const int fd = a[handing->fd].h;
 	if (a[handing->length].u == 0)
 		return;
-	int err = length > MOST_BYTES ? -EFBIG : watch_start(display);
+	struct shm_client *client = client_of(wl_resource_get_client(message->resource));
+	int err = !client ? -ENOMEM : length > MOST_BYTES ? -EFBIG : watch_start(display);
 	if (!err)
-		err = hand_copy(display->guard, fd, length, handing->is_string);
-	if (err && err != -EACCES && err != -EBADF && err != -ENODEV)
-		wl_resource_post_no_memory(message->resource);
+		err = hand_copy(client, fd, length, handing->is_string);
+	if (!err || pools_leave_to_handler(fd, err))
+		return;
+	wl_resource_post_no_memory(message->resource);
+	pools_withhold(&a[handing->fd]);
 }
 
 void handed_on_request(

@@ -7,6 +7,7 @@
  */
 #include "shadows/pools.h"
 
+#include "base/close_aside.h"
 #include "base/settings.h"
 #include "base/shm_stats.h"
 #include "content/memory.h"
@@ -106,12 +107,19 @@ static bool is_regular_file(int fd)
 	       S_ISREG(stx.stx_mode);
 }
 
-/* What nobody can map for reading, and devices, which have no end to be cut: the handler sees to
- * them. A file that no guard takes now (there is no io_uring to read it, or its program has let us
- * wait too often) would be mapped as it is. */
-static bool is_left_to_handler(int fd, int err)
+/* What nobody can map for reading, and devices, which have no end to be cut. A file that no guard
+ * takes now (there is no io_uring to read it, or its program has let us wait too often) would be
+ * mapped as it is. */
+bool pools_leave_to_handler(int fd, int err)
 {
 	return err == -EACCES || err == -EBADF || (err == -ENODEV && !is_regular_file(fd));
+}
+
+void pools_withhold(const union wl_argument *argument)
+{
+	union wl_argument *of_handler = (union wl_argument *)argument;
+	close_aside(of_handler->h);
+	of_handler->h = -1;
 }
 
 static void refuse(struct wl_resource *shm, int err)
@@ -133,15 +141,14 @@ void pools_on_create(struct wl_resource *shm, const union wl_argument *arguments
 		return; /* the handler refuses it */
 	struct wl_shm_pool *pool =
 		client && descriptors_allow_pool(client, fd) ? pool_create(client, size) : NULL;
-	if (!pool) {
-		wl_resource_post_no_memory(shm);
-		return;
-	}
-	int err = pool_open(pool, fd);
+	int err = pool ? pool_open(pool, fd) : -ENOMEM;
 	if (err) {
-		pool_unref(pool);
-		if (!is_left_to_handler(fd, err))
-			refuse(shm, err);
+		if (pool)
+			pool_unref(pool);
+		if (pools_leave_to_handler(fd, err))
+			return;
+		refuse(shm, err);
+		pools_withhold(&arguments[1]);
 		return;
 	}
 	shm_stats_add(&shm_stats()->pools[pool->is_direct ? UFFD_GUARD_MODE_DIRECT

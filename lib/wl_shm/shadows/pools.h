@@ -21,3 +21,10 @@ void pools_see_awaited(struct shm_client *client);
 struct wl_shm_buffer *pools_buffer_of(struct wl_resource *resource);
 void pools_on_pool_destroyed(struct wl_shm_pool *pool);
 void pools_on_client_destroyed(struct shm_client *client);
+
+/* True if the handler may have @fd as it is, of which no guard can be made for @err. */
+bool pools_leave_to_handler(int fd, int err);
+
+/* An error was posted for the request with this argument, a descriptor. The handler is called all
+ * the same, and would map the file, read it or wait for its server: it gets -1. */
+void pools_withhold(const union wl_argument *argument);
