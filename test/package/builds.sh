@@ -17,7 +17,7 @@ rows() {
     row "gcc-c$standard" gcc -D CMAKE_C_STANDARD=$standard
     row "clang-c$standard" clang -D CMAKE_C_STANDARD=$standard
   done
-  for version in 12 13 14 15; do
+  for version in 12 13 14 15 16; do
     row "gcc-$version" gcc-$version -D CMAKE_BUILD_TYPE=Release
   done
   for version in 14 15 16 17 18 19 20 21; do
