@@ -836,6 +836,64 @@ START_TEST(guard_that_is_destroyed_copies_on_for_its_last_region)
 }
 END_TEST
 
+/* ---- Several who are the first to want it ---- */
+
+#define N_FIRST	 3
+#define N_GUARDS 60
+
+struct first {
+	struct fixture *f; /* of this round */
+	pthread_barrier_t *barrier;
+	pthread_t thread;
+};
+
+static void *populate_in_each_guard(void *data)
+{
+	const struct first *it = data;
+	for (int i = 0; i < N_GUARDS; i++) {
+		pthread_barrier_wait(it->barrier);
+		assert_ok(uffd_guard_populate(it->f->region, 0, N_PAGES * it->f->page));
+		pthread_barrier_wait(it->barrier);
+	}
+	return NULL;
+}
+
+static bool copier_goes(void)
+{
+	for (int i = 0; i < 2000 && find_thread(COPIER); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	return !find_thread(COPIER);
+}
+
+/* One that was started besides would stay when the guard has gone. */
+START_TEST(callers_that_want_it_at_once_start_one)
+{
+	struct fixture f;
+	struct first them[N_FIRST];
+	pthread_barrier_t barrier;
+	if (skip_one_processor())
+		return;
+	pthread_barrier_init(&barrier, NULL, N_FIRST + 1);
+	for (size_t i = 0; i < N_FIRST; i++) {
+		them[i] = (struct first){ .f = &f, .barrier = &barrier };
+		assert_ok(pthread_create(&them[i].thread, NULL, populate_in_each_guard, &them[i]));
+	}
+	for (int i = 0; i < N_GUARDS; i++) {
+		ck_assert(fixture_start(
+			&f, &(struct fixture_options){ .n_pages = N_PAGES,
+				    .is_sparse = true,
+				    .guard_flags = IS_SANITIZED ? UFFD_GUARD_NO_SANDBOX : 0 }));
+		pthread_barrier_wait(&barrier);
+		pthread_barrier_wait(&barrier);
+		fixture_stop(&f);
+		ck_assert_msg(copier_goes(), "guard %d leaves one behind", i);
+	}
+	for (size_t i = 0; i < N_FIRST; i++)
+		assert_ok(pthread_join(them[i].thread, NULL));
+	pthread_barrier_destroy(&barrier);
+}
+END_TEST
+
 static TCase *thread_case(void)
 {
 	TCase *tcase = tcase_create("thread");
@@ -848,6 +906,7 @@ static TCase *thread_case(void)
 	tcase_add_loop_test(tcase, privileges_are_dropped_by_the_copier_too, 0, 2);
 	tcase_add_test(tcase, forked_child_is_told_and_ends_without_the_copier);
 	tcase_add_test(tcase, guard_that_is_destroyed_copies_on_for_its_last_region);
+	tcase_add_test(tcase, callers_that_want_it_at_once_start_one);
 	return tcase;
 }
 
