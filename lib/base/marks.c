@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bounded set of rectangles of bytes. What it forgets are only borders: when it is full, the two
- * rectangles become one for which the fewest bytes come in that nobody marked. So marking costs the
- * same however much is marked, and bringing over is never dearer than the whole buffer.
+ * A bounded set of rectangles of bytes. What it forgets are only borders: when it is full, a new
+ * one and the one for which the fewest bytes come in that nobody marked become one. So marking
+ * costs the same however much is marked, and bringing over is never dearer than the whole buffer.
  *
  * Marks that were taken count until they are settled: whoever looks meanwhile has to wait for the
  * taker (with region->lock), or would take bytes that are still old for new ones.
@@ -60,14 +60,6 @@ static bool covers(const struct uffd_guard_rect *a, const struct uffd_guard_rect
 	return column + b->width <= a->width && (b->height == 1 || a->stride == b->stride);
 }
 
-/* Bytes that would come in if the two became one. */
-static uint64_t joining_costs(const struct uffd_guard_rect *a, const struct uffd_guard_rect *b)
-{
-	const uint64_t all = max_u64(end_of(a), end_of(b)) - min_u64(a->offset, b->offset);
-	const uint64_t marked = a->width * a->height + b->width * b->height;
-	return all - min_u64(all, marked);
-}
-
 #define MOST_RESTS 4
 
 /* What of the mark reaches into [start, end), and what lies outside of it. */
@@ -116,6 +108,82 @@ static struct parts split(const struct uffd_guard_rect *rect, uint64_t start, ui
 	return parts;
 }
 
+/* ---- Two that become one ---- */
+
+static uint64_t count_bytes(const struct uffd_guard_rect *rect)
+{
+	return rect->width * rect->height;
+}
+
+/* 0: of one piece. A single row has the stride of its picture too. */
+static uint64_t stride_of(const struct uffd_guard_rect *rect)
+{
+	return rect->stride > rect->width ? rect->stride : 0;
+}
+
+/* Of the picture that both can be rows of; 0: there is none. */
+static uint64_t common_stride(const struct uffd_guard_rect *a, const struct uffd_guard_rect *b)
+{
+	const uint64_t stride = max_u64(stride_of(a), stride_of(b));
+	if (stride_of(a) && stride_of(b) && stride_of(a) != stride_of(b))
+		return 0;
+	return a->width < stride && b->width < stride ? stride : 0;
+}
+
+/* The rectangle that holds both, where the second one begins @column bytes to the right of the
+ * first one in the row @row, or as many to the left. */
+static struct uffd_guard_rect box_to_the_right(const struct uffd_guard_rect *first,
+	const struct uffd_guard_rect *second, uint64_t stride, uint64_t row, uint64_t column)
+{
+	return (struct uffd_guard_rect){ first->offset, stride,
+		max_u64(first->width, column + second->width),
+		max_u64(first->height, row + second->height) };
+}
+
+static struct uffd_guard_rect box_to_the_left(const struct uffd_guard_rect *first,
+	const struct uffd_guard_rect *second, uint64_t stride, uint64_t row, uint64_t column)
+{
+	return (struct uffd_guard_rect){ first->offset - column, stride,
+		max_u64(second->width, column + first->width),
+		max_u64(first->height, row + second->height) };
+}
+
+/* The better of the two, if it is within the marks of the set and saves something. */
+static struct uffd_guard_rect better(
+	const struct marks *marks, struct uffd_guard_rect best, struct uffd_guard_rect box)
+{
+	const bool is_within = box.offset >= marks->start && box.offset <= marks->end &&
+			       box.width < box.stride && end_of(&box) <= marks->end;
+	return is_within && count_bytes(&box) < count_bytes(&best) ? box : best;
+}
+
+/* All bytes from the first to the last of them, or, where both are rows of one picture, a rectangle
+ * of it. */
+static struct uffd_guard_rect join(
+	const struct marks *marks, const struct uffd_guard_rect *a, const struct uffd_guard_rect *b)
+{
+	const struct uffd_guard_rect *first = a->offset <= b->offset ? a : b,
+				     *second = first == a ? b : a;
+	const uint64_t stride = common_stride(a, b);
+	struct uffd_guard_rect best = span(first->offset, max_u64(end_of(a), end_of(b)));
+	if (stride == 0)
+		return best;
+	const uint64_t row = (second->offset - first->offset) / stride,
+		       column = (second->offset - first->offset) % stride;
+	best = better(marks, best, box_to_the_right(first, second, stride, row, column));
+	return better(
+		marks, best, box_to_the_left(first, second, stride, row + 1, stride - column));
+}
+
+/* Bytes that would come in if the two became one. */
+static uint64_t joining_costs(
+	const struct marks *marks, const struct uffd_guard_rect *a, const struct uffd_guard_rect *b)
+{
+	const struct uffd_guard_rect all = join(marks, a, b);
+	const uint64_t marked = count_bytes(a) + count_bytes(b);
+	return count_bytes(&all) - min_u64(count_bytes(&all), marked);
+}
+
 /* ---- The set, with lock ---- */
 
 static void drop(struct marks *marks, size_t i)
@@ -127,20 +195,31 @@ static void drop(struct marks *marks, size_t i)
 static size_t find_nearest(const struct marks *marks, const struct uffd_guard_rect *rect)
 {
 	size_t nearest = 0;
-	for (size_t i = 1; i < marks->n; i++) {
-		if (joining_costs(&marks->rects[i], rect) <
-			joining_costs(&marks->rects[nearest], rect))
+	uint64_t least = UINT64_MAX;
+	for (size_t i = 0; i < marks->n && least > 0; i++) {
+		const uint64_t cost = joining_costs(marks, &marks->rects[i], rect);
+		if (cost < least) {
 			nearest = i;
+			least = cost;
+		}
 	}
 	return nearest;
+}
+
+static void stretch(struct marks *marks, const struct uffd_guard_rect *rect)
+{
+	const bool is_first = marks->n == 0 && marks->n_takers == 0;
+	marks->start = is_first ? rect->offset : min_u64(marks->start, rect->offset);
+	marks->end = is_first ? end_of(rect) : max_u64(marks->end, end_of(rect));
 }
 
 static void add(struct marks *marks, struct uffd_guard_rect rect)
 {
 	if (rect.width == 0 || rect.height == 0)
 		return;
-	if (is_span(&rect))
+	if (rect.stride <= rect.width)
 		rect = span(rect.offset, end_of(&rect));
+	stretch(marks, &rect);
 	for (size_t i = 0; i < marks->n; i++) {
 		if (covers(&marks->rects[i], &rect))
 			return;
@@ -149,8 +228,7 @@ static void add(struct marks *marks, struct uffd_guard_rect rect)
 		const size_t i = find_nearest(marks, &rect);
 		const struct uffd_guard_rect other = marks->rects[i];
 		drop(marks, i);
-		rect = span(
-			min_u64(other.offset, rect.offset), max_u64(end_of(&other), end_of(&rect)));
+		rect = join(marks, &other, &rect);
 	}
 	for (size_t i = marks->n; i-- > 0;) {
 		if (covers(&rect, &marks->rects[i]))

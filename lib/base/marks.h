@@ -14,6 +14,7 @@ struct marks {
 	pthread_mutex_t lock;
 	size_t n;
 	unsigned n_takers;			  /* threads between take and settle */
+	uint64_t start, end;			  /* all lie between, also those that are taken */
 	struct uffd_guard_rect rects[MARKS_MOST]; /* none without bytes */
 };
 
@@ -27,7 +28,8 @@ struct marks_taken {
 struct marks *marks_create(void); /* NULL: no memory */
 void marks_destroy(struct marks *marks);
 
-/* Add a rectangle. When the set is full, two become one that covers both and what lies between. */
+/* Add a rectangle. When the set is full, two become one that covers both, of bytes between the
+ * first that is marked and the last. */
 void marks_add(struct marks *marks, const struct uffd_guard_rect *rect);
 
 /* Take off what is marked in [start, end). Then bring it over, and settle. */

@@ -13,10 +13,11 @@ n_passed=0 n_failed=0
 cmake -S "$work" -B "$work/build" -DUFFD_GUARD_TOOLS=OFF -DCMAKE_BUILD_TYPE=Debug >"$work/log" 2>&1
 cmake --build "$work/build" -j 2 >>"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
 
-# Where the program is, of test/scenario or of test/wl_shm.
+# Where the program is, of test/scenario, test/unit or test/wl_shm.
 program_of() {
 	case $1 in
 	wl_shm_*) echo "$work/build/test/wl_shm/$1" ;;
+	unit_*) echo "$work/build/test/unit/$1" ;;
 	front_*) echo "$work/build/test/wayland_front/$1" ;;
 	*) echo "$work/build/test/scenario_$1" ;;
 	esac

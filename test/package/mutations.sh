@@ -30,6 +30,7 @@ while read -r row; do
 	program=${row##*; } script=${row%; *}
 	expect_change "cure $name" "$file" "$script"
 	case $program in
+	unit_*) program=test/unit/${program#unit_}.c ;;
 	wl_shm_*) program=test/wl_shm/${program#wl_shm_}.c ;;
 	front_attacks_*) program=test/wayland_front/attacks.c ;;
 	front_extensions_*) program=test/wayland_front/extensions.c ;;

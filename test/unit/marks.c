@@ -110,6 +110,36 @@ START_TEST(more_marks_than_there_is_room_for_are_none_forgotten)
 }
 END_TEST
 
+#define STRIDE 100 /* of a picture */
+
+/* Of one picture, so that marks become rectangles of it. */
+START_TEST(more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves)
+{
+	struct scene scene;
+	scene_start(&scene, _i);
+	uint64_t start = N_BYTES, end = 0;
+	for (int i = 0; i < 300; i++) {
+		const uint64_t column = random_below(&scene.state, STRIDE - 8);
+		const uint64_t row = 2 + random_below(&scene.state, N_BYTES / STRIDE - 8);
+		const struct uffd_guard_rect rect = { row * STRIDE + column, STRIDE,
+			1 + random_below(&scene.state, 8), 1 + random_below(&scene.state, 4) };
+		marks_add(scene.marks, &rect);
+		paint(scene.marked, &rect, 1);
+		start = rect.offset < start ? rect.offset : start;
+		const uint64_t stop = rect.offset + (rect.height - 1) * STRIDE + rect.width;
+		end = stop > end ? stop : end;
+	}
+	struct marks_taken taken;
+	take(&scene, 0, N_BYTES, &taken);
+	size_t n_outside = 0;
+	for (size_t i = 0; i < N_BYTES; i++)
+		n_outside += scene.taken[i] && (i < start || i >= end);
+	ck_assert_uint_eq(n_outside, 0);
+	marks_settle(&taken, true);
+	marks_destroy(scene.marks);
+}
+END_TEST
+
 START_TEST(taken_marks_are_pending_until_they_are_settled)
 {
 	struct scene scene;
@@ -266,6 +296,40 @@ START_TEST(full_set_joins_what_lies_nearest)
 }
 END_TEST
 
+/* Two columns of marks, each below the one before: all that is marked, and nothing beside it. */
+START_TEST(full_set_joins_marks_of_a_picture_to_rectangles)
+{
+	const uint64_t height = (uint64_t)_i;
+	struct marks *marks = marks_create();
+	for (uint64_t i = 0; i < 4 * MARKS_MOST; i++)
+		marks_add(
+			marks, &(struct uffd_guard_rect){ 3 + i / 2 * height * STRIDE + i % 2 * 50,
+				       STRIDE, 10, height });
+	ck_assert_uint_eq(marks_count_bytes(marks), 4 * MARKS_MOST * 10 * height);
+	marks_destroy(marks);
+}
+END_TEST
+
+/* The second one begins to the left of the first, in a row below it. */
+START_TEST(full_set_joins_marks_also_to_the_left)
+{
+	struct marks *marks = marks_create();
+	struct marks_taken taken;
+	marks_add(marks, &(struct uffd_guard_rect){ 0, 10, 10, 1 });
+	for (uint64_t i = 1; i < MARKS_MOST; i++)
+		marks_add(marks, &(struct uffd_guard_rect){ i * 100000 + 40, 100, 10, 2 });
+	marks_add(marks, &(struct uffd_guard_rect){ 500000 + 235, 100, 10, 2 });
+	marks_take(marks, 500000, 501000, &taken);
+	ck_assert_uint_eq(taken.n, 1);
+	ck_assert_uint_eq(taken.rects[0].offset, 500035);
+	ck_assert_uint_eq(taken.rects[0].stride, 100);
+	ck_assert_uint_eq(taken.rects[0].width, 15);
+	ck_assert_uint_eq(taken.rects[0].height, 4);
+	marks_settle(&taken, true);
+	marks_destroy(marks);
+}
+END_TEST
+
 START_TEST(mark_that_has_all_of_others_takes_their_place)
 {
 	struct marks *marks = marks_create();
@@ -374,6 +438,8 @@ static TCase *marks_case(void)
 	tcase_add_loop_test(tcase, marks_in_a_range_are_taken_and_the_others_stay, 0, 300);
 	tcase_add_loop_test(tcase, few_marks_are_taken_exactly, 0, 300);
 	tcase_add_loop_test(tcase, more_marks_than_there_is_room_for_are_none_forgotten, 0, 100);
+	tcase_add_loop_test(tcase,
+		more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves, 0, 100);
 	tcase_add_test(tcase, taken_marks_are_pending_until_they_are_settled);
 	tcase_add_test(tcase, marks_are_taken_with_a_rectangle_that_has_all_of_them);
 	tcase_add_test(tcase, marks_stay_that_only_another_rectangle_has);
@@ -382,6 +448,8 @@ static TCase *marks_case(void)
 	tcase_add_loop_test(tcase, marks_that_are_taken_in_portions_come_once_and_up_to_borders, 0,
 		n_elements(portion_rows));
 	tcase_add_test(tcase, full_set_joins_what_lies_nearest);
+	tcase_add_loop_test(tcase, full_set_joins_marks_of_a_picture_to_rectangles, 1, 4);
+	tcase_add_test(tcase, full_set_joins_marks_also_to_the_left);
 	tcase_add_test(tcase, mark_that_has_all_of_others_takes_their_place);
 	tcase_add_test(tcase, threads_that_mark_and_take_lose_none_and_are_all_counted);
 	tcase_add_test(tcase, each_step_waits_for_another_threads);
