@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #endif
 #define MNT_ID_UNIQUE 0x4000u /* STATX_MNT_ID_UNIQUE */
 #define SUPERBLOCK    1u      /* STATMOUNT_SB_BASIC */
+#define MOUNT_ID_AT   144     /* of stx_mnt_id, which musl 1.2.5 has without a name */
 
 struct mount_request {
 	uint32_t size, spare;
@@ -35,6 +37,13 @@ struct mount_answer {
 	uint64_t rest[64];
 };
 
+static uint64_t mount_id(const struct statx *stx)
+{
+	uint64_t id;
+	memcpy(&id, (const char *)stx + MOUNT_ID_AT, sizeof(id));
+	return id;
+}
+
 bool is_on_ramfs(int fd)
 {
 	struct statx stx;
@@ -42,7 +51,7 @@ bool is_on_ramfs(int fd)
 		!(stx.stx_mask & MNT_ID_UNIQUE))
 		return false;
 	const struct mount_request request = {
-		.size = sizeof(request), .mount = stx.stx_mnt_id, .what = SUPERBLOCK
+		.size = sizeof(request), .mount = mount_id(&stx), .what = SUPERBLOCK
 	};
 	struct mount_answer answer = { .size = 0 };
 	return syscall(SYS_statmount, &request, &answer, sizeof(answer), 0) == 0 &&
