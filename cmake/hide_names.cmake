@@ -10,9 +10,16 @@ separate_arguments(flags NATIVE_COMMAND "${flags}")
 list(FILTER flags EXCLUDE REGEX "^(-pie|-static-pie|-static|-shared)$")
 set(whole -Wl,--whole-archive ${archive} -Wl,--no-whole-archive)
 # What was put off until the link (-flto) is compiled here: gcc does so if it is told, clang if it is asked for the same.
-foreach(option -flinker-output=nolto-rel -flto=thin -flto "")
-  execute_process(COMMAND ${compiler} ${flags} ${option} -r -nostdlib -o ${object} ${whole}
-    RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE said)
+# Functions that the compiler puts into each object, as get_pc_thunk of 32-bit x86, must not be thrown away in favour of
+# a program's own: names that are local cannot be had from there. Only GNU's linker has that option.
+foreach(own_functions -Wl,--force-group-allocation "")
+  foreach(option -flinker-output=nolto-rel -flto=thin -flto "")
+    execute_process(COMMAND ${compiler} ${flags} ${option} -r -nostdlib ${own_functions} -o ${object} ${whole}
+      RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE said)
+    if(status EQUAL 0)
+      break()
+    endif()
+  endforeach()
   if(status EQUAL 0)
     break()
   endif()
