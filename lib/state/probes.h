@@ -14,6 +14,9 @@
 #include <sys/sdt.h>
 #ifdef __clang__ /* which finds a GNU extension where the macros of sdt.h are used, not there */
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#if __has_warning("-Wc23-extensions") /* so it is called since clang 19 */
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#endif
 #endif
 #define PROBE_1(name, a)	     DTRACE_PROBE1(uffd_guard, name, a)
 #define PROBE_3(name, a, b, c)	     DTRACE_PROBE3(uffd_guard, name, a, b, c)
