@@ -2,7 +2,7 @@
 /*
  * Whatever comes to mind: two clients that send requests and treat their files at random, while the
  * compositor reads and draws at random. One that does all by the rules is among them, and what is
- * seen of its surfaces must be what it has painted. A seed is a run; UFFD_GUARD_SEED is added to
+ * seen of its surfaces must be what it has painted. A seed is a run; RANDOM_SEED is added to
  * the number of the test.
  */
 #include "world.h"
@@ -561,7 +561,7 @@ static void step(struct painter *painter, struct vandal vandals[2])
 
 START_TEST(random_clients_hurt_nobody_and_what_is_painted_is_seen)
 {
-	const char *base = getenv("UFFD_GUARD_SEED");
+	const char *base = getenv("RANDOM_SEED");
 	struct world world;
 	struct painter *painter = calloc(1, sizeof(*painter));
 	struct vandal vandals[2];
