@@ -115,6 +115,8 @@ copy_sources() {
   mv "$roots/$1/source.new" "$roots/$1/source"
 }
 
+# Configured each time: sources keep their dates, so a list of files that has changed is not newer than what was made
+# of the one before.
 build() {
   suite=$1
   shift
@@ -122,7 +124,7 @@ build() {
   flock 9
   copy_sources "$suite"
   enter "$suite" sh -c '
-    [ -e build.ninja ] || cmake -S /source -B . -G Ninja --log-level=NOTICE -DCMAKE_BUILD_TYPE=RelWithDebInfo -DUFFD_GUARD_WERROR=ON
+    cmake -S /source -B . -G Ninja --log-level=NOTICE -DCMAKE_BUILD_TYPE=RelWithDebInfo -DUFFD_GUARD_WERROR=ON
     exec ninja "$@"' sh "$@"
 }
 
