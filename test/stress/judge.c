@@ -205,6 +205,7 @@ void judge_words(struct judge *judge, const struct reading *reading)
 	atomic_fetch_add_explicit(&judge->n_splits, tally.splits, memory_order_relaxed);
 }
 
+/* A torn word is not lost: judge_words() says whether it may be. */
 void judge_whole(struct judge *judge, const struct reading *reading)
 {
 	uint64_t end = control_file_words(reading->control);
@@ -212,7 +213,7 @@ void judge_whole(struct judge *judge, const struct reading *reading)
 	for (; i < reading->n_words && reading->first + i < end; i++) {
 		struct word_place place = place_of(reading, i);
 		enum word_kind kind = word_judge(reading->words[i], &place);
-		if (kind == WORD_ZERO || kind == WORD_CUT || kind == WORD_TORN)
+		if (kind == WORD_ZERO || kind == WORD_CUT)
 			report_word(judge, VIOLATION_LOST, reading, i,
 				"data, as the file had all of it");
 	}
