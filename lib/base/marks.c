@@ -166,8 +166,8 @@ static struct uffd_guard_rect join(
 				     *second = first == a ? b : a;
 	const uint64_t stride = common_stride(a, b);
 	struct uffd_guard_rect best = span(first->offset, max_u64(end_of(a), end_of(b)));
-	if (stride == 0)
-		return best;
+	if (stride == 0 || stride > marks->end - marks->start)
+		return best; /* of a single row it can be any number */
 	const uint64_t row = (second->offset - first->offset) / stride,
 		       column = (second->offset - first->offset) % stride;
 	best = better(marks, best, box_to_the_right(first, second, stride, row, column));

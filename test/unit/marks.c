@@ -330,6 +330,27 @@ START_TEST(full_set_joins_marks_also_to_the_left)
 }
 END_TEST
 
+/* With one row the stride says nothing, and may be any number: here such that sums go around. */
+START_TEST(stride_that_no_picture_has_loses_no_mark)
+{
+	const uint64_t stride = UINT64_MAX - 5;
+	struct scene scene;
+	scene_start(&scene, 0);
+	for (uint64_t i = 0; i < 2 * MARKS_MOST; i++) {
+		const uint64_t at = i % MARKS_MOST * 60;
+		const bool is_late = i >= MARKS_MOST; /* joins the one that it begins in */
+		const struct uffd_guard_rect rect = { is_late ? at + 20 : at, stride,
+			is_late ? 10 : 27, 1 };
+		marks_add(scene.marks, &rect);
+		paint(scene.marked, &rect, 1);
+	}
+	struct marks_taken taken;
+	take(&scene, 0, N_BYTES, &taken);
+	marks_settle(&taken, true);
+	marks_destroy(scene.marks);
+}
+END_TEST
+
 START_TEST(mark_that_has_all_of_others_takes_their_place)
 {
 	struct marks *marks = marks_create();
@@ -450,6 +471,7 @@ static TCase *marks_case(void)
 	tcase_add_test(tcase, full_set_joins_what_lies_nearest);
 	tcase_add_loop_test(tcase, full_set_joins_marks_of_a_picture_to_rectangles, 1, 4);
 	tcase_add_test(tcase, full_set_joins_marks_also_to_the_left);
+	tcase_add_test(tcase, stride_that_no_picture_has_loses_no_mark);
 	tcase_add_test(tcase, mark_that_has_all_of_others_takes_their_place);
 	tcase_add_test(tcase, threads_that_mark_and_take_lose_none_and_are_all_counted);
 	tcase_add_test(tcase, each_step_waits_for_another_threads);
