@@ -131,9 +131,10 @@ static uint64_t read_shared(struct reading *reading, const struct uffd_guard_rec
 	char *buffer, size_t buffer_stride)
 {
 	struct uffd_guard_region *region = reading->region;
-	const uint64_t between = rect->stride > rect->width ? rect->stride - rect->width : 0;
-	const uint64_t weight = rect->height * (rect->width + min_u64(between, ROW_WEIGHT));
-	const size_t n_a_chunk = rows_a_chunk(weight, rect->height);
+	struct row_cursor cursor;
+	struct rows all;
+	rows_of_rects(&all, &cursor, rect, 1);
+	const size_t n_a_chunk = rows_a_chunk(rows_weight(&all, ROW_WEIGHT), rect->height);
 	if (n_a_chunk == 0 || source_may_block(&region->source))
 		return 0;
 	struct row_sharing rows = { &region->source, rect, buffer, buffer_stride, n_a_chunk };
