@@ -17,6 +17,8 @@ import re
 import sys
 import textwrap
 
+sys.dont_write_bytecode = True  # the source directory stays as it is
+
 FIGURE = r"[0-9.]+ (?:µs|ns|KiB|x)"
 ROW = rf"^(B[0-9]+[a-z]*) +\S.*? +({FIGURE}) +({FIGURE}) "  # of the table
 NAMES = {"kwin": "KWin", "mir": "Mir", "weston-pixman": "weston"}  # others are called as their programs are

@@ -16,6 +16,10 @@ import re
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # the source directory stays as it is
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import bars
+
 COLUMNS = ("free", "one", "busy")
 ROWS = "B1,B2,B3,B3a,B4,B4u,B4w,B4m,B5,B5r,B6,B7,B7x,B8,B9,B9p,B10,B11,B12"
 OTHER_RUNS = {"clients": 16, "growth": 30}  # seconds
@@ -205,31 +209,14 @@ COLOURS = {"free": ("#5e2ca5", "two processors, with the copier"), "one": ("#d07
 def chart(found):
     """An SVG of the rows that the copier shares: their ratios, by processors."""
     rows = {column: {row["id"]: row for row in found[column]["rows"]} for column in COLUMNS}
-    x0, x1, most, height, y = 250, 760, 2.0, 12, 60
-    def x(ratio):
-        return x0 + min(ratio, most) / most * (x1 - x0)
-    parts = ['<text x="20" y="30" font-size="17">Ratio to a peer without a guard, by processors (less is better)</text>']
+    groups = []
     for name in CHARTED:
-        if name not in rows["free"]:
-            continue
-        parts.append(f'<text x="20" y="{y + 24}">{name} {rows["free"][name]["title"].split(" / ")[0]}</text>')
-        for column in COLUMNS:
-            row = rows[column].get(name)
-            if row and row["ratio"] is not None:
-                parts.append(f'<rect x="{x0}" y="{y}" width="{x(row["ratio"]) - x0:.0f}" height="{height}" '
-                             f'fill="{COLOURS[column][0]}"/><text x="{x(row["ratio"]) + 4:.0f}" y="{y + 11}" '
-                             f'font-size="12">{row["ratio"]:.2f}</text>')
-            y += height + 1
-        y += 13
-    bottom = y
-    for tick in (0, 0.5, 1, 1.5, 2):
-        parts.insert(0, f'<line x1="{x(tick):.0f}" y1="50" x2="{x(tick):.0f}" y2="{bottom}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x(tick):.0f}" y="{bottom + 16}" text-anchor="middle" font-size="12">{tick:g}</text>')
-    for i, (colour, title) in enumerate(COLOURS.values()):
-        parts.append(f'<rect x="{20 + 260 * i}" y="{bottom + 32}" width="14" height="14" fill="{colour}"/>'
-                     f'<text x="{40 + 260 * i}" y="{bottom + 44}">{title}</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="820" height="{bottom + 60}" font-family="sans-serif" '
-            'font-size="14">\n<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+        if name in rows["free"]:
+            values = [(rows[column][name]["ratio"], column) for column in COLUMNS if name in rows[column]]
+            label = f'{name} {rows["free"][name]["title"].split(" / ")[0]}'
+            groups.append((label, [pair for pair in values if pair[0] is not None]))
+    title = "Ratio to a peer without a guard, by processors (less is better)"
+    return bars.svg(title, groups, COLOURS, (0, 0.5, 1, 1.5, 2), 250)
 
 
 def write_other(source, name, result):

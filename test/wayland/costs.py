@@ -10,6 +10,10 @@ import json
 import pathlib
 import sys
 
+sys.dont_write_bytecode = True  # the source directory stays as it is
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "bench"))
+import bars
+
 BEGIN, END = "<!-- costs.py: begin -->\n", "<!-- costs.py: end -->\n"
 NAMES = {"weston-pixman": "weston, pixman", "weston-gl": "weston, GL", "kwin": "KWin"}
 RELEASES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
@@ -54,26 +58,9 @@ def table(found):
 
 def chart(found):
     """An SVG of the ratios, guarded to not."""
-    x0, x1, most, height, y = 225, 740, 3.0, 13, 56
-    def x(ratio):
-        return x0 + min(ratio, most) / most * (x1 - x0)
-    parts = ['<text x="20" y="30" font-size="17">Processor time of a frame, guarded to not guarded (less is better)</text>']
-    for name, costs in found.items():
-        parts.append(f'<text x="20" y="{y + 25}">{name}</text>')
-        for case, (colour, _) in COLOURS.items():
-            ratio = costs[case]["ratio"]
-            parts.append(f'<rect x="{x0}" y="{y}" width="{x(ratio) - x0:.0f}" height="{height}" fill="{colour}"/>'
-                         f'<text x="{x(ratio) + 4:.0f}" y="{y + 11}" font-size="12">{ratio:.2f}</text>')
-            y += height + 1
-        y += 12
-    for tick in (0, 1, 2, 3):
-        parts.insert(0, f'<line x1="{x(tick):.0f}" y1="46" x2="{x(tick):.0f}" y2="{y}" stroke="#{"888" if tick == 1 else "ddd"}"/>')
-        parts.append(f'<text x="{x(tick):.0f}" y="{y + 16}" text-anchor="middle" font-size="12">{tick}</text>')
-    for i, (colour, title) in enumerate(COLOURS.values()):
-        parts.append(f'<rect x="{20 + 200 * i}" y="{y + 32}" width="14" height="14" fill="{colour}"/>'
-                     f'<text x="{40 + 200 * i}" y="{y + 44}">{title}</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="800" height="{y + 60}" font-family="sans-serif" '
-            'font-size="14">\n<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+    groups = [(name, [(costs[case]["ratio"], case) for case in COLOURS]) for name, costs in found.items()]
+    title = "Processor time of a frame, guarded to not guarded (less is better)"
+    return bars.svg(title, groups, COLOURS, (0, 1, 2, 3), 225)
 
 
 if __name__ == "__main__":
