@@ -129,11 +129,11 @@ static void blame_for_stores(struct wl_shm_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
 	const int err = pool->store_error;
+	const struct byte_range range = pool->not_stored;
 	pool->store_error = 0;
 	pthread_mutex_unlock(&pool->lock);
 	if (err && pool->client->wl_client)
-		blame(pool, pool->not_stored.start, pool->not_stored.end,
-			err == -ENODATA ? SHORT : strerror(-err));
+		blame(pool, range.start, range.end, err == -ENODATA ? SHORT : strerror(-err));
 }
 
 /* ---- Delivery ---- */
