@@ -593,6 +593,17 @@ static void stop_two(struct fixture *f, struct fixture *other)
 	fixture_stop(f);
 }
 
+/* @reader is just taking pages of @f away, for one of @other. */
+static void start_two_and_evict(struct fixture *f, struct fixture *other, struct reader *reader)
+{
+	inject_syscall(SYS_madvise, 2, MADV_DONTNEED, hold_for_a_while, NULL);
+	start_two(f, other, 64, 0);
+	atomic_store(&holds_madvise, true);
+	reader_start(reader, other->data);
+	while (!atomic_load(&is_held))
+		usleep(1000);
+}
+
 /* A page that goes for another region's sake is noted as gone, and can be read until it is. */
 START_TEST(refresh_waits_for_who_evicts)
 {
@@ -600,14 +611,9 @@ START_TEST(refresh_waits_for_who_evicts)
 	struct reader reader;
 	if (runner_skip_eager())
 		return;
-	inject_syscall(SYS_madvise, 2, MADV_DONTNEED, hold_for_a_while, NULL);
-	start_two(&f, &other, 64, 0);
+	start_two_and_evict(&f, &other, &reader);
 	for (size_t i = 0; i < 64; i++)
 		file_write_page(f.fd, i, 99);
-	atomic_store(&holds_madvise, true);
-	reader_start(&reader, other.data);
-	while (!atomic_load(&is_held))
-		usleep(1000);
 	assert_ok(uffd_guard_refresh(f.region, 0, 64 * f.page));
 	for (size_t i = 0; i < 64; i++)
 		ck_assert_uint_eq(f.data[i * f.page], 99);
@@ -623,12 +629,7 @@ START_TEST(unmap_waits_for_who_evicts)
 	struct reader reader;
 	if (runner_skip_eager())
 		return;
-	inject_syscall(SYS_madvise, 2, MADV_DONTNEED, hold_for_a_while, NULL);
-	start_two(&f, &other, 64, 0);
-	atomic_store(&holds_madvise, true);
-	reader_start(&reader, other.data);
-	while (!atomic_load(&is_held))
-		usleep(1000);
+	start_two_and_evict(&f, &other, &reader);
 	const size_t length = 64 * f.page;
 	uffd_guard_unmap(f.region);
 	f.region = NULL;
