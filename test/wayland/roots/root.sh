@@ -89,8 +89,8 @@ make() {
   echo "$roots/$1"
 }
 
-# Mounts are of this process only, and go with it. /tmp is memory of its own, as is /run: what a compositor leaves
-# there is gone.
+# Mounts are of this process only, and go with it. The root is one of them, so that what runs in it can have its own (a
+# client with a file on FUSE). /tmp is memory of its own, as is /run: what a compositor leaves there is gone.
 enter() {
   suite=$1
   shift
@@ -98,7 +98,8 @@ enter() {
   unshare --mount --propagation private sh -c '
     root=$1
     shift
-    mount --rbind /dev "$root/dev" && mount --rbind /sys "$root/sys" && mount -t proc proc "$root/proc" || exit 77
+    mount --bind "$root" "$root" && mount --rbind /dev "$root/dev" && mount --rbind /sys "$root/sys" &&
+      mount -t proc proc "$root/proc" || exit 77
     mkdir -p "$root/run/user"
     exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/bin HOME=/root LC_ALL=C.UTF-8 \
       TERM="${TERM:-dumb}" sh -c "cd /build && exec \"\$@\"" sh "$@"' sh "$roots/$suite" "$@"
