@@ -556,6 +556,53 @@ START_TEST(sparse_giant_costs_no_memory_and_little_time)
 }
 END_TEST
 
+/* A program may have so much copied in a period, or one picture of any size. */
+static void wait_for_the_next_period(struct stage *s)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	turn(&s->world);
+}
+
+static void giant_put(const struct giant *giant, off_t offset, uint32_t pixel)
+{
+	ck_assert_int_eq(pwrite(giant->fd, &pixel, sizeof(pixel), offset), sizeof(pixel));
+}
+
+/* Turn until the last pixel is there. */
+static unsigned count_turns(struct stage *s, const uint32_t *last, uint32_t pixel)
+{
+	unsigned n = 0;
+	for (; n < 200 && *last != pixel; n++)
+		wait_for_the_next_period(s);
+	return n;
+}
+
+START_TEST(picture_larger_than_any_screen_comes_in_parts)
+{
+	enum { END = BYTES_OF_GIANT - 4, LAST = END / 4 };
+	struct stage s;
+	struct giant giant;
+	if (IS_32_BIT) {
+		runner_skip(NO_ROOM_FOR_GIBS);
+		return;
+	}
+	stage_start(&s, 0);
+	giant_create(&giant, &s.guest, SIDE_OF_GIANT);
+	const uint32_t *pixels = wl_shm_buffer_get_data(served_buffer(&s.guest, giant.buffer));
+	for (uint32_t i = 1; i <= 2; i++) {
+		wait_for_the_next_period(&s);
+		giant_put(&giant, 0, i);
+		giant_put(&giant, END, i);
+		giant_show(&giant, &s.guest, s.surface);
+		ck_assert_uint_eq(pixels[0], i);
+		ck_assert_uint_ne(pixels[LAST], i);
+		ck_assert_uint_lt(count_turns(&s, &pixels[LAST], i), 200);
+	}
+	giant_destroy(&giant);
+	stage_stop_in_peace(&s);
+}
+END_TEST
+
 /* Holes count, for a compositor that reads them has memory there. So giants can reach the bound
  * that is a part of the machine's memory: a quarter of it, or a gigabyte. */
 struct exhibition {
@@ -576,13 +623,6 @@ static uint64_t bytes_that_count(int32_t height)
 {
 	const uint64_t bytes = (uint64_t)height * SIDE_OF_GIANT * 4;
 	return bytes + bytes / 512;
-}
-
-/* A program may have so much copied in a period, or one picture of any size. */
-static void wait_for_the_next_period(struct stage *s)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
-	turn(&s->world);
 }
 
 /* All of them together, so that @bytes_left more may be shown, or hardly more. */
@@ -1144,6 +1184,7 @@ static TCase *case_bounds(void)
 {
 	TCase *tcase = tcase_create("bounds");
 	tcase_add_test(tcase, sparse_giant_costs_no_memory_and_little_time);
+	tcase_add_test(tcase, picture_larger_than_any_screen_comes_in_parts);
 	tcase_add_test(tcase, flood_of_commits_is_one_copy);
 	tcase_add_test(tcase, flood_of_pools_of_one_large_file_stays_within_the_allowance);
 	tcase_add_test(tcase, shadows_of_pools_that_are_kept_stay_within_the_bound);

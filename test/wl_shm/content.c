@@ -1134,6 +1134,43 @@ START_TEST(huge_buffer_that_is_a_hole_costs_what_is_read_of_it)
 }
 END_TEST
 
+#define VAST_ROWS  ((int32_t)40 << 10)
+#define VAST_WIDTH 1024 /* 160 MiB, which is more than any screen shows */
+
+/* One commit would stop the compositor for as long as its copy takes. */
+START_TEST(picture_larger_than_any_screen_costs_what_is_read_of_it)
+{
+	enum { MIB = 1 << 20 };
+	struct scene s;
+	struct memory memory;
+	if (runner_skip_eager())
+		return;
+	scene_start(&s);
+	memory_create(&memory, &s.guest, (size_t)VAST_ROWS * VAST_WIDTH * 4, 0);
+	memset(memory.pixels, 0x11, memory.length);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+		memory.pool, 0, VAST_WIDTH, VAST_ROWS, VAST_WIDTH * 4, WL_SHM_FORMAT_XRGB8888);
+	exchange(&s.guest);
+	struct wl_shm_buffer *served = served_buffer(&s.guest, buffer);
+	const uint64_t before = bytes_copied();
+	for (unsigned i = 1; i <= 8; i++) {
+		memory.pixels[5] = i;
+		wl_surface_attach(s.surface, buffer, 0, 0);
+		wl_surface_damage_buffer(s.surface, 0, 0, i % 2 ? MAX_I32 : 8, i % 2 ? MAX_I32 : 1);
+		wl_surface_commit(s.surface);
+		exchange(&s.guest);
+		ck_assert_uint_eq(pixel_at(served, 5, 0), i);
+		ck_assert_uint_eq(pixel_at(served, 7, VAST_ROWS - 1), OLD);
+	}
+	usleep(40000); /* the allowance is whole again */
+	wl_buffer_destroy(buffer);
+	exchange(&s.guest);
+	ck_assert_uint_lt(bytes_copied() - before, 64 * MIB);
+	memory_destroy(&memory);
+	scene_stop(&s);
+}
+END_TEST
+
 /* A buffer is new, but not what lies there. */
 START_TEST(new_buffer_on_bytes_that_were_read_before_is_all_new)
 {
@@ -1205,6 +1242,7 @@ static TCase *once(void)
 	tcase_add_test(tcase, buffer_that_is_used_again_is_all_of_the_new_picture);
 	tcase_add_test(tcase, what_is_shown_of_a_buffer_stays_when_it_is_destroyed_unreleased);
 	add_of_libwayland(tcase, huge_buffer_that_is_a_hole_costs_what_is_read_of_it);
+	add_of_libwayland(tcase, picture_larger_than_any_screen_costs_what_is_read_of_it);
 	tcase_add_test(tcase, new_buffer_on_bytes_that_were_read_before_is_all_new);
 	return tcase;
 }

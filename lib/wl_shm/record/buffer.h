@@ -45,6 +45,7 @@ struct wl_shm_buffer {
 	int64_t read_at; /* milliseconds_now() when it was last brought up to date for an access */
 	unsigned n_distrusts; /* pool's, when this buffer was last made stale for it */
 	struct damage stale;  /* must be refreshed before the next access */
+	uint64_t n_copied;    /* of shadows/: bytes of a large picture, of which the rest is due */
 	unsigned n_accesses;  /* wl_shm_buffer_begin_access() without end_access() */
 	struct capture stores;
 };

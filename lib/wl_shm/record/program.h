@@ -56,6 +56,10 @@ int64_t milliseconds_now(void);
 
 #define CLIENT_PERIOD 16 /* milliseconds */
 
+/* Bytes; one of 7680x4320 has 127 MiB. The first copy of a period may be so large, whatever the
+ * allowance. */
+#define LARGEST_PICTURE (UINT64_C(128) << 20)
+
 /* Number of the current CLIENT_PERIOD. Any thread. */
 int64_t client_period(void);
 

@@ -22,7 +22,8 @@
  * has damaged is brought over, and faults bring what is read of the rest. Until the compositor
  * releases the buffer, no client may draw there. If the client shows it once more after that, it is
  * one that it uses again: then it is filled as said above. A large buffer that is holes for the
- * most part (is_sparse()) is left to faults with each commit that damages all of it.
+ * most part, or is larger than any screen, is left to faults with each commit that damages all of
+ * it (is_left_to_faults()).
  *
  * The client's own memory (DIRECT) needs no refresh.
  */
@@ -42,14 +43,19 @@
 
 #define SPARSE_LEAST (UINT64_C(32) << 20) /* smaller buffers are not worth the question */
 
-/* True if faults can bring over what somebody looks at. Of memory only, which can be asked without
- * waiting. */
+/* True if faults can bring over what somebody looks at. */
+static bool has_faults(const struct wl_shm_buffer *buffer)
+{
+	return !buffer->may_be_stored_to &&
+	       uffd_guard_region_mode(buffer->pool->region) == UFFD_GUARD_MODE_LAZY;
+}
+
+/* True if no fault there will wait: of memory only. */
 static bool can_be_left_to_faults(const struct wl_shm_buffer *buffer)
 {
-	struct uffd_guard_region *region = buffer->pool->region;
-	if (buffer->may_be_stored_to || uffd_guard_region_mode(region) != UFFD_GUARD_MODE_LAZY)
+	if (!has_faults(buffer))
 		return false;
-	const int fd = uffd_guard_region_get_fd(region);
+	const int fd = uffd_guard_region_get_fd(buffer->pool->region);
 	return fd >= 0 && fcntl(fd, F_GET_SEALS) >= 0;
 }
 
@@ -61,6 +67,12 @@ static bool is_sparse(const struct wl_shm_buffer *buffer)
 	return buffer->length >= SPARSE_LEAST && can_be_left_to_faults(buffer) &&
 	       fstat(uffd_guard_region_get_fd(buffer->pool->region), &st) == 0 &&
 	       (uint64_t)st.st_blocks * 512 < buffer->length / 4;
+}
+
+/* True if it is never copied as a whole. Of what is larger than any screen, little is seen. */
+static bool is_left_to_faults(const struct wl_shm_buffer *buffer)
+{
+	return (buffer->length > LARGEST_PICTURE && has_faults(buffer)) || is_sparse(buffer);
 }
 
 /* What is stale comes, whether its pages are there or not; if that is all of a sparse buffer, when
@@ -139,7 +151,7 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 	buffer_note_brought(buffer);
 	if (rows_cost(buffer, &buffer->stale) == buffer->length) {
 		damage_add_all(&buffer->stale);
-		buffer->is_partial = is_sparse(buffer);
+		buffer->is_partial = is_left_to_faults(buffer);
 	}
 	if (!settings()->is_refresh_broken && !damage_is_empty(&buffer->stale)) {
 		probe_last_page(buffer);
@@ -154,7 +166,8 @@ static void bring_up_to_date(struct wl_shm_buffer *buffer)
 static uint64_t bytes_due(const struct wl_shm_buffer *buffer)
 {
 	const bool is_begun = buffer->is_filled || buffer->is_partial;
-	return is_begun ? rows_cost(buffer, &buffer->stale) : buffer->length;
+	const uint64_t bytes = is_begun ? rows_cost(buffer, &buffer->stale) : buffer->length;
+	return bytes == buffer->length && is_left_to_faults(buffer) ? 0 : bytes;
 }
 
 /* During an access the content must stay: end_last_access() calls this again. */
@@ -250,7 +263,8 @@ void access_complete(struct wl_shm_buffer *buffer)
 	struct wl_shm_pool *pool = buffer->pool;
 	struct shm_client *client = pool->client;
 	pthread_mutex_lock(&pool->lock);
-	const bool is_kept = buffer->n_uses > 0 || pool->compositor_references > 0;
+	const bool is_kept = (buffer->n_uses > 0 || pool->compositor_references > 0) &&
+			     buffer->length <= LARGEST_PICTURE;
 	if (is_kept && buffer->is_partial && !buffer->was_released &&
 		program_may_spend(client->program, &client->display->allowance, buffer->length)) {
 		buffer->is_partial = false;

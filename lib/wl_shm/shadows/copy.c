@@ -4,7 +4,8 @@
  *
  * It cannot be done later: a compositor that uploads a picture at the commit never comes back for
  * the rest. So a program may have four times as much copied at once as in regions/, and what goes
- * beyond that comes late: with a timer, or its next commit. A hole costs a look, and stays a hole.
+ * beyond that comes late: with a timer, or its next commit. A single picture that is larger than
+ * that comes in parts. A hole costs a look, and stays a hole.
  */
 #include "shadows/copy.h"
 
@@ -79,31 +80,57 @@ static bool is_all_copied(const struct wl_shm_buffer *buffer,
 }
 
 #define TIMES_OF_REGIONS 4
+#define MOST_AT_ONCE	 (TIMES_OF_REGIONS * LARGEST_PICTURE)
 
-static bool may_copy(const struct wl_shm_buffer *buffer)
+static bool may_copy(const struct wl_shm_buffer *buffer, uint64_t bytes)
 {
 	struct shm_client *client = buffer->pool->client;
-	const uint64_t cost = rows_cost(buffer, &buffer->stale) / TIMES_OF_REGIONS;
-	return program_may_spend(client->program, &client->display->allowance, cost);
+	if (program_may_spend(
+		    client->program, &client->display->allowance, bytes / TIMES_OF_REGIONS))
+		return true;
+	shm_stats_add(&shm_stats()->postponed, 1);
+	return false;
+}
+
+static bool copy_rects(struct wl_shm_buffer *buffer, const struct uffd_guard_rect *rects,
+	unsigned n, uint64_t cost)
+{
+	struct wl_shm_pool *pool = buffer->pool;
+	const uint32_t batch = batch_number(pool->client->display);
+	if (is_all_copied(buffer, rects, n, batch))
+		return true;
+	if (!may_copy(buffer, cost))
+		return false;
+	probe_last_page(buffer);
+	buffer_note_brought(buffer);
+	for (unsigned i = 0; i < n && !settings()->is_refresh_broken; i++)
+		copy_rect(pool, &rects[i], batch);
+	return true;
+}
+
+/* Of what is larger than any screen, one part after the other. True with the last one. */
+static bool copy_part_of_all(struct wl_shm_buffer *buffer)
+{
+	const uint64_t from = buffer->n_copied, rest = buffer->length - from,
+		       part = rest < MOST_AT_ONCE ? rest : MOST_AT_ONCE;
+	const struct uffd_guard_rect rect = { (uint64_t)buffer->layout.offset + from, part, part,
+		1 };
+	if (!copy_rects(buffer, &rect, 1, part))
+		return false;
+	buffer->n_copied = part < rest ? from + part : 0;
+	return part == rest;
 }
 
 static bool bring_over(struct wl_shm_buffer *buffer)
 {
-	struct wl_shm_pool *pool = buffer->pool;
-	const uint32_t batch = batch_number(pool->client->display);
 	struct uffd_guard_rect rects[DAMAGE_RECTS];
-	const unsigned n = rects_of_stale(buffer, rects);
-	if (!is_all_copied(buffer, rects, n, batch)) {
-		if (!may_copy(buffer)) {
-			shm_stats_add(&shm_stats()->postponed, 1);
-			return false;
-		}
-		probe_last_page(buffer);
-		buffer_note_brought(buffer);
-		for (unsigned i = 0; i < n && !settings()->is_refresh_broken; i++)
-			copy_rect(pool, &rects[i], batch);
-	}
+	const uint64_t cost = rows_cost(buffer, &buffer->stale);
 	memory_count_buffer(buffer);
+	const bool is_done = cost > MOST_AT_ONCE ? copy_part_of_all(buffer)
+						 : copy_rects(buffer, rects,
+							   rects_of_stale(buffer, rects), cost);
+	if (!is_done)
+		return false;
 	damage_clear(&buffer->stale);
 	buffer->is_filled = true;
 	return true;
@@ -113,9 +140,12 @@ static bool bring_over(struct wl_shm_buffer *buffer)
 static void look_again(struct wl_shm_buffer *buffer)
 {
 	memory_find_discarded(buffer);
-	if (!buffer->is_filled || buffer->n_distrusts != buffer->pool->n_distrusts ||
-		buffer_is_overwritten(buffer))
+	const bool is_another =
+		buffer->n_distrusts != buffer->pool->n_distrusts || buffer_is_overwritten(buffer);
+	if (!buffer->is_filled || is_another)
 		damage_add_all(&buffer->stale);
+	if (is_another)
+		buffer->n_copied = 0;
 	buffer->n_distrusts = buffer->pool->n_distrusts;
 }
 
@@ -137,6 +167,8 @@ bool copy_changed(struct wl_shm_buffer *buffer, const struct damage *changed)
 	pthread_mutex_lock(&pool->lock);
 	look_again(buffer);
 	damage_join(&buffer->stale, changed);
+	if (!damage_is_empty(changed))
+		buffer->n_copied = 0;
 	if (!memory_is_refused(buffer) && !damage_is_empty(&buffer->stale))
 		is_done = bring_over(buffer);
 	pthread_mutex_unlock(&pool->lock);
