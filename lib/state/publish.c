@@ -129,6 +129,16 @@ void publish_shape(struct uffd_guard_region *region)
 	atomic_store(&slot->mode, (uint32_t)region_mode(region));
 }
 
+/* Its number last, and by itself: as soon as that is 0, the slot is another region's. */
+static void give_slot(struct published_region *slot)
+{
+	atomic_store(&slot->length, 0);
+	slot->stats = (struct region_stats){ .faults = 0 };
+	atomic_store(&slot->mode, 0);
+	memset(slot->name, 0, sizeof(slot->name));
+	atomic_store(&slot->number, 0);
+}
+
 void publish_withdraw(struct uffd_guard_region *region)
 {
 	struct published_region *slot = region->publication.slot;
@@ -136,6 +146,5 @@ void publish_withdraw(struct uffd_guard_region *region)
 		return;
 	region->publication.slot = NULL;
 	region->publication.stats = &region->publication.own_stats;
-	*slot = (struct published_region){ .number = atomic_load(&slot->number) };
-	atomic_store(&slot->number, 0);
+	give_slot(slot);
 }
