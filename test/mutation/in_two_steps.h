@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Atomic operations as a load and a store, for mutants: see mutate.py. Included before each file.
  * Now and then some microseconds pass in between, and another thread has its turn, as if this one
- * had been interrupted there. The handler's sandbox allows neither that nor a sleep, so it loops.
- */
+ * had been interrupted there. The handler's sandbox denies both calls, so there it loops only. */
 #pragma once
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 static inline void in_two_steps_pause(void)
 {
-	static _Thread_local unsigned n = 1;
+	static atomic_uint n_threads;
+	static _Thread_local unsigned n; /* each thread begins elsewhere, for it may live briefly */
+	if (n == 0)
+		n = (atomic_fetch_add(&n_threads, 1) + 1) * 0x9e3779b9u;
 	n = n * 1103515245 + 12345;
 	if ((n >> 16) % 4 != 0)
 		return;
 	for (volatile unsigned i = 0; i < (n >> 16) % 8192; i++)
 		;
-	sched_yield();
+	if ((n >> 18) % 16 == 0)
+		nanosleep(&(const struct timespec){ .tv_nsec = 20000 }, NULL);
+	else
+		sched_yield();
 }
 
 #define in_two_steps(p, now, expression)                                                           \
