@@ -2,12 +2,14 @@
 /* Mappings that are kept for stores: one store uses one at a time, and a process keeps so many. */
 #include "file/store_window.h"
 
+#include "../support/inject.h"
 #include "base/page.h"
 #include "unit.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define N_STORERS    4
@@ -64,6 +66,42 @@ static void *store_often(void *data)
 	return NULL;
 }
 
+static char *take_at_last(const struct storer *it)
+{
+	char *memory = store_window_take(it->window, it->fd, 0, page_size());
+	for (; !memory; memory = store_window_take(it->window, it->fd, 0, page_size()))
+		sched_yield();
+	return memory;
+}
+
+/* It looks for as long as another thread may take to drop the window. */
+static void *store_slowly(void *data)
+{
+	const struct storer *it = data;
+	for (unsigned i = 0; i < N_ROUNDS / 4; i++) {
+		const char *memory = take_at_last(it);
+		if (i % 2) /* the other one has its turn now in here, now out there */
+			sched_yield();
+		for (unsigned k = 0; k < 100; k++)
+			ck_assert_ptr_eq(*(char *volatile *)&it->window->memory, memory);
+		store_window_give(it->window);
+		if (i % 3)
+			sched_yield();
+	}
+	atomic_fetch_sub(it->n_users, 1);
+	return NULL;
+}
+
+static void *drop_while_others_store(void *data)
+{
+	const struct storer *it = data;
+	while (atomic_load(it->n_users) > 0) {
+		store_window_drop(it->window);
+		sched_yield();
+	}
+	return NULL;
+}
+
 /* Windows of their own, which are counted together; every other one cannot be mapped. */
 static void *keep_and_drop(void *data)
 {
@@ -103,6 +141,22 @@ START_TEST(window_is_that_of_one_store_at_a_time)
 {
 	const int fd = make_file();
 	run(store_often, fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(window_that_a_store_uses_is_not_dropped)
+{
+	struct store_window window = { .n_stores = FEW_STORES };
+	atomic_uint n_users = 1;
+	const int fd = make_file();
+	struct storer storer = { .window = &window, .n_users = &n_users, .fd = fd };
+	struct storer dropper = storer;
+	assert_ok(pthread_create(&storer.thread, NULL, store_slowly, &storer));
+	assert_ok(pthread_create(&dropper.thread, NULL, drop_while_others_store, &dropper));
+	assert_ok(pthread_join(storer.thread, NULL));
+	assert_ok(pthread_join(dropper.thread, NULL));
+	store_window_drop(&window);
 	close(fd);
 }
 END_TEST
@@ -157,13 +211,58 @@ START_TEST(store_into_a_very_large_buffer_gets_no_window)
 }
 END_TEST
 
+/* At the limit of mappings, say. */
+START_TEST(window_that_cannot_be_mapped_is_none_and_not_counted)
+{
+	struct store_window window = { .n_stores = FEW_STORES };
+	atomic_bool fails = true;
+	const int fd = make_file();
+	inject_syscall(SYS_madvise, 2, MADV_DONTFORK, inject_while_on, &fails);
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, page_size()));
+	ck_assert_ptr_null(window.memory);
+	atomic_store(&fails, false);
+	if (sizeof(void *) >= sizeof(uint64_t))
+		ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
+	close(fd);
+}
+END_TEST
+
+START_TEST(window_that_cannot_be_extended_stays_as_it_is)
+{
+	struct store_window window = { .n_stores = FEW_STORES };
+	atomic_bool fails = true;
+	const int fd = make_file();
+	if (sizeof(void *) < sizeof(uint64_t)) {
+		unit_skip("32 bits have no room for windows");
+		return;
+	}
+	assert_ok(ftruncate(fd, (off_t)(2 * page_size())));
+	char *memory = store_window_take(&window, fd, 0, page_size());
+	ck_assert_ptr_nonnull(memory);
+	store_window_give(&window);
+	inject_syscall(SYS_mremap, 3, MREMAP_MAYMOVE, inject_while_on, &fails);
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, 2 * page_size()));
+	ck_assert_ptr_eq(store_window_take(&window, fd, 0, page_size()), memory);
+	memory[0] = 1;
+	store_window_give(&window);
+	atomic_store(&fails, false);
+	ck_assert_ptr_nonnull(store_window_take(&window, fd, 0, 2 * page_size()));
+	store_window_give(&window);
+	store_window_drop(&window);
+	close(fd);
+}
+END_TEST
+
 static TCase *windows_case(void)
 {
 	TCase *tcase = tcase_create("windows");
 	tcase_add_test(tcase, window_is_that_of_one_store_at_a_time);
+	tcase_add_test(tcase, window_that_a_store_uses_is_not_dropped);
 	tcase_add_test(tcase, windows_that_come_and_go_at_once_are_counted_exactly);
 	tcase_add_test(tcase, windows_beyond_the_most_are_counted_exactly);
 	tcase_add_test(tcase, store_into_a_very_large_buffer_gets_no_window);
+	tcase_add_test(tcase, window_that_cannot_be_mapped_is_none_and_not_counted);
+	tcase_add_test(tcase, window_that_cannot_be_extended_stays_as_it_is);
 	return tcase;
 }
 
