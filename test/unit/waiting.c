@@ -4,15 +4,20 @@
  * that look a region up. Another thread's part is played here, by holding the lock or by being
  * inside the epoch; whether the call sleeps then is what the kernel says.
  */
-#include "base/epoch.h"
+#include "../support/inject.h"
+#include "../support/tmpfs_file.h"
 #include "base/page.h"
+#include "calls/scanners.h"
+#include "pages/change.h"
 #include "state/guard.h"
 #include "state/region.h"
+#include "together.h"
 #include "unit.h"
 #include "waits.h"
 
 #include <uffd_guard.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -119,26 +124,6 @@ static const struct {
 
 /* ---- What they wait for ---- */
 
-/* Somebody is inside when the call begins. */
-static void begin_beside(
-	struct waiting_call *it, pthread_t *thread, void (*call)(void *data), void *data)
-{
-	*it = (struct waiting_call){ .call = call, .data = data };
-	assert_ok(pthread_create(thread, NULL, waiting_call_run, it));
-}
-
-static bool waits_for_inside(struct epoch *epoch, void (*call)(void *data), void *data)
-{
-	struct waiting_call it;
-	pthread_t thread;
-	const uint32_t ticket = epoch_enter(epoch);
-	begin_beside(&it, &thread, call, data);
-	const bool has_waited = waiting_call_sleeps(&it);
-	epoch_leave(epoch, ticket);
-	assert_ok(pthread_join(thread, NULL));
-	return has_waited;
-}
-
 START_TEST(call_that_changes_a_region_waits_for_its_lock)
 {
 	struct stage stage;
@@ -208,7 +193,7 @@ START_TEST(discard_drops_nothing_before_fills_have_ended_and_waits_again_after_i
 	if (stage_start(&stage)) {
 		struct epoch *fills = &stage.region->fills;
 		const uint32_t first = epoch_enter(fills);
-		begin_beside(&it, &thread, discard, &stage);
+		waiting_call_begin(&it, &thread, discard, &stage);
 		ck_assert(waiting_call_sleeps(&it));
 		ck_assert(page_is_present(&stage.region->presence, 0));
 		const uint32_t second = epoch_enter(fills);
@@ -234,7 +219,7 @@ START_TEST(write_back_waits_for_threads_that_evict_after_it_has_told_them_to_sto
 	if (stage_start(&stage)) {
 		struct epoch *under_way = &stage.region->eviction.under_way;
 		const uint32_t ticket = epoch_enter(under_way);
-		begin_beside(&it, &thread, write_back, &stage);
+		waiting_call_begin(&it, &thread, write_back, &stage);
 		while (!atomic_load(&it.has_returned) &&
 			!atomic_load(&stage.region->eviction.is_paused))
 			sched_yield();
@@ -243,6 +228,89 @@ START_TEST(write_back_waits_for_threads_that_evict_after_it_has_told_them_to_sto
 		epoch_leave(under_way, ticket);
 		assert_ok(pthread_join(thread, NULL));
 		ck_assert(!atomic_load(&stage.region->eviction.is_paused));
+	}
+	stage_stop(&stage);
+}
+END_TEST
+
+/* ---- A part that was to be direct, and whose place is empty ---- */
+
+/* The kernel takes away what is at the new place before it finds that it cannot move. */
+static int move_fails_half_way(const struct injected_call *call, void *data)
+{
+	(void)data;
+	munmap((void *)(uintptr_t)call->args[4], (size_t)call->args[2]);
+	return -ENOMEM;
+}
+
+static void make_direct_in_vain(void *data)
+{
+	const struct stage *stage = data;
+	ck_assert_int_eq(uffd_guard_region_make_direct(stage->region, 0), 0);
+}
+
+/* Or else one that is under way notes pages as there which have gone. */
+START_TEST(part_that_could_not_be_moved_into_place_counts_as_gone_when_fills_have_ended)
+{
+	struct stage stage;
+	inject_syscall(SYS_mremap, 3, MREMAP_MAYMOVE | MREMAP_FIXED, move_fails_half_way, NULL);
+	if (stage_start(&stage)) {
+		assert_ok(fcntl(stage.fd, F_ADD_SEALS, F_SEAL_SHRINK));
+		ck_assert(waits_for_inside(&stage.region->fills, make_direct_in_vain, &stage));
+		ck_assert(!page_is_present(&stage.region->presence, 0));
+	}
+	stage_stop(&stage);
+}
+END_TEST
+
+/* ---- Views of files ---- */
+
+static void pass_scanner(void *data)
+{
+	scanners_pass_if_met(((struct stage *)data)->another);
+}
+
+/* They are opened for all views, and once. */
+START_TEST(callers_that_read_past_a_scanner_open_the_holes_of_views_one_at_a_time)
+{
+	struct stage stage;
+	const int fd = open_on_tmpfs(O_RDWR);
+	if (fd < 0) {
+		unit_skip(NO_TMPFS);
+		return;
+	}
+	if (stage_start(&stage)) {
+		assert_ok(ftruncate(fd, (off_t)stage.length));
+		assert_ok(uffd_guard_map(stage.guard, fd, stage.length, NULL, &stage.another));
+		atomic_store(&stage.guard->has_met_scanner, true);
+		ck_assert(source_may_be_scanned(&stage.another->source));
+		ck_assert(waits_for(&stage.guard->lock, pass_scanner, &stage));
+	}
+	stage_stop(&stage);
+	close(fd);
+}
+END_TEST
+
+/* ---- How many want a region ---- */
+
+#define N_CHANGES 20000
+
+static void *change_often(void *region)
+{
+	for (unsigned i = 0; i < N_CHANGES; i++) {
+		change_begin(region);
+		change_end(region);
+	}
+	return NULL;
+}
+
+/* Or else the copier keeps away from the region for good, or lets nobody go first. */
+START_TEST(callers_that_want_a_region_are_counted_exactly)
+{
+	struct stage stage;
+	if (stage_start(&stage)) {
+		together(change_often, stage.region);
+		ck_assert_uint_eq(atomic_load(&stage.region->begun.n_wanting), 0);
 	}
 	stage_stop(&stage);
 }
@@ -263,6 +331,11 @@ static TCase *waiting_case(void)
 		tcase, discard_drops_nothing_before_fills_have_ended_and_waits_again_after_it_has);
 	tcase_add_test(
 		tcase, write_back_waits_for_threads_that_evict_after_it_has_told_them_to_stop);
+	tcase_add_test(tcase,
+		part_that_could_not_be_moved_into_place_counts_as_gone_when_fills_have_ended);
+	tcase_add_test(
+		tcase, callers_that_read_past_a_scanner_open_the_holes_of_views_one_at_a_time);
+	tcase_add_test(tcase, callers_that_want_a_region_are_counted_exactly);
 	return tcase;
 }
 

@@ -3,11 +3,14 @@
  * until that sleeps or has returned: no clock is looked at. */
 #pragma once
 
+#include "base/epoch.h"
 #include "base/lock.h"
 #include "unit.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,12 +42,55 @@ static inline bool thread_is_asleep(int tid)
 	return n == 1 && state == 'S';
 }
 
+/* How many threads of this process have that name; *tid is one of them. */
+static inline unsigned threads_named(const char *name, int *tid)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned n = 0;
+	ck_assert_ptr_nonnull(tasks);
+	for (struct dirent *task; (task = readdir(tasks));) {
+		char path[300], line[32] = "";
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+		FILE *f = fopen(path, "re");
+		const bool is_it = f && fgets(line, sizeof(line), f) &&
+				   strncmp(line, name, strlen(name)) == 0 &&
+				   line[strlen(name)] == '\n';
+		if (f)
+			fclose(f);
+		if (is_it && tid)
+			*tid = atoi(task->d_name);
+		n += is_it;
+	}
+	closedir(tasks);
+	return n;
+}
+
 /* It sleeps, or has no reason to. */
 static inline bool waiting_call_sleeps(struct waiting_call *it)
 {
 	while (!atomic_load(&it->has_returned) && !thread_is_asleep(atomic_load(&it->tid)))
 		sched_yield();
 	return !atomic_load(&it->has_returned);
+}
+
+static inline void waiting_call_begin(
+	struct waiting_call *it, pthread_t *thread, void (*call)(void *data), void *data)
+{
+	*it = (struct waiting_call){ .call = call, .data = data };
+	assert_ok(pthread_create(thread, NULL, waiting_call_run, it));
+}
+
+/* Somebody is inside when the call begins. */
+static inline bool waits_for_inside(struct epoch *epoch, void (*call)(void *data), void *data)
+{
+	struct waiting_call it;
+	pthread_t thread;
+	const uint32_t ticket = epoch_enter(epoch);
+	waiting_call_begin(&it, &thread, call, data);
+	const bool has_waited = waiting_call_sleeps(&it);
+	epoch_leave(epoch, ticket);
+	assert_ok(pthread_join(thread, NULL));
+	return has_waited;
 }
 
 static inline bool waits_for(pthread_mutex_t *lock, void (*call)(void *data), void *data)
