@@ -387,6 +387,8 @@ START_TEST(rows_that_are_stored_arrive_and_what_is_between_stays)
 	char *buffer = malloc(length), *file = malloc(length);
 	ck_assert(buffer && file);
 	const struct uffd_guard_rect rect = far_rows(&f);
+	ck_assert_int_eq(uffd_guard_write(f.region, 0, buffer, length), (ssize_t)length);
+	wait_for_copier(); /* which that has called for: rows are too few bytes */
 	for (uint64_t seed = 2; seed < (uint64_t)N_STORES; seed++) {
 		write_words(f.fd, length, 1);
 		make_words(buffer, length, seed);

@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <uffd_guard.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -133,6 +135,15 @@ START_TEST(bytes_behind_the_callers_struct_are_left_alone)
 }
 END_TEST
 
+/* Of the library, which may be another than the header's. */
+START_TEST(library_tells_its_version)
+{
+	ck_assert_uint_eq(
+		uffd_guard_version(), UFFD_GUARD_VERSION_NUMBER(UFFD_GUARD_VERSION_MAJOR,
+					      UFFD_GUARD_VERSION_MINOR, UFFD_GUARD_VERSION_PATCH));
+}
+END_TEST
+
 static TCase *options_case(void)
 {
 	TCase *tcase = tcase_create("options");
@@ -142,6 +153,7 @@ static TCase *options_case(void)
 	tcase_add_loop_test(tcase, struct_of_any_age_is_written_as_far_as_both_know_it, 0,
 		n_elements(write_rows));
 	tcase_add_test(tcase, bytes_behind_the_callers_struct_are_left_alone);
+	tcase_add_test(tcase, library_tells_its_version);
 	return tcase;
 }
 

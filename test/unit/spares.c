@@ -2,13 +2,16 @@
 /* Spare huge pages that several threads put and take at once: a slot is one thread's at a time. */
 #include "kernel/spares.h"
 
+#include "../support/inject.h"
 #include "kernel/huge_memory.h"
 #include "kernel/staging.h"
 #include "unit.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define N_THREADS 4
 #define N_ROUNDS  3000
@@ -80,10 +83,52 @@ START_TEST(slot_that_is_claimed_is_nobody_elses)
 }
 END_TEST
 
+/* Nobody is to see what it holds, whatever the kernel refuses. */
+START_TEST(spare_that_the_kernel_does_not_take_for_free_is_emptied)
+{
+	static struct crowd crowd;
+	atomic_bool fails = true;
+	spares_init(&crowd.spares, &crowd.kept);
+	struct spare *spare = spares_claim(&crowd.spares);
+	ck_assert_ptr_nonnull(spare);
+	memset(spare->memory, 1, STAGING_SIZE);
+	inject_syscall(SYS_madvise, 2, MADV_FREE, inject_while_on, &fails);
+	spares_put(&crowd.spares, spare, &own_file);
+	ck_assert_int_eq(atomic_load(&spare->state), SPARE_EMPTY);
+	ck_assert_int_eq(spare->memory[0], 0);
+	ck_assert_int_eq(spare->memory[STAGING_SIZE - 1], 0);
+	ck_assert_uint_eq(atomic_load(&crowd.kept), 0);
+	spares_finish(&crowd.spares);
+}
+END_TEST
+
+/* A mapping that cannot be made anew, at the limit of mappings, say. */
+START_TEST(spare_that_cannot_be_made_empty_is_not_used_and_holds_nothing)
+{
+	static struct crowd crowd;
+	atomic_bool fails = true;
+	spares_init(&crowd.spares, &crowd.kept);
+	struct spare *spare = spares_claim(&crowd.spares);
+	ck_assert_ptr_nonnull(spare);
+	memset(spare->memory, 1, STAGING_SIZE);
+	inject_syscall(
+		SYS_mmap, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, inject_while_on, &fails);
+	spares_drop(spare);
+	ck_assert_ptr_null(spares_claim(&crowd.spares));
+	ck_assert_int_eq(spare->memory[STAGING_SIZE - 1], 0);
+	atomic_store(&fails, false);
+	ck_assert_ptr_eq(spares_claim(&crowd.spares), spare);
+	spares_drop(spare);
+	spares_finish(&crowd.spares);
+}
+END_TEST
+
 static TCase *slots_case(void)
 {
 	TCase *tcase = tcase_create("slots");
 	tcase_add_test(tcase, slot_that_is_claimed_is_nobody_elses);
+	tcase_add_test(tcase, spare_that_the_kernel_does_not_take_for_free_is_emptied);
+	tcase_add_test(tcase, spare_that_cannot_be_made_empty_is_not_used_and_holds_nothing);
 	return tcase;
 }
 
