@@ -56,11 +56,12 @@ static void note_closed(struct blocking_file *file)
 	file->is_unclosed = false;
 }
 
-bool blocking_file_may_be_had(const struct descriptor_file *identity)
+/* A disk is not in want because servers do not answer. */
+bool blocking_file_may_be_had(const struct descriptor_file *identity, bool is_remote)
 {
 	struct rlimit limit;
 	return atomic_load(unclosed_of(identity)) < MOST_OF_SERVER &&
-	       (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	       (!is_remote || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
 		       atomic_load(&n_all_unclosed) <= limit.rlim_cur / SHARE_OF_LIMIT);
 }
 

@@ -80,8 +80,9 @@ struct blocking_file {
 	size_t size; /* of the mapping, with the buffers */
 };
 
-/* False: too many files of that server, or of all, had a region and could not be closed. */
-bool blocking_file_may_be_had(const struct descriptor_file *identity);
+/* False: too many files of that server had a region and could not be closed; or of all, if this one
+ * may become one of them (is_remote). */
+bool blocking_file_may_be_had(const struct descriptor_file *identity, bool is_remote);
 
 /* A file without a descriptor as yet; NULL: no memory. */
 struct blocking_file *blocking_file_create(struct inbox *inbox, unsigned deadline_ms,

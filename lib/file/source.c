@@ -114,7 +114,8 @@ int source_open(struct source *source, int fd, uint64_t offset, int blocking_err
 	if (err)
 		return err;
 	err = descriptor_find_file(fd, source_may_block(source), &source->file);
-	if (!err && source_may_block(source) && !blocking_file_may_be_had(&source->file))
+	if (!err && source_may_block(source) &&
+		!blocking_file_may_be_had(&source->file, source->kind == SOURCE_REMOTE))
 		err = -ENFILE; /* before there is one more that nobody can close */
 	if (err)
 		return err;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -519,21 +520,29 @@ START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
 END_TEST
 
 /* To close a file asks its server. */
+static int map_and_unmap_until_refused(struct served *s)
+{
+	enum { MANY = 1000 };
+	struct uffd_guard_region *region = NULL;
+	int err = 0;
+	fuse_file_behave(s->file, FUSE_STALLS);
+	for (int n = 0; n < MANY && !err; n++) {
+		err = map_any(s->f.guard, s->f.fd, 0, &region);
+		if (!err)
+			uffd_guard_unmap(region);
+	}
+	return err;
+}
+
 START_TEST(files_that_cannot_be_closed_are_few)
 {
-	enum { MANY = 1000, FEW = 64 };
+	enum { FEW = 64 };
 	struct served s;
 	struct uffd_guard_region *region = NULL;
 	if (!served_start(&s, FUSE_ANSWERS, 10 * SOON))
 		return;
 	const size_t fds = count_fds();
-	int n = 0, err = 0;
-	fuse_file_behave(s.file, FUSE_STALLS);
-	for (; n < MANY && !err; n++) {
-		err = map_any(s.f.guard, s.f.fd, 0, &region);
-		if (!err)
-			uffd_guard_unmap(region);
-	}
+	int err = map_and_unmap_until_refused(&s);
 	ck_assert_int_eq(err, -ENFILE);
 	ck_assert_uint_le(count_fds(), fds + FEW);
 
@@ -548,6 +557,27 @@ START_TEST(files_that_cannot_be_closed_are_few)
 		usleep(1000); /* the handler counts after it has closed the last */
 	assert_ok(err);
 	uffd_guard_unmap(region);
+	served_stop(&s);
+}
+END_TEST
+
+/* Of the few descriptors of this process, a server that does not answer has all that it may. */
+START_TEST(files_that_cannot_be_closed_leave_those_on_a_disk_alone)
+{
+	const struct rlimit few = { .rlim_cur = 128, .rlim_max = 128 };
+	struct uffd_guard_region *region = NULL;
+	struct served s;
+	if (!served_start(&s, FUSE_ANSWERS, 10 * SOON))
+		return;
+	const int disk = find_disk();
+	if (disk >= 0) {
+		assert_ok(setrlimit(RLIMIT_NOFILE, &few));
+		ck_assert_int_eq(map_and_unmap_until_refused(&s), -ENFILE);
+		assert_ok(map_any(s.f.guard, disk, 0, &region));
+		uffd_guard_unmap(region);
+		fuse_file_behave(s.file, FUSE_ANSWERS);
+		close(disk);
+	}
 	served_stop(&s);
 }
 END_TEST
@@ -675,6 +705,7 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, file_that_finds_no_room_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, unmapping_a_served_file_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, files_that_cannot_be_closed_are_few);
+	tcase_add_test(tcase, files_that_cannot_be_closed_leave_those_on_a_disk_alone);
 	tcase_add_test(tcase, mapping_a_stalled_file_does_not_wait);
 	tcase_add_test(tcase, stalled_file_that_is_refused_is_not_waited_for);
 	tcase_add_test(tcase, file_is_closed_after_a_read_that_was_given_up);

@@ -194,7 +194,7 @@ END_TEST
 static unsigned count_room(struct crowd *crowd)
 {
 	unsigned n = 0;
-	for (; n <= MOST_OF_SERVER && blocking_file_may_be_had(&crowd->identity); n++)
+	for (; n <= MOST_OF_SERVER && blocking_file_may_be_had(&crowd->identity, true); n++)
 		blocking_file_release(make_file(crowd));
 	take_released(crowd, blocking_file_destroy);
 	return n;
