@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { N = 300 };
+enum { ONE, ANOTHER }; /* owners */
 
 static void await_fds(size_t expected)
 {
@@ -32,8 +33,41 @@ START_TEST(no_number_of_files_that_stall_is_waited_for)
 		ck_assert_int_ge(fds[i] = open(path, O_RDONLY | O_CLOEXEC), 0);
 	fuse_file_behave(file, FUSE_STALLS);
 	for (unsigned i = 0; i < N; i++)
-		ck_assert(close_aside(fds[i]) || i > 200); /* and from some number on it is told */
-	ck_assert_uint_ge(count_fds(), n_fds + N - 1);	   /* somebody waits for one */
+		ck_assert(close_aside(fds[i], ONE) ||
+			  i > 50);		       /* and from some number on it is told */
+	ck_assert_uint_ge(count_fds(), n_fds + N - 1); /* somebody waits for one */
+	fuse_file_behave(file, FUSE_ANSWERS);
+	await_fds(n_fds);
+	fuse_file_stop(file);
+}
+END_TEST
+
+static int file_on_a_disk(void)
+{
+	const int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+/* Those of one client; a file of another's is closed meanwhile, and is none too many. */
+START_TEST(files_that_stall_hold_up_none_of_another_owner)
+{
+	char path[64];
+	struct fuse_file *file = fuse_file_start(1, false);
+	if (!file)
+		return;
+	const size_t n_fds = count_fds();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fuse_file_fd(file));
+	fuse_file_behave(file, FUSE_ANSWERS);
+	int fds[N];
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_int_ge(fds[i] = open(path, O_RDONLY | O_CLOEXEC), 0);
+	fuse_file_behave(file, FUSE_STALLS);
+	for (unsigned i = 0; i < N; i++)
+		(void)close_aside(fds[i], ONE);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert(close_aside(file_on_a_disk(), ANOTHER) || i > 50);
+	await_fds(n_fds + N - 1); /* somebody waits for one */
 	fuse_file_behave(file, FUSE_ANSWERS);
 	await_fds(n_fds);
 	fuse_file_stop(file);
@@ -43,7 +77,7 @@ END_TEST
 START_TEST(memory_is_closed_at_once)
 {
 	const size_t n_fds = count_fds();
-	ck_assert(close_aside(file_create(FILE_MEMFD, 1, false)));
+	ck_assert(close_aside(file_create(FILE_MEMFD, 1, false), ONE));
 	ck_assert_uint_eq(count_fds(), n_fds);
 }
 END_TEST
@@ -61,10 +95,10 @@ START_TEST(large_memory_is_freed_by_somebody_else)
 	enum { MIB = 1 << 20 };
 	const size_t n_fds = count_fds();
 	const int fd = large_memory(4 * MIB);
-	const int held = close_aside_hold(fd);
+	const int held = close_aside_hold(fd, ONE);
 	ck_assert_int_gt(held, STDERR_FILENO);
 	close(fd);
-	close_aside_release(held);
+	close_aside_release(held, ONE);
 	await_fds(n_fds);
 }
 END_TEST
@@ -73,9 +107,9 @@ START_TEST(small_memory_and_holes_are_not_worth_a_thread)
 {
 	const int small = large_memory(4096), hole = memfd_create("hole", MFD_CLOEXEC);
 	ck_assert_int_eq(ftruncate(hole, 1 << 30), 0);
-	ck_assert_int_eq(close_aside_hold(small), -1);
-	ck_assert_int_eq(close_aside_hold(hole), -1);
-	ck_assert_int_eq(close_aside_hold(-1), -1);
+	ck_assert_int_eq(close_aside_hold(small, ONE), -1);
+	ck_assert_int_eq(close_aside_hold(hole, ONE), -1);
+	ck_assert_int_eq(close_aside_hold(-1, ONE), -1);
 	close(small);
 	close(hole);
 }
@@ -85,6 +119,7 @@ static TCase *close_aside_case(void)
 {
 	TCase *tcase = tcase_create("close_aside");
 	tcase_add_test(tcase, no_number_of_files_that_stall_is_waited_for);
+	tcase_add_test(tcase, files_that_stall_hold_up_none_of_another_owner);
 	tcase_add_test(tcase, memory_is_closed_at_once);
 	tcase_add_test(tcase, large_memory_is_freed_by_somebody_else);
 	tcase_add_test(tcase, small_memory_and_holes_are_not_worth_a_thread);

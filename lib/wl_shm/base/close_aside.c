@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * close(2) of a file that a client serves (FUSE) asks its server, and waits for the answer as long
- * as the client likes. The last close of a file that is memory frees its pages: of a gibibyte that
- * takes a tenth of a second, and it is the compositor's if the client was faster. Each kind has a
- * thread, so that memory of others is not kept while a server does not answer.
+ * as the client likes. So each client has a thread for it: what others have closed does not wait
+ * behind it. The last close of a file that is memory frees its pages: of a gibibyte that takes a
+ * tenth of a second, and it is the compositor's if the client was faster. Nobody can hold that up,
+ * so one thread does it for all.
+ *
+ * Descriptors that wait are the process's, so whoever has many of them is told.
  */
 #include "base/close_aside.h"
 
@@ -15,30 +18,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MANY	   256
-#define MANY_LARGE 16 /* whoever makes more of them waits: nobody has them kept without end */
-#define LARGE	   (1 << 20) /* bytes that take longer to free than to wake a thread */
+#define MANY	    64 /* of an owner; that many pools come in less than two turns of the event loop */
+#define MANY_LARGE  16 /* of all, of which an owner has half: more are not kept for the thread */
+#define LARGE	    (1 << 20) /* bytes that take longer to free than to wake a thread */
+#define MANY_OWNERS 16	      /* threads */
 
-struct closer {
-	pthread_mutex_t lock;
-	pthread_cond_t has_more;
-	int *waiting;		       /* lock */
-	size_t n_waiting, n_allocated; /* lock */
-	bool has_thread;	       /* lock */
+struct waiting {
+	int fd;
+	uint64_t owner;
 };
 
-static struct closer of_files = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	.has_more = PTHREAD_COND_INITIALIZER };
-static struct closer of_memory = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	.has_more = PTHREAD_COND_INITIALIZER };
+/* Has a thread. All is under the lock. */
+struct closer {
+	bool has_thread, is_closing;
+	uint64_t owner; /* of what it closes, or closed last */
+	struct waiting *waiting;
+	size_t n_waiting, n_allocated;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t has_more = PTHREAD_COND_INITIALIZER; /* any of them */
+static struct closer of_memory, of_files[MANY_OWNERS];
+
+/* ---- Threads ---- */
 
 static int take_next(struct closer *closer)
 {
-	pthread_mutex_lock(&closer->lock);
+	pthread_mutex_lock(&lock);
+	closer->is_closing = false;
 	while (closer->n_waiting == 0)
-		pthread_cond_wait(&closer->has_more, &closer->lock);
-	const int fd = closer->waiting[--closer->n_waiting];
-	pthread_mutex_unlock(&closer->lock);
+		pthread_cond_wait(&has_more, &lock);
+	const int fd = closer->waiting[--closer->n_waiting].fd;
+	closer->is_closing = true;
+	pthread_mutex_unlock(&lock);
 	return fd;
 }
 
@@ -49,7 +61,7 @@ static void *close_all(void *data)
 	return NULL;
 }
 
-/* Under the lock. The program's signals are not for this thread. */
+/* The program's signals are not for this thread. */
 static bool start_thread(struct closer *closer)
 {
 	sigset_t all, before;
@@ -65,12 +77,14 @@ static bool start_thread(struct closer *closer)
 	return closer->has_thread;
 }
 
-/* Under the lock. */
+/* ---- What waits; under the lock ---- */
+
 static bool make_room(struct closer *closer)
 {
 	if (closer->n_waiting < closer->n_allocated)
 		return true;
-	int *more = realloc(closer->waiting, (closer->n_allocated + MANY) * sizeof(*more));
+	struct waiting *more =
+		realloc(closer->waiting, (closer->n_allocated + MANY) * sizeof(*more));
 	if (!more)
 		return false;
 	closer->waiting = more;
@@ -78,18 +92,47 @@ static bool make_room(struct closer *closer)
 	return true;
 }
 
-/* A descriptor that stays open for want of memory is better than a display that stands still. */
-static bool leave_to_thread(struct closer *closer, int fd)
+static bool leave_to_thread(struct closer *closer, int fd, uint64_t owner)
 {
-	pthread_mutex_lock(&closer->lock);
-	const bool has_room = make_room(closer);
-	if (has_room)
-		closer->waiting[closer->n_waiting++] = fd;
-	const bool may = has_room && start_thread(closer) && closer->n_waiting <= MANY;
-	pthread_cond_signal(&closer->has_more);
-	pthread_mutex_unlock(&closer->lock);
-	return may;
+	if (!make_room(closer))
+		return false;
+	closer->waiting[closer->n_waiting++] = (struct waiting){ fd, owner };
+	const bool has_thread = start_thread(closer);
+	pthread_cond_broadcast(&has_more);
+	return has_thread;
 }
+
+static bool is_busy(const struct closer *closer)
+{
+	return closer->is_closing || closer->n_waiting > 0;
+}
+
+/* Where all have a thread that is busy for somebody else, it waits behind one of them. */
+static struct closer *closer_of(uint64_t owner)
+{
+	struct closer *found = NULL;
+	for (size_t i = 0; i < MANY_OWNERS; i++) {
+		struct closer *closer = &of_files[i];
+		if (is_busy(closer) && closer->owner == owner)
+			return closer;
+		if (!is_busy(closer) && (!found || (closer->has_thread && !found->has_thread)))
+			found = closer;
+	}
+	if (!found)
+		return &of_files[owner % MANY_OWNERS];
+	found->owner = owner;
+	return found;
+}
+
+static size_t count_of(const struct closer *closer, uint64_t owner)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < closer->n_waiting; i++)
+		n += closer->waiting[i].owner == owner;
+	return n;
+}
+
+/* ---- Files ---- */
 
 bool close_would_wait(int fd)
 {
@@ -100,13 +143,22 @@ bool close_would_wait(int fd)
 	       S_ISREG(stx.stx_mode) || S_ISDIR(stx.stx_mode);
 }
 
-bool close_aside(int fd)
+/* A descriptor that stays open for want of memory is better than a display that stands still. */
+bool close_aside(int fd, uint64_t owner)
 {
-	if (close_would_wait(fd))
-		return leave_to_thread(&of_files, fd);
-	close(fd);
-	return true;
+	if (!close_would_wait(fd)) {
+		close(fd);
+		return true;
+	}
+	pthread_mutex_lock(&lock);
+	struct closer *closer = closer_of(owner);
+	bool may = count_of(closer, owner) < MANY;
+	may &= leave_to_thread(closer, fd, owner);
+	pthread_mutex_unlock(&lock);
+	return may;
 }
+
+/* ---- Memory ---- */
 
 static bool is_large_memory(int fd)
 {
@@ -114,36 +166,38 @@ static bool is_large_memory(int fd)
 	return fcntl(fd, F_GET_SEALS) >= 0 && fstat(fd, &st) == 0 && st.st_blocks >= LARGE / 512;
 }
 
-static bool may_have_more(struct closer *closer)
+static bool may_have_more(uint64_t owner)
 {
-	pthread_mutex_lock(&closer->lock);
-	const bool may =
-		closer->n_waiting < MANY_LARGE && make_room(closer) && start_thread(closer);
-	pthread_mutex_unlock(&closer->lock);
+	pthread_mutex_lock(&lock);
+	const bool may = count_of(&of_memory, owner) + of_memory.n_waiting < MANY_LARGE &&
+			 make_room(&of_memory) && start_thread(&of_memory);
+	pthread_mutex_unlock(&lock);
 	return may;
 }
 
-int close_aside_hold(int fd)
+int close_aside_hold(int fd, uint64_t owner)
 {
-	return fd >= 0 && is_large_memory(fd) && may_have_more(&of_memory)
+	return fd >= 0 && is_large_memory(fd) && may_have_more(owner)
 		       ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
 		       : -1;
 }
 
-void close_aside_release(int held)
+void close_aside_release(int held, uint64_t owner)
 {
-	if (held >= 0)
-		leave_to_thread(&of_memory, held);
+	if (held < 0)
+		return;
+	pthread_mutex_lock(&lock);
+	leave_to_thread(&of_memory, held, owner);
+	pthread_mutex_unlock(&lock);
 }
 
-static void begin_anew(struct closer *closer)
-{
-	*closer = (struct closer){ .lock = PTHREAD_MUTEX_INITIALIZER,
-		.has_more = PTHREAD_COND_INITIALIZER };
-}
+/* ---- fork(2) ---- */
 
 void close_aside_begin_anew(void)
 {
-	begin_anew(&of_files);
-	begin_anew(&of_memory);
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	has_more = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	of_memory = (struct closer){ .has_thread = false };
+	for (size_t i = 0; i < MANY_OWNERS; i++)
+		of_files[i] = (struct closer){ .has_thread = false };
 }

@@ -156,11 +156,13 @@ static void forget_leftovers(struct wl_shm_pool *pool)
 
 /* The client may have given its memory up already: then it is freed here, and how large it is the
  * client decides. */
-static void unmap(struct uffd_guard_region *region)
+static void unmap(const struct wl_shm_pool *pool)
 {
-	const int held = region ? close_aside_hold(uffd_guard_region_get_fd(region)) : -1;
+	struct uffd_guard_region *region = pool->region;
+	const uint64_t owner = program_as_owner(pool->client->program);
+	const int held = region ? close_aside_hold(uffd_guard_region_get_fd(region), owner) : -1;
 	uffd_guard_unmap(region);
-	close_aside_release(held);
+	close_aside_release(held, owner);
 }
 
 static void pool_destroy(struct wl_shm_pool *pool)
@@ -170,7 +172,7 @@ static void pool_destroy(struct wl_shm_pool *pool)
 		back->pool_destroyed(pool);
 	pool_remove_file(pool);
 	forget_leftovers(pool);
-	unmap(pool->region);
+	unmap(pool);
 	charge(pool, 0, 0);
 	enlist(pool, false);
 	blocks_finish(&pool->blocks);

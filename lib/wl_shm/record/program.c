@@ -112,6 +112,11 @@ void program_unref(struct shm_program *program)
 		program->gone_at = milliseconds_now();
 }
 
+uint64_t program_as_owner(const struct shm_program *program)
+{
+	return (uintptr_t)program;
+}
+
 /* ---- Copies ---- */
 
 /* Large enough for all that a well-behaved client shows in a frame, small enough that a client

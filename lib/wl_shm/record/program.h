@@ -52,6 +52,9 @@ void program_unref(struct shm_program *program);
 /* Destroy the records of all that is gone, if no client is left. */
 void programs_finish(struct wl_list *programs);
 
+/* Whose descriptors they are, for close_aside.h and exchange.h. @program may be NULL. */
+uint64_t program_as_owner(const struct shm_program *program);
+
 int64_t milliseconds_now(void);
 
 #define CLIENT_PERIOD 16 /* milliseconds */

@@ -3,6 +3,7 @@
 #include "regions/global.h"
 
 #include "base/close_aside.h"
+#include "record/client.h"
 #include "regions/pool_requests.h"
 
 static void shm_request_create_pool(struct wl_client *wl_client, struct wl_resource *resource,
@@ -13,7 +14,8 @@ static void shm_request_create_pool(struct wl_client *wl_client, struct wl_resou
 			resource, WL_SHM_ERROR_INVALID_STRIDE, "invalid size (%d)", size);
 	else
 		pool_requests_create(wl_client, resource, id, fd, size);
-	if (!close_aside(fd))
+	const struct shm_client *client = client_of(wl_client);
+	if (!close_aside(fd, program_as_owner(client ? client->program : NULL)))
 		wl_client_post_no_memory(wl_client);
 }
 

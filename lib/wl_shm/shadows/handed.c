@@ -73,7 +73,8 @@ static int hand_copy(struct shm_client *client, int fd, uint64_t length, bool is
 	if (is_string)
 		end_string(copy, length);
 	if (!err)
-		err = shadow_put_behind(copy, fd, SHADOW_SEALED_WRITE);
+		err = shadow_put_behind(
+			copy, fd, SHADOW_SEALED_WRITE, program_as_owner(client->program));
 	shadow_destroy(copy);
 	return err;
 }
@@ -95,7 +96,7 @@ static void hand_over(struct shm_display *display, const struct handing *handing
 	if (!err || pools_leave_to_handler(fd, err))
 		return;
 	wl_resource_post_no_memory(message->resource);
-	pools_withhold(&a[handing->fd]);
+	pools_withhold(client, &a[handing->fd]);
 }
 
 void handed_on_request(

@@ -77,7 +77,8 @@ static int put_shadow(struct wl_shm_pool *pool, int fd)
 		return err;
 	pool_add_descriptor(pool);
 	pool->is_memory = fcntl(fd, F_GET_SEALS) >= 0;
-	err = shadow_put_behind(pool->shadow, fd, rights_of(fd));
+	err = shadow_put_behind(
+		pool->shadow, fd, rights_of(fd), program_as_owner(pool->client->program));
 	if (!err)
 		count_memory(pool);
 	return err;
@@ -115,10 +116,10 @@ bool pools_leave_to_handler(int fd, int err)
 	return err == -EACCES || err == -EBADF || (err == -ENODEV && !is_regular_file(fd));
 }
 
-void pools_withhold(const union wl_argument *argument)
+void pools_withhold(const struct shm_client *client, const union wl_argument *argument)
 {
 	union wl_argument *of_handler = (union wl_argument *)argument;
-	close_aside(of_handler->h);
+	close_aside(of_handler->h, program_as_owner(client ? client->program : NULL));
 	of_handler->h = -1;
 }
 
@@ -148,7 +149,7 @@ void pools_on_create(struct wl_resource *shm, const union wl_argument *arguments
 		if (pools_leave_to_handler(fd, err))
 			return;
 		refuse(shm, err);
-		pools_withhold(&arguments[1]);
+		pools_withhold(client, &arguments[1]);
 		return;
 	}
 	shm_stats_add(&shm_stats()->pools[pool->is_direct ? UFFD_GUARD_MODE_DIRECT

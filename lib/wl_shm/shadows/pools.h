@@ -27,4 +27,4 @@ bool pools_leave_to_handler(int fd, int err);
 
 /* An error was posted for the request with this argument, a descriptor. The handler is called all
  * the same, and would map the file, read it or wait for its server: it gets -1. */
-void pools_withhold(const union wl_argument *argument);
+void pools_withhold(const struct shm_client *client, const union wl_argument *argument);

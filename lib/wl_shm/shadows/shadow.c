@@ -129,7 +129,7 @@ int shadow_grow(struct shadow *shadow, size_t size)
 
 /* ---- Use ---- */
 
-int shadow_put_behind(struct shadow *shadow, int fd, enum shadow_rights rights)
+int shadow_put_behind(struct shadow *shadow, int fd, enum shadow_rights rights, uint64_t owner)
 {
 	/* Our mapping was made before, and may go on to store. */
 	if (rights == SHADOW_SEALED_WRITE &&
@@ -144,7 +144,7 @@ int shadow_put_behind(struct shadow *shadow, int fd, enum shadow_rights rights)
 	}
 	if (theirs < 0)
 		return -errno;
-	int err = exchange_descriptor(fd, theirs);
+	int err = exchange_descriptor(fd, theirs, owner);
 	close(theirs);
 	return err;
 }

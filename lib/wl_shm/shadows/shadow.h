@@ -34,8 +34,9 @@ int shadow_grow(struct shadow *shadow, size_t size);
 
 enum shadow_rights { SHADOW_WRITE, SHADOW_SEALED_WRITE, SHADOW_READ_ONLY };
 
-/* Put it behind @fd, with the rights that the client's descriptor had. 0 or a negative errno. */
-int shadow_put_behind(struct shadow *shadow, int fd, enum shadow_rights rights);
+/* Put it behind @fd, with the rights that the client's descriptor had. @owner: of exchange.h. 0 or
+ * a negative errno. */
+int shadow_put_behind(struct shadow *shadow, int fd, enum shadow_rights rights, uint64_t owner);
 
 /* True if the compositor has it mapped, or open. */
 bool shadow_is_in_use(const struct shadow *shadow);
