@@ -29,7 +29,7 @@ static int map_with(struct uffd_guard *guard, int fd, size_t length,
 
 static int open_other_file_system(void)
 {
-	return open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	return open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 }
 
 static int open_path(void)

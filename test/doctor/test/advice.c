@@ -405,7 +405,10 @@ START_TEST(rule_of_the_command_is_that_of_the_example)
 	char line[300];
 	bool is_there = false;
 	FILE *rules = fopen(RULES, "re");
-	ck_assert_ptr_nonnull(rules);
+	if (!rules) { /* as in a guest, to which programs alone are copied */
+		unit_skip("the sources are not here");
+		return;
+	}
 	while (fgets(line, sizeof(line), rules)) {
 		line[strcspn(line, "\n")] = '\0';
 		is_there |= *line && *line != '#' && commands(change, line);
