@@ -179,24 +179,68 @@ static bool is_owed_less(const struct allowance *of_all, int64_t now, int64_t mo
 	return of_all->paid_until - now < most;
 }
 
-/* Whoever comes before this is spent may: none waits for ever because its picture is large. */
-static bool spend_of_all(struct allowance *allowance, int64_t period, uint64_t bytes)
+/* ---- Turns; under the lock ----
+ *
+ * Of those that had to wait, the one that was served longest ago comes first, or a flood would be
+ * there whenever something is free. Each asks again in the next period; whoever does not, is not
+ * waited for. */
+
+#define PATIENCE (3 * CLIENT_PERIOD * INT64_C(1000000))
+
+static bool may_be_next(
+	const struct allowance *of_all, const struct shm_program *program, int64_t now)
+{
+	return !of_all->next || of_all->next == program || now - of_all->next_asked_at > PATIENCE;
+}
+
+static void wait_for_turn(struct allowance *of_all, const struct shm_program *program, int64_t now)
+{
+	if (may_be_next(of_all, program, now) || program->served_at < of_all->next_served_at) {
+		of_all->next = program;
+		of_all->next_served_at = program->served_at;
+	}
+	if (of_all->next == program)
+		of_all->next_asked_at = now;
+}
+
+static void serve(struct allowance *of_all, struct shm_program *program, int64_t now)
+{
+	program->served_at = now;
+	if (of_all->next == program)
+		of_all->next = NULL;
+}
+
+/* ---- Spending ---- */
+
+static uint64_t at_most(uint64_t bytes, uint64_t most)
+{
+	return bytes < most ? bytes : most;
+}
+
+/* Whoever comes before this is spent may: none waits for ever because its picture is large. And
+ * none spends it alone: how long a large picture takes is owed besides. */
+static bool spend_of_all(struct allowance *of_all, struct shm_program *program, uint64_t bytes)
 {
 	const int64_t now = nanoseconds_now();
-	pthread_mutex_lock(&allowance->lock);
-	begin_period(allowance, period);
-	const bool may = allowance->spent < ALLOWANCE_OF_ALL &&
-			 (bytes < LITTLE || is_owed_less(allowance, now, MOST_OWED / 2));
+	pthread_mutex_lock(&of_all->lock);
+	begin_period(of_all, client_period());
+	const bool may = of_all->spent < ALLOWANCE_OF_ALL &&
+			 (bytes < LITTLE || (is_owed_less(of_all, now, MOST_OWED / 2) &&
+						    may_be_next(of_all, program, now)));
 	if (may)
-		allowance->spent += bytes;
-	pthread_mutex_unlock(&allowance->lock);
+		of_all->spent += at_most(bytes, ALLOWANCE_BYTES);
+	if (may && bytes >= LITTLE)
+		serve(of_all, program, now);
+	else if (!may)
+		wait_for_turn(of_all, program, now);
+	pthread_mutex_unlock(&of_all->lock);
 	return may;
 }
 
 bool program_may_spend(struct shm_program *program, struct allowance *of_all, uint64_t bytes)
 {
-	const int64_t period = client_period();
-	return spend_own(&program->allowance, period, bytes) && spend_of_all(of_all, period, bytes);
+	return spend_own(&program->allowance, client_period(), bytes) &&
+	       spend_of_all(of_all, program, bytes);
 }
 
 #define TOO_MUCH_OWED INT64_C(1000000000)

@@ -8,12 +8,18 @@
 #include <sys/types.h>
 #include <wayland-server.h>
 
-/* What copies and waits of one program, or of all, have cost of late. */
+struct shm_program;
+
+/* What copies and waits of one program, or of all, have cost of late. All is under the lock. */
 struct allowance {
 	pthread_mutex_t lock; /* order: wl_shm_pool.lock, then this */
-	uint64_t spent;	      /* lock; bytes in period */
-	int64_t period;	      /* lock */
-	int64_t paid_until;   /* lock; nanoseconds: of all programs, when their copies are paid */
+	uint64_t spent;	      /* bytes in period */
+	int64_t period;
+
+	/* Of all programs; nanoseconds. */
+	int64_t paid_until;		/* when their copies are paid */
+	const struct shm_program *next; /* who comes first then; only to compare with; or NULL */
+	int64_t next_served_at, next_asked_at;
 };
 
 struct forgiveness {
@@ -41,6 +47,7 @@ struct shm_program {
 	struct wl_list shadows; /* of shadows/: struct shadow.link, the latest first */
 	struct memory_account memory;
 	struct allowance allowance;
+	int64_t served_at; /* nanoseconds; under the lock of the allowance of all */
 	struct forgiveness forgiveness;
 };
 
