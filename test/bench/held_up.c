@@ -3,91 +3,50 @@
  * How long a client that maps its file very often, and makes holes in it, can hold up a server: by
  * each way to read that file or store to it, with the kernel's calls alone; and meanwhile, another
  * thread of the server that maps memory of its own.
- *   held-up [MAPPINGS [SECONDS]]
  */
+#include "../support/mapping_client.h"
 #include "../support/time_ns.h"
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define N_PAGES	    64
-#define PAGE	    4096
-#define SIZE	    ((size_t)N_PAGES * PAGE)
-#define AT	    (5 * PAGE) /* where the server reads and stores */
-#define OF_A_CLIENT 60000      /* vm.max_map_count allows 65530 */
+#define N_PAGES 64
+#define PAGE	4096
+#define SIZE	((size_t)N_PAGES * PAGE)
+#define AT	(5 * PAGE) /* where the server reads and stores */
 
 static int file;
 static char *kept;
 
-/* ---- The client ---- */
-
-static void fill(void)
-{
-	static char bytes[SIZE];
-	memset(bytes, 1, sizeof(bytes));
-	if (pwrite(file, bytes, sizeof(bytes), 0) < 0)
-		_exit(1);
-}
-
-static void map_and_punch(int n_mappings, int ready)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (int i = 0; i < n_mappings; i++) {
-		/* Of different protection, or two that lie side by side would become one. */
-		const int protection = i % 2 ? PROT_READ : PROT_NONE;
-		if (mmap(NULL, SIZE, protection, MAP_SHARED, file, 0) == MAP_FAILED)
-			_exit(1);
-	}
-	if (write(ready, "", 1) < 0)
-		_exit(1);
-	for (;;) {
-		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)SIZE);
-		fill();
-	}
-}
-
-/* False: it could not map so often. */
-static bool start_client(int n_mappings)
-{
-	int ends[2];
-	char byte;
-	if (pipe(ends) < 0)
-		return false;
-	if (fork() == 0) {
-		close(ends[0]);
-		map_and_punch(n_mappings, ends[1]);
-	}
-	close(ends[1]);
-	const bool is_ready = read(ends[0], &byte, 1) == 1;
-	close(ends[0]);
-	return is_ready;
-}
-
 /* ---- The server ---- */
 
+/* As the library does: lib/kernel/copy.c. */
 static ssize_t copy(bool stores, char *map)
 {
 	static char own[PAGE];
 	const struct iovec here = { own, PAGE }, there = { map, PAGE };
-	return stores ? process_vm_writev(getpid(), &here, 1, &there, 1, 0)
-		      : process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+	return process_vm_readv(
+		getpid(), stores ? &there : &here, 1, stores ? &here : &there, 1, 0);
 }
 
 static void read_by_call(void)
 {
 	char bytes[PAGE];
 	(void)!pread(file, bytes, PAGE, AT);
+}
+
+static void read_all_by_call(void)
+{
+	static char bytes[SIZE];
+	(void)!pread(file, bytes, SIZE, 0);
 }
 
 static void write_by_call(void)
@@ -161,31 +120,49 @@ static void measure(const char *name, void (*step)(void), int seconds)
 	atomic_store(&beside.shall_stop, true);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
-	printf("%-34s %9.3f ms mean %9.1f ms longest; mmap beside it %9.1f ms longest\n", name,
+	printf("%-36s %9.3f ms mean %9.1f ms longest; mmap beside it %9.1f ms longest\n", name,
 		ms(client.n ? client.sum_ns / client.n : 0), ms(client.longest_ns),
 		ms(beside.longest_ns));
 	fflush(stdout);
 }
 
+static int print_help(void)
+{
+	printf("held-up [MAPPINGS [SECONDS [READERS]]]\n"
+	       "How long a client that maps its file so often (100000), makes holes in it all the\n"
+	       "time, and reads it meanwhile in so many processes (0), holds up a server: each "
+	       "way\n"
+	       "to read or store 4 KiB for so many seconds (5).\n");
+	return 0;
+}
+
+static bool fill(void)
+{
+	static char bytes[SIZE];
+	memset(bytes, 1, sizeof(bytes));
+	return pwrite(file, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes);
+}
+
 int main(int argc, char **argv)
 {
+	struct mapping_client client;
+	if (argc > 1 && argv[1][0] == '-')
+		return print_help();
 	const int n_mappings = argc > 1 ? atoi(argv[1]) : 100000;
-	const int seconds = argc > 2 ? atoi(argv[2]) : 5;
+	const int seconds = argc > 2 ? atoi(argv[2]) : 5, n_readers = argc > 3 ? atoi(argv[3]) : 0;
 	file = memfd_create("held-up", MFD_CLOEXEC);
-	if (file < 0)
+	if (file < 0 || !fill() ||
+		mapping_client_start(&client, file, SIZE, n_mappings, n_readers) < 0)
 		return 3;
-	fill();
-	for (int left = n_mappings; left > 0; left -= OF_A_CLIENT) {
-		if (!start_client(left < OF_A_CLIENT ? left : OF_A_CLIENT))
-			return 3;
-	}
 	kept = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (kept == MAP_FAILED)
 		return 3;
 	measure("pread(2)", read_by_call, seconds);
+	measure("pread(2) of 256 KiB", read_all_by_call, seconds);
 	measure("pwrite(2)", write_by_call, seconds);
 	measure("a read through a mapping", read_by_kept, seconds);
 	measure("a store through a mapping", store_by_kept, seconds);
 	measure("a store through a mapping of its own", store_by_fresh, seconds);
+	mapping_client_end(&client);
 	return 0;
 }
