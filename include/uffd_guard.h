@@ -200,7 +200,9 @@ struct uffd_guard_map_options {
  * read(2). A scanner of files (fanotify(7), FAN_ACCESS_PERM) that watches a tmpfs and does not
  * answer holds up a call that reads such a file until read_deadline_ms has passed; then the file is
  * read past it. A fault that it holds up ends in zeros and UFFD_GUARD_LOST_TIMED_OUT. Other regions
- * go on, and memfds have no scanner. See docs/embedding.md for what EAGER needs, and who may wait.
+ * go on, and memfds have no scanner. A client that has the kernel keep its file's pages locked
+ * again and again, longer than read_deadline_ms within a second, loses them likewise. See
+ * docs/embedding.md for what EAGER needs, and who may wait.
  *
  * @param guard from uffd_guard_create()
  * @param fd a memfd (hugetlb too), or a file on tmpfs, ramfs (Linux 6.8) or hugetlbfs, open for
@@ -464,11 +466,11 @@ ssize_t uffd_guard_write_rect(struct uffd_guard_region *region, const struct uff
  * @return the bytes from offset that the file now has as the region does: fewer than length where
  * the file ends, or where an error came after them, which the next call from there on returns. Or:
  * -EACCES not mapped with UFFD_GUARD_MAP_WRITE; -ERANGE not inside the region; -EPERM the file is
- * sealed against writing; -ENOSPC its file system is full; -EFAULT the program has taken away the
- * right to read the region; -EOPNOTSUPP it is on a network or FUSE (to respect its end one would
- * have to wait for its server); -EBADF the descriptor given to uffd_guard_map() was read-only;
- * -EMFILE, -ENFILE where process_vm_readv(2) and process_vm_writev(2) are denied: then a pipe is
- * needed; -ENOMEM
+ * sealed against writing; -ENOSPC its file system is full; -ETIMEDOUT its client has held up those
+ * who read it; -EFAULT the program has taken away the right to read the region; -EOPNOTSUPP it is
+ * on a network or FUSE (to respect its end one would have to wait for its server); -EBADF the
+ * descriptor given to uffd_guard_map() was read-only; -EMFILE, -ENFILE where process_vm_readv(2)
+ * and process_vm_writev(2) are denied: then a pipe is needed; -ENOMEM
  */
 ssize_t uffd_guard_write_back(struct uffd_guard_region *region, uint64_t offset, size_t length);
 

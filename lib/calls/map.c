@@ -9,6 +9,7 @@
 #include "state/region.h"
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/options.h"
 #include "calls/create.h"
 #include "calls/dispatch.h"
@@ -293,6 +294,7 @@ static int map_region(
 	if (err)
 		return explain_file(region->guard, err);
 	source_find_mount(&region->source, region->guard->zeros.file.device);
+	region->source.patience.most_ns = region->guard->read_deadline_ms * NS_PER_MS;
 	scanners_expect(region, reserve);
 	err = mapping_reserve(&region->range, options, reserve);
 	if (err)

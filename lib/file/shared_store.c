@@ -67,7 +67,7 @@ int shared_store(struct shared_work *work, struct source *source, uint64_t offse
 {
 	size_t more = 0;
 	*stored = 0;
-	if (length >= SHARED_LEAST && !source_may_block(source)) {
+	if (length >= SHARED_LEAST && !source_may_block(source) && !source_is_lost(source)) {
 		const uint64_t rest = min_u64(length, source_length_from(source, offset));
 		struct storing storing = { .bytes = bytes, .offset = offset, .end = offset + rest };
 		*stored = store_chunks(work, source, &storing);
@@ -119,7 +119,7 @@ uint64_t shared_store_rows(struct shared_work *work, struct source *source,
 	const uint64_t length = (rect->height - 1) * rect->stride + rect->width;
 	/* Rows that overlap are stored in order, so not by two threads. */
 	if (!are_many(rect) || rect->stride < rect->width || source_may_block(source) ||
-		source_length_from(source, rect->offset) < length)
+		source_is_lost(source) || source_length_from(source, rect->offset) < length)
 		return 0;
 	char *all = source_take_place(source, rect->offset + length);
 	if (!all)

@@ -12,6 +12,9 @@
  * to us. Only where pread(2) might have to wait for a scanner of files is there a mapping that does
  * neither (view.c).
  *
+ * The lock of a page that is being taken out of the file is what a client can make long all the
+ * same, so calls are timed (patience.c).
+ *
  * Of memory, nothing here waits for the inode's lock, which a client may hold for ever: write(2)
  * keeps it while it reads the writer's memory, and that may be a file that the client serves
  * itself. pread(2), fstat(2) and reading seals do not take it; looking for holes with lseek(2) and
@@ -184,6 +187,47 @@ bool source_cannot_shrink(const struct source *source)
 	return source->kind == SOURCE_MEMORY && seals >= 0 && seals & F_SEAL_SHRINK;
 }
 
+static struct patience *patience_of(const struct source *source)
+{
+	return (struct patience *)&source->patience;
+}
+
+bool source_is_lost(const struct source *source)
+{
+	return patience_is_lost(&source->patience);
+}
+
+static bool is_doubtful(const struct source *source)
+{
+	return patience_is_doubtful(&source->patience);
+}
+
+/* A scanner of files is slow for its own reasons. */
+static void end_wait(const struct source *source, const struct patience_look *look)
+{
+	if (!source_may_be_scanned(source) || inquiry_is_free(&source->inquiry))
+		patience_end(patience_of(source), look);
+}
+
+/* How much is read at once, so that little is waited for before somebody looks: twice as much each
+ * time. */
+#define FIRST_STEP ((size_t)16 << 10)
+#define MOST_STEP  ((size_t)128 << 10)
+
+struct steps {
+	struct patience_look look;
+	size_t length;
+};
+
+static size_t next_step(
+	const struct source *source, struct steps *steps, uint64_t offset, size_t length)
+{
+	const size_t most = is_doubtful(source) ? FIRST_STEP : steps->length;
+	const uint64_t end = page_ceil(offset + most);
+	steps->length = min_u64(steps->length * 2, MOST_STEP);
+	return min_u64(length, end - offset);
+}
+
 /* Bytes or a negative errno; with @watch perhaps WATCH_ERR_TAKEN: then @source is not to be looked
  * at any more. */
 /* model: relief read_page */
@@ -201,6 +245,19 @@ static ssize_t read_once(const struct source *source, struct watch *watch, uint6
 	return err ? err : n;
 }
 
+static ssize_t read_step(const struct source *source, struct watch *watch, struct steps *steps,
+	uint64_t offset, void *buffer, size_t length)
+{
+	if (source_is_lost(source))
+		return -ETIMEDOUT;
+	patience_begin(&source->patience, &steps->look);
+	const ssize_t n =
+		read_once(source, watch, offset, buffer, next_step(source, steps, offset, length));
+	if (n != WATCH_ERR_TAKEN)
+		end_wait(source, &steps->look);
+	return n;
+}
+
 /*
  * A short read is asked again: it is the end of the file only if nothing more comes. Asked again
  * from the beginning of the page it stopped in, for a copy that starts at an odd byte would tear
@@ -209,10 +266,11 @@ static ssize_t read_once(const struct source *source, struct watch *watch, uint6
 static int read_by_descriptor(const struct source *source, struct watch *watch, uint64_t offset,
 	void *buffer, size_t length, size_t *got)
 {
+	struct steps steps = { .length = FIRST_STEP };
 	*got = 0;
 	for (size_t from = 0; *got < length;) {
-		const ssize_t n = read_once(
-			source, watch, offset + from, (char *)buffer + from, length - from);
+		const ssize_t n = read_step(
+			source, watch, &steps, offset + from, (char *)buffer + from, length - from);
 		if (n < 0 && n != -EINTR)
 			return (int)n;
 		const size_t before = *got;
@@ -230,6 +288,18 @@ static int read_by_descriptor(const struct source *source, struct watch *watch, 
 	return 0;
 }
 
+static int read_by_view(
+	const struct source *source, uint64_t offset, void *buffer, size_t length, size_t *got)
+{
+	struct patience_look look = { .first = 0 };
+	if (source_is_lost(source))
+		return -ETIMEDOUT;
+	patience_begin(&source->patience, &look);
+	const int err = view_read(&source->view, offset, buffer, length, got);
+	end_wait(source, &look);
+	return err;
+}
+
 static int read_file(const struct source *source, struct watch *watch, uint64_t offset,
 	void *buffer, size_t length, size_t *got)
 {
@@ -238,7 +308,7 @@ static int read_file(const struct source *source, struct watch *watch, uint64_t 
 		return blocking_file_read(
 			source->blocking, source->offset + offset, buffer, length, got);
 	if (source->view.is_there) {
-		const int err = view_read(&source->view, offset, buffer, length, got);
+		const int err = read_by_view(source, offset, buffer, length, got);
 		if (err != -EPERM && err != -ENOSYS) /* by a filter that came later */
 			return err;
 	}
@@ -267,19 +337,53 @@ int source_read_own(const struct source *source, struct watch *watch, uint64_t o
 	return 0;
 }
 
+/* The first parts, as many as are one step, but one at least. */
+static int count_in_step(
+	const struct source *source, const struct iovec *parts, int n_parts, size_t *length)
+{
+	const size_t most = is_doubtful(source) ? FIRST_STEP : MOST_STEP;
+	int n = 0;
+	*length = 0;
+	do
+		*length += parts[n++].iov_len;
+	while (n < n_parts && *length + parts[n].iov_len <= most);
+	return n;
+}
+
+static bool read_parts_by_descriptor(
+	const struct source *source, uint64_t offset, const struct iovec *parts, int n_parts)
+{
+	struct patience_look look = { .first = 0 };
+	size_t length;
+	for (int i = 0, n; i < n_parts; i += n, offset += length) {
+		n = count_in_step(source, parts + i, n_parts - i, &length);
+		if (source_is_lost(source))
+			return false;
+		patience_begin(&source->patience, &look);
+		const ssize_t got =
+			preadv(source->fd, parts + i, n, (off_t)(source->offset + offset));
+		end_wait(source, &look);
+		if (got != (ssize_t)length)
+			return false;
+	}
+	return true;
+}
+
 bool source_read_parts(
 	const struct source *source, uint64_t offset, const struct iovec *parts, int n_parts)
 {
-	ssize_t length = 0;
-	for (int i = 0; i < n_parts; i++)
-		length += (ssize_t)parts[i].iov_len;
 	if (source->memory)
 		return false; /* there is no call to spare: each is a copy */
 	if (source->view.is_there)
 		return view_read_parts(&source->view, offset, parts, n_parts);
 	if (atomic_load(&source->is_held_up))
 		return false;
-	return preadv(source->fd, parts, n_parts, (off_t)(source->offset + offset)) == length;
+	if (n_parts > 1 || parts[0].iov_len <= MOST_STEP)
+		return read_parts_by_descriptor(source, offset, parts, n_parts);
+	size_t got;
+	return read_by_descriptor(
+		       source, NULL, offset, parts[0].iov_base, parts[0].iov_len, &got) == 0 &&
+	       got == parts[0].iov_len;
 }
 
 uint64_t source_length_from(const struct source *source, uint64_t offset)
@@ -329,9 +433,9 @@ char *source_take_place(struct source *source, uint64_t end)
 {
 	if (source->memory)
 		return source->memory;
-	return source->kind == SOURCE_MEMORY
-		       ? store_window_take(&source->window, source->fd, source->offset, end)
-		       : NULL;
+	return source->kind == SOURCE_MEMORY ? store_window_take(&source->window, source->fd,
+						       source->offset, end, is_doubtful(source))
+					     : NULL;
 }
 
 void source_give_place(struct source *source)
@@ -361,6 +465,8 @@ static int store_chunk(
 	struct source *source, uint64_t offset, const void *bytes, size_t length, size_t *stored)
 {
 	*stored = 0;
+	if (source_is_lost(source))
+		return -ETIMEDOUT;
 	char *place = source_take_place(source, offset + length);
 	if (!place)
 		return store_by_mapping(source, source->offset + offset, bytes, length, stored);
@@ -436,7 +542,7 @@ bool source_store_parts(struct source *source, uint64_t offset, uint64_t stride,
 	const struct iovec *parts, int n_parts)
 {
 	const size_t length = (size_t)(n_parts - 1) * stride + parts[n_parts - 1].iov_len;
-	if (source_length_from(source, offset) < length)
+	if (source_length_from(source, offset) < length || source_is_lost(source))
 		return false;
 	char *place = source_take_place(source, offset + length);
 	if (!place)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "file/inquiry.h"
+#include "file/patience.h"
 #include "file/store_window.h"
 #include "file/view.h"
 #include "kernel/descriptor.h"
@@ -32,8 +33,9 @@ struct source {
 	struct store_window window;
 	struct view view; /* by which fd is read, if it is there */
 	bool is_on_mount; /* memory, and a scanner of files may have to be asked before a read(2) */
-	struct inquiry inquiry; /* about that */
-	atomic_bool is_held_up; /* a scanner has not answered: callers do not read by fd */
+	struct inquiry inquiry;	  /* about that */
+	atomic_bool is_held_up;	  /* a scanner has not answered: callers do not read by fd */
+	struct patience patience; /* with a client that has the kernel lock the file's pages */
 	bool writable;
 	enum source_kind kind;
 	struct blocking_file *blocking; /* through which one that may block is read */
@@ -71,6 +73,10 @@ bool source_is_ours(const struct source *source); /* or the program has closed i
  * that is read in between. Not nested. */
 void source_begin_call(const struct source *source);
 void source_end_call(const struct source *source);
+
+/* Whether the client has held up calls for too long, so that its file is left alone for now: reads
+ * and stores answer -ETIMEDOUT. */
+bool source_is_lost(const struct source *source);
 
 /* Whether the file is memory that will never be shorter than it is. */
 bool source_cannot_shrink(const struct source *source);

@@ -6,6 +6,11 @@
  * none besides. Addresses and page tables are what it costs, so there are only so many, and none
  * where an address has 32 bits.
  *
+ * To map and to unmap a file takes mmap_lock, and with it i_mmap_rwsem, which the kernel has while
+ * it walks the file's mappings for a hole: a client with very many of them holds up all mmap(2) of
+ * this process. So once a call about the file was slow there is a mapping at once. A page fault in
+ * it waits for the end of the hole, without mmap_lock but the third time.
+ *
  * While it is there the client cannot seal its file against writing (F_SEAL_WRITE is refused).
  */
 #include "file/store_window.h"
@@ -84,12 +89,13 @@ static void make_room(struct store_window *window, int fd, uint64_t position, si
 		begin(window, fd, position, length);
 }
 
-char *store_window_take(struct store_window *window, int fd, uint64_t position, size_t length)
+char *store_window_take(
+	struct store_window *window, int fd, uint64_t position, size_t length, bool at_once)
 {
 	length = page_ceil(length);
 	if (atomic_exchange(&window->is_taken, true))
 		return NULL;
-	if (window->n_stores >= FEW_STORES && window->length < length)
+	if ((at_once || window->n_stores >= FEW_STORES) && window->length < length)
 		make_room(window, fd, position, length);
 	if (window->memory && window->length >= length)
 		return window->memory;

@@ -16,8 +16,10 @@ struct store_window {
 };
 
 /* The file from @position on, a page's border, at least @length bytes of it: for the caller alone,
- * until it gives it back. NULL: there is none, so make a mapping for this store. */
-char *store_window_take(struct store_window *window, int fd, uint64_t position, size_t length);
+ * until it gives it back. NULL: there is none, so make a mapping for this store. @at_once: have one
+ * with the first store */
+char *store_window_take(
+	struct store_window *window, int fd, uint64_t position, size_t length, bool at_once);
 void store_window_give(struct store_window *window);
 
 /* Unmap it, unless somebody stores through it now. */

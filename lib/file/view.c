@@ -17,7 +17,7 @@
  * scanner (calls/scanners.c), since a mapping of a client's file is worse where clients are
  * hostile. A client that maps its file 100,000 times and makes holes in it holds up, for some
  * tenths of a second each time, whoever maps the file, with mmap_lock, and so all of the process;
- * and whoever faults its pages. pread(2) waits for neither.
+ * and whoever faults its pages. pread(2) waits for a page's lock only (patience.c).
  *
  * The mapping is private, so that a read-only descriptor will do. Nobody stores to it, so it shows
  * what the file has.

@@ -23,10 +23,12 @@ program_of() {
 	esac
 }
 
-# How long a test of it may take: growth is measured again and again before it is believed.
+# How long a test of it may take: growth is measured again and again before it is believed, and a client that maps often
+# takes a while to be noticed.
 seconds_of() {
 	case $1 in
 	wl_shm_growth) echo 200 ;;
+	mapped_often) echo 100 ;;
 	*) echo 8 ;;
 	esac
 }

@@ -28,7 +28,7 @@ static char *take_after_a_few(struct store_window *window, int fd)
 {
 	char *memory = NULL;
 	for (unsigned i = 0; i <= FEW_STORES && !memory; i++)
-		memory = store_window_take(window, fd, 0, page_size());
+		memory = store_window_take(window, fd, 0, page_size(), false);
 	return memory;
 }
 
@@ -51,7 +51,7 @@ static void *store_often(void *data)
 {
 	const struct storer *it = data;
 	for (unsigned i = 0; i < N_ROUNDS; i++) {
-		const char *memory = store_window_take(it->window, it->fd, 0, page_size());
+		const char *memory = store_window_take(it->window, it->fd, 0, page_size(), false);
 		if (!memory)
 			continue;
 		ck_assert_uint_eq(atomic_fetch_add(it->n_users, 1), 0);
@@ -68,8 +68,8 @@ static void *store_often(void *data)
 
 static char *take_at_last(const struct storer *it)
 {
-	char *memory = store_window_take(it->window, it->fd, 0, page_size());
-	for (; !memory; memory = store_window_take(it->window, it->fd, 0, page_size()))
+	char *memory = store_window_take(it->window, it->fd, 0, page_size(), false);
+	for (; !memory; memory = store_window_take(it->window, it->fd, 0, page_size(), false))
 		sched_yield();
 	return memory;
 }
@@ -108,7 +108,7 @@ static void *keep_and_drop(void *data)
 	const struct storer *it = data;
 	for (unsigned i = 0; i < N_ROUNDS / 4; i++) {
 		struct store_window window = { .n_stores = FEW_STORES };
-		if (store_window_take(&window, i % 2 ? it->fd : -1, 0, page_size()))
+		if (store_window_take(&window, i % 2 ? it->fd : -1, 0, page_size(), false))
 			store_window_give(&window);
 		store_window_drop(&window);
 	}
@@ -203,7 +203,7 @@ START_TEST(store_into_a_very_large_buffer_gets_no_window)
 	struct store_window window = { .n_stores = FEW_STORES };
 	const int fd = make_file();
 	assert_ok(ftruncate(fd, (off_t)(2 * most)));
-	ck_assert_ptr_null(store_window_take(&window, fd, 0, most + 1));
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, most + 1, false));
 	ck_assert_ptr_null(window.memory);
 	ck_assert(!atomic_load(&window.is_taken));
 	store_window_drop(&window);
@@ -218,7 +218,7 @@ START_TEST(window_that_cannot_be_mapped_is_none_and_not_counted)
 	atomic_bool fails = true;
 	const int fd = make_file();
 	inject_syscall(SYS_madvise, 2, MADV_DONTFORK, inject_while_on, &fails);
-	ck_assert_ptr_null(store_window_take(&window, fd, 0, page_size()));
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, page_size(), false));
 	ck_assert_ptr_null(window.memory);
 	atomic_store(&fails, false);
 	if (sizeof(void *) >= sizeof(uint64_t))
@@ -237,16 +237,29 @@ START_TEST(window_that_cannot_be_extended_stays_as_it_is)
 		return;
 	}
 	assert_ok(ftruncate(fd, (off_t)(2 * page_size())));
-	char *memory = store_window_take(&window, fd, 0, page_size());
+	char *memory = store_window_take(&window, fd, 0, page_size(), false);
 	ck_assert_ptr_nonnull(memory);
 	store_window_give(&window);
 	inject_syscall(SYS_mremap, 3, MREMAP_MAYMOVE, inject_while_on, &fails);
-	ck_assert_ptr_null(store_window_take(&window, fd, 0, 2 * page_size()));
-	ck_assert_ptr_eq(store_window_take(&window, fd, 0, page_size()), memory);
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, 2 * page_size(), false));
+	ck_assert_ptr_eq(store_window_take(&window, fd, 0, page_size(), false), memory);
 	memory[0] = 1;
 	store_window_give(&window);
 	atomic_store(&fails, false);
-	ck_assert_ptr_nonnull(store_window_take(&window, fd, 0, 2 * page_size()));
+	ck_assert_ptr_nonnull(store_window_take(&window, fd, 0, 2 * page_size(), false));
+	store_window_give(&window);
+	store_window_drop(&window);
+	close(fd);
+}
+END_TEST
+
+START_TEST(mapping_is_there_at_once_for_who_asks_for_it)
+{
+	struct store_window window = { .memory = NULL };
+	const int fd = memfd_create("at-once", MFD_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_ptr_null(store_window_take(&window, fd, 0, page_size(), false));
+	ck_assert_ptr_nonnull(store_window_take(&window, fd, 0, page_size(), true));
 	store_window_give(&window);
 	store_window_drop(&window);
 	close(fd);
@@ -263,6 +276,7 @@ static TCase *windows_case(void)
 	tcase_add_test(tcase, store_into_a_very_large_buffer_gets_no_window);
 	tcase_add_test(tcase, window_that_cannot_be_mapped_is_none_and_not_counted);
 	tcase_add_test(tcase, window_that_cannot_be_extended_stays_as_it_is);
+	tcase_add_test(tcase, mapping_is_there_at_once_for_who_asks_for_it);
 	return tcase;
 }
 
