@@ -3,6 +3,7 @@
 #include "../support/fixture.h"
 #include "../support/fuse_file.h"
 #include "../support/inject.h"
+#include "../support/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define PAGES 64
-#define SOON  50    /* ms; for what never answers */
-#define LATER 20000 /* for what does, on a busy machine too */
+#define PAGES	 64
+#define SOON	 50    /* ms; for what never answers */
+#define LATER	 20000 /* for what does, on a busy machine too */
+#define FOR_EVER 600000
 
 static bool has_ring(void)
 {
@@ -240,6 +243,23 @@ START_TEST(served_file_that_hesitates_is_read_within_the_deadline)
 	if (runner_skip_eager() || !served_start(&s, FUSE_HESITATES, LATER))
 		return;
 	assert_page_is(&s.f, 7, page_value(7));
+	assert_losses_eq(&s.f, 0);
+	served_stop(&s);
+}
+END_TEST
+
+/* Those that find no read free come again when one is. */
+START_TEST(more_faults_at_once_than_reads_of_a_file_are_all_answered)
+{
+	enum { N = 12 };
+	static struct reader readers[N];
+	struct served s;
+	if (runner_skip_eager() || !served_start(&s, FUSE_HESITATES, LATER))
+		return;
+	for (size_t i = 0; i < N; i++)
+		reader_start(&readers[i], &s.f.data[i * 5 * s.f.page]);
+	for (size_t i = 0; i < N; i++)
+		ck_assert_int_eq(reader_finish(&readers[i]), page_value(i * 5));
 	assert_losses_eq(&s.f, 0);
 	served_stop(&s);
 }
@@ -519,6 +539,37 @@ START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
 }
 END_TEST
 
+/* It may come to it only when the region has gone, which is an error then and no signal. */
+static void *populate_page(void *page)
+{
+	madvise(page, (size_t)getpagesize(), MADV_POPULATE_READ);
+	return NULL;
+}
+
+/* A hang of one or the other, if it is not. */
+START_TEST(fault_that_waits_for_a_stalled_file_is_answered_when_its_region_is_unmapped)
+{
+	struct served s;
+	pthread_t thread;
+	if (runner_skip_eager() || !served_start(&s, FUSE_STALLS, FOR_EVER))
+		return;
+	if (!(uffd_guard_features(s.f.guard) & UFFD_GUARD_FEATURE_KERNEL_FAULTS)) {
+		runner_skip("a system call cannot be made to wait for a page");
+		fuse_file_behave(s.file, FUSE_ANSWERS);
+		served_stop(&s);
+		return;
+	}
+	assert_ok(pthread_create(&thread, NULL, populate_page, (char *)s.f.data + 7 * s.f.page));
+	while (fuse_file_count_held(s.file) == 0)
+		usleep(1000);
+	uffd_guard_unmap(s.f.region);
+	s.f.region = NULL;
+	assert_ok(pthread_join(thread, NULL));
+	fuse_file_behave(s.file, FUSE_ANSWERS);
+	served_stop(&s);
+}
+END_TEST
+
 /* To close a file asks its server. */
 static int map_and_unmap_until_refused(struct served *s)
 {
@@ -694,6 +745,7 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, file_on_a_disk_that_is_not_in_memory_is_read);
 	tcase_add_test(tcase, any_file_needs_io_uring_and_is_refused_without_the_flag);
 	tcase_add_test(tcase, served_file_is_read);
+	tcase_add_test(tcase, more_faults_at_once_than_reads_of_a_file_are_all_answered);
 	tcase_add_test(tcase, served_file_that_hesitates_is_read_within_the_deadline);
 	tcase_add_test(tcase, served_file_that_fails_is_zeros_and_an_error_that_is_told);
 	tcase_add_test(tcase, served_file_that_is_short_is_zeros_behind_its_end);
@@ -702,6 +754,8 @@ static TCase *any_file_case(void)
 	tcase_add_test(tcase, stalled_file_delays_its_own_region_only);
 	tcase_add_test(tcase, stalled_server_takes_few_threads_and_no_disks_turn);
 	tcase_add_test(tcase, unmap_and_destroy_do_not_wait_for_a_stalled_file);
+	tcase_add_test(
+		tcase, fault_that_waits_for_a_stalled_file_is_answered_when_its_region_is_unmapped);
 	tcase_add_test(tcase, file_that_finds_no_room_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, unmapping_a_served_file_leaves_its_guard_as_it_was);
 	tcase_add_test(tcase, files_that_cannot_be_closed_are_few);
