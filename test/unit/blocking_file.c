@@ -5,8 +5,11 @@
 
 #include "base/epoch.h"
 #include "base/lock.h"
+#include "daemon/blocking_reads.h"
+#include "daemon/loop.h"
 #include "kernel/wake.h"
 #include "unit.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +83,47 @@ START_TEST(file_that_is_released_with_a_read_in_flight_is_closed_once)
 	ck_assert_ptr_null(stage.file->region);
 	ck_assert_int_lt(stage.file->fd, 0);
 	blocking_file_destroy(stage.file);
+}
+END_TEST
+
+/* And no later: those that come then would wait for their deadline. */
+START_TEST(handler_that_ends_refuses_what_callers_ask_for_from_then_on)
+{
+	struct loop loop = { .ops = &loop_poll };
+	struct blocking_reads reads;
+	struct wake wake;
+	struct stage stage;
+	char byte;
+	size_t got;
+	stage_start(&stage);
+	assert_ok(wake_open(&wake, 0));
+	blocking_reads_init(&reads, &loop);
+	reads.inbox.wake = &wake;
+	blocking_reads_close(&reads);
+	stage.file->inbox = &reads.inbox;
+	blocking_file_begin_call(stage.file);
+	ck_assert_int_eq(blocking_file_read(stage.file, 0, &byte, 1, &got), -EIO);
+	blocking_file_end_call(stage.file);
+	blocking_file_destroy(stage.file);
+	wake_close(&wake);
+	close(stage.fd);
+}
+END_TEST
+
+static void call_it(void *file)
+{
+	blocking_file_begin_call(file);
+	blocking_file_end_call(file);
+}
+
+/* They have one buffer. */
+START_TEST(calls_of_one_file_come_one_at_a_time)
+{
+	struct stage stage;
+	stage_start(&stage);
+	ck_assert(waits_for(&stage.file->lock, call_it, stage.file));
+	blocking_file_destroy(stage.file);
+	close(stage.fd);
 }
 END_TEST
 
@@ -306,6 +350,8 @@ static TCase *ended_case(void)
 	tcase_add_test(
 		tcase, release_after_the_handler_has_ended_closes_the_file_and_leaves_no_fill);
 	tcase_add_test(tcase, file_that_is_released_with_a_read_in_flight_is_closed_once);
+	tcase_add_test(tcase, handler_that_ends_refuses_what_callers_ask_for_from_then_on);
+	tcase_add_test(tcase, calls_of_one_file_come_one_at_a_time);
 	return tcase;
 }
 
