@@ -383,6 +383,13 @@ static void prepare_own_guard(struct subject *subject)
 	prepare_region(subject);
 }
 
+/* Filled by its handler: callers of that guard have borrowed no buffer yet. */
+static void prepare_own_stale_region(struct subject *subject)
+{
+	assert_ok(create(subject));
+	prepare_stale_region(subject);
+}
+
 /* read, write_back */
 
 static ssize_t read_file(struct subject *subject)
@@ -521,6 +528,16 @@ static const struct operation more_operations[] = {
 	{ "mark, begin, ensure", prepare_stale_region, in_steps, judge_content, .pages = { 8 } },
 	{ "first populate", prepare_own_guard, populate, judge_content, .has_own_guard = true,
 		.pages = { 8 } },
+	{ "map, bounded and long", NULL, map, judge_map, .flags = WRITE, .bound = 64 << 10,
+		.pages = { N_LONG_PAGES } },
+	{ "first map, populate", prepare_destroy, map, judge_map, .flags = POPULATE,
+		.has_own_guard = true, .pages = { 8 } },
+	{ "first refresh", prepare_own_stale_region, refresh, judge_content, .has_own_guard = true,
+		.pages = { 8 } },
+	{ "first refresh, spans", prepare_own_stale_region, refresh_spans, judge_partly,
+		.has_own_guard = true, .pages = { 8 } },
+	{ "first update, rectangles", prepare_own_stale_region, update_rects, judge_content,
+		.has_own_guard = true, .pages = { 8 } },
 	{ "first write_back", prepare_own_guard, write_back, judge_nothing, .flags = WRITE,
 		.has_own_guard = true, .pages = { 8 } },
 	{ "first long read", prepare_own_guard, read_long, judge_read_long, .has_own_guard = true,

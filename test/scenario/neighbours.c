@@ -3,6 +3,7 @@
  * next door, another guard. What the program does to its memory is in memory.c, fork(2) in fork.c.
  */
 #include "../support/fixture.h"
+#include "../support/inject.h"
 #include "../support/threads.h"
 
 #include <errno.h>
@@ -11,11 +12,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,6 +58,37 @@ START_TEST(handler_takes_over_its_creators_policy)
 	ck_assert_int_eq(sched_getscheduler(handler) & ~SCHED_RESET_ON_FORK, SCHED_FIFO);
 	assert_ok(sched_getparam(handler, &param));
 	ck_assert_int_eq(param.sched_priority, 3);
+	uffd_guard_destroy(guard);
+}
+END_TEST
+
+static void note_warning(int level, const char *message, void *data)
+{
+	if (level == LOG_WARNING && strstr(message, "real-time"))
+		(*(unsigned *)data)++;
+}
+
+START_TEST(creator_is_told_that_the_handler_may_not_have_its_policy)
+{
+	const struct sched_param param = { .sched_priority = 3 };
+	struct uffd_guard *guard;
+	atomic_bool fails = true;
+	unsigned n_told = 0;
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.flags = runner_guard_flags(),
+		.log = note_warning,
+		.log_data = &n_told };
+	if (runner_skip_eager())
+		return;
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) < 0) {
+		ck_assert_int_eq(errno, EPERM);
+		runner_skip("may not use real-time scheduling");
+		return;
+	}
+	inject_syscall(SYS_sched_setscheduler, 1, SCHED_FIFO, inject_while_on, &fails);
+	assert_ok(uffd_guard_create(&options, &guard));
+	ck_assert_uint_eq(n_told, 1);
+	ck_assert_int_eq(sched_getscheduler(find_handler()), SCHED_OTHER);
 	uffd_guard_destroy(guard);
 }
 END_TEST
@@ -306,6 +341,7 @@ static TCase *handler_case(void)
 	TCase *tcase = tcase_create("handler");
 	tcase_add_test(tcase, handler_is_named_and_blocks_all_signals);
 	tcase_add_loop_test(tcase, handler_takes_over_its_creators_policy, 0, 2);
+	tcase_add_test(tcase, creator_is_told_that_the_handler_may_not_have_its_policy);
 	tcase_add_loop_test(tcase, real_time_readers_on_the_handlers_core_are_answered, 0, 2);
 	tcase_add_test(tcase, signals_hit_the_reader_and_the_fault_is_answered);
 	tcase_add_test(tcase, signal_handler_of_the_program_may_read_a_region);

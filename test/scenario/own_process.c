@@ -648,6 +648,7 @@ static bool is_loss_told(struct life *life)
 static int call_all(struct life *life)
 {
 	struct uffd_guard_region *region = life->regions[0], *third;
+	const struct uffd_guard_rect all = { 0, life_length(), life_length(), 1 };
 	char byte;
 	if (uffd_guard_refresh(region, 0, life_length()) != -EIO)
 		return 30;
@@ -661,6 +662,9 @@ static int call_all(struct life *life)
 		return 34;
 	if (uffd_guard_map(life->guard, 6, 64, NULL, &third) != -EIO)
 		return 35;
+	uffd_guard_mark_rects(region, &all, 1); /* which touches no descriptor */
+	if (uffd_guard_ensure(region, 0, life_length()) != -EIO)
+		return 37;
 	if (uffd_guard_dispatch(life->guard, ignore_event, NULL) < 0)
 		return 36;
 	return 0;

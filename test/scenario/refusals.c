@@ -341,6 +341,7 @@ START_TEST(calls_tell_that_a_pointer_is_missing)
 	assert_told("uffd_guard_refresh_spans", "spans");
 	ck_assert_int_eq(uffd_guard_mark_rects(f.region, NULL, 1), -EINVAL);
 	assert_told("", "rects");
+	ck_assert_int_eq(uffd_guard_region_get_fd(NULL), -EINVAL);
 	fixture_stop(&f);
 }
 END_TEST

@@ -405,6 +405,14 @@ static const struct store_row {
 	{ (uint64_t)1 << 40, 0, 100, 0 },
 };
 
+/* Its server would have to be asked. */
+START_TEST(store_to_a_file_on_a_network_is_refused)
+{
+	const struct source source = { .fd = -1, .kind = SOURCE_REMOTE, .writable = true };
+	ck_assert_int_eq(source_check_store(&source), -EOPNOTSUPP);
+}
+END_TEST
+
 START_TEST(store_ends_where_the_file_ends_and_never_grows_it)
 {
 	const struct store_row *row = &store_rows[_i];
@@ -551,6 +559,7 @@ static TCase *store_case(void)
 {
 	TCase *tcase = tcase_create("store");
 	tcase_add_test(tcase, store_is_allowed_where_descriptor_and_seals_allow_it);
+	tcase_add_test(tcase, store_to_a_file_on_a_network_is_refused);
 	tcase_add_loop_test(tcase, store_ends_where_the_file_ends_and_never_grows_it, 0,
 		n_elements(store_rows));
 	tcase_add_test(tcase, store_of_many_chunks_is_whole);
