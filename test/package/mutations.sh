@@ -4,7 +4,8 @@
 #
 # The tables of ways to break the library, test/hazards/cures.txt and test/fuzz/controls.txt: each still changes the file
 # that it names, and each test that is to notice it is there. Whether it does notice takes long: test/hazards/run.sh,
-# test/fuzz/control.sh. And test/mutation/survivors.txt: what it names is still there, and has a reason.
+# test/fuzz/control.sh. And test/mutation/survivors.txt and test/coverage/uncovered.txt: what they name is still there, and
+# has a reason.
 set -eu
 cd "$1"
 status=0
@@ -58,5 +59,13 @@ while IFS= read -r row; do
 	words <"$file" | grep -q -F -e "$(printf '%s' "$old" | words)" || complain "survivor in $file: there is no $old"
 	[ "${#reason}" -gt 10 ] || complain "survivor in $file: no reason for $old"
 done <test/mutation/survivors.txt
+
+while IFS= read -r row; do
+	case $row in '#'* | '') continue ;; esac
+	file=${row%% ;; *} reason=${row##* ;; } code=${row% ;; *}
+	code=${code##* ;; }
+	grep -q -F -e "$code" "$file" || complain "not covered in $file: there is no $code"
+	[ "${#reason}" -gt 10 ] || complain "not covered in $file: no reason for $code"
+done <test/coverage/uncovered.txt
 
 exit $status
