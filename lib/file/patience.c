@@ -8,8 +8,9 @@
  *
  * So calls are timed, by the coarse clock, which costs nothing. After one that has taken long, each
  * is looked at closely for a while: only sleep counts, or else a busy machine would; and not sleep
- * in a call that has read from a disk, which is the swap. If it comes to more than the deadline
- * within a second, the file is left alone for a second, the next time for two, and so on.
+ * in a call that has read from a disk, which is the swap, or has faulted a page of the program's
+ * in, for which memory may have to be made free. If it comes to more than the deadline within a
+ * second, the file is left alone for a second, the next time for two, and so on.
  */
 #include "file/patience.h"
 
@@ -29,6 +30,7 @@ static void count(struct patience_look *look)
 		return;
 	look->n_sleeps = usage.ru_nvcsw;
 	look->n_reads = usage.ru_inblock;
+	look->n_faults = usage.ru_minflt + usage.ru_majflt;
 }
 
 /* A tracer has the thread sleep in each call, this one too. */
@@ -78,6 +80,13 @@ static void add_wait(struct patience *patience, uint64_t begin, uint64_t now)
 		&patience->lost_until, now + (NS_PER_S << (n < MOST_DOUBLED ? n : MOST_DOUBLED)));
 }
 
+static bool has_waited_for_client(
+	const struct patience_look *before, const struct patience_look *after)
+{
+	return after->n_sleeps > before->n_sleeps && after->n_reads == before->n_reads &&
+	       after->n_faults == before->n_faults && !is_traced(after);
+}
+
 void patience_end(struct patience *patience, const struct patience_look *look)
 {
 	const uint64_t now = now_coarse_ns();
@@ -88,6 +97,6 @@ void patience_end(struct patience *patience, const struct patience_look *look)
 		return;
 	struct patience_look after = *look;
 	count(&after);
-	if (after.n_sleeps > look->n_sleeps && after.n_reads == look->n_reads && !is_traced(&after))
+	if (has_waited_for_client(look, &after))
 		add_wait(patience, look->begin, now);
 }

@@ -17,8 +17,8 @@ struct patience {
 /* Of one call of the kernel, or of some that belong together. */
 struct patience_look {
 	uint64_t first, begin; /* of all calls; of this one */
-	long n_sleeps, n_reads;
-	bool is_close; /* these two were counted */
+	long n_sleeps, n_reads, n_faults;
+	bool is_close; /* these were counted */
 };
 
 /* Whether it is lost: then leave the file alone for now. */

@@ -3,7 +3,10 @@
 #include "file/patience.h"
 
 #include "base/clock.h"
+#include "base/page.h"
 #include "unit.h"
+
+#include <sys/mman.h>
 
 #define STEP_NS (30 * NS_PER_MS)
 #define MOST_NS (100 * NS_PER_MS)
@@ -80,6 +83,32 @@ START_TEST(work_is_no_waiting)
 }
 END_TEST
 
+static char *fresh; /* memory that nobody has touched yet */
+
+static void sleep_and_fault(uint64_t ns)
+{
+	sleep_for(ns);
+	*fresh = 1;
+	fresh += page_size();
+}
+
+/* Memory may have to be made free for it, which is no client's doing. */
+START_TEST(sleep_with_a_page_fault_is_no_waiting)
+{
+	struct patience patience = { .most_ns = MOST_NS };
+	const size_t size = 16 * page_size();
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	fresh = memory;
+	for (int i = 0; i < 10; i++)
+		make_call(&patience, sleep_and_fault, STEP_NS);
+	ck_assert(patience_is_doubtful(&patience));
+	ck_assert(!patience_is_lost(&patience));
+	munmap(memory, size);
+}
+END_TEST
+
 START_TEST(without_a_deadline_there_is_no_end_of_it)
 {
 	struct patience patience = { .most_ns = 0 };
@@ -111,6 +140,7 @@ static TCase *patience_case(void)
 	tcase_add_test(tcase, short_calls_change_nothing);
 	tcase_add_test(tcase, many_short_sleeps_of_one_call_are_too_much);
 	tcase_add_test(tcase, work_is_no_waiting);
+	tcase_add_test(tcase, sleep_with_a_page_fault_is_no_waiting);
 	tcase_add_test(tcase, without_a_deadline_there_is_no_end_of_it);
 	tcase_add_test(tcase, it_comes_back_and_later_the_next_time);
 	return tcase;
