@@ -4,7 +4,9 @@
 #include "world.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define OLD    0x11111111u
@@ -472,6 +474,131 @@ START_TEST(recorder_that_has_cut_its_file_gets_an_error_and_no_picture)
 }
 END_TEST
 
+/* Each is told when the picture is there, and it is. */
+START_TEST(two_screenshots_into_one_buffer_both_arrive)
+{
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	recorder_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	draw(buffer, 0, SIDE); /* where it is not of libwayland, each drawing is answered */
+	assert_file_is(&s, 0, SIDE, SHOT);
+	assert_file_is(&s, SIDE, (SIDE - 1) * SIDE, OLD);
+	draw(buffer, SIDE, (SIDE - 1) * SIDE);
+	assert_file_is(&s, 0, SIDE * SIDE, SHOT);
+	stage_stop(&s);
+}
+END_TEST
+
+static void *draw_elsewhere(void *buffer)
+{
+	draw(buffer, 0, SIDE * SIDE);
+	return NULL;
+}
+
+/* As by a renderer's thread: the client must not hear of a picture that it has not got. */
+START_TEST(stores_of_a_thread_that_do_not_reach_their_file_are_an_error_before_ready)
+{
+	pthread_t renderer;
+	struct stage s;
+	stage_start(&s, 0);
+	camera_shoot(&s.guest, s.picture.buffer);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(s.world.shot);
+	wl_shm_buffer_begin_access(buffer);
+	munmap(s.memory.pixels, s.memory.length);
+	ck_assert_int_eq(fcntl(s.memory.fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	wl_shm_buffer_end_access(buffer);
+	ck_assert_int_eq(pthread_create(&renderer, NULL, draw_elsewhere, buffer), 0);
+	pthread_join(renderer, NULL);
+	camera_answer();
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	s.memory.pixels = mmap(NULL, s.memory.length, PROT_READ, MAP_SHARED, s.memory.fd, 0);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+}
+END_TEST
+
+#define LARGE_SIDE  1024
+#define LARGE_BYTES ((uint64_t)LARGE_SIDE * LARGE_SIDE * 4)
+
+/* A client's surface whose picture it gives to cameras too. */
+struct double_use {
+	struct wl_surface *surface;
+	struct memory memory;
+	struct wl_buffer *buffer;
+	struct wl_shm_buffer *served;
+};
+
+static void double_use_start(struct double_use *use, struct stage *s)
+{
+	stage_start(s, 0);
+	use->surface = wl_compositor_create_surface(s->guest.compositor);
+	memory_create(&use->memory, &s->guest, LARGE_BYTES, 0);
+	memset(use->memory.pixels, 0x11, LARGE_BYTES);
+	use->buffer = wl_shm_pool_create_buffer(use->memory.pool, 0, LARGE_SIDE, LARGE_SIDE,
+		LARGE_SIDE * 4, WL_SHM_FORMAT_XRGB8888);
+	wl_surface_attach(use->surface, use->buffer, 0, 0);
+	wl_surface_damage_buffer(use->surface, 0, 0, INT32_MAX, INT32_MAX);
+	wl_surface_commit(use->surface);
+	exchange(&s->guest);
+	use->served = served_buffer(&s->guest, use->buffer);
+	(void)pixel_at(use->served, 0, 0);
+}
+
+static void double_use_stop(struct double_use *use, struct stage *s)
+{
+	wl_surface_destroy(use->surface);
+	wl_buffer_destroy(use->buffer);
+	memory_destroy(&use->memory);
+	stage_stop(s);
+}
+
+/* All of it would be read and summed up with each frame. */
+START_TEST(buffer_that_is_shown_and_given_to_a_camera_is_read_within_the_allowance)
+{
+	enum { FRAMES = 200 };
+	struct stage s;
+	struct double_use use;
+	double_use_start(&use, &s);
+	camera_shoot(&s.guest, use.buffer);
+	const uint64_t before = bytes_copied();
+	for (unsigned i = 0; i < FRAMES; i++)
+		ck_assert_uint_eq(pixel_at(use.served, 1, 1), OLD);
+	ck_assert_uint_lt(bytes_copied() - before, FRAMES / 2 * LARGE_BYTES);
+	camera_answer(); /* of a picture that may not be there */
+	assert_error(&s.guest, "wl_buffer", WL_SHM_ERROR_INVALID_FD);
+	wl_surface_destroy(use.surface);
+	wl_buffer_destroy(use.buffer);
+	memory_destroy(&use.memory);
+	wl_buffer_destroy(s.picture.buffer);
+	memory_destroy(&s.memory);
+	guest_leave(&s.guest);
+	world_stop(&s.world);
+}
+END_TEST
+
+START_TEST(commit_of_a_shown_buffer_ends_its_screenshot)
+{
+	struct stage s;
+	struct double_use use;
+	double_use_start(&use, &s);
+	for (uint32_t i = 1; i <= 10; i++) {
+		camera_shoot(&s.guest, use.buffer);
+		use.memory.pixels[0] = i;
+		wl_surface_damage_buffer(use.surface, 0, 0, 1, 1);
+		wl_surface_commit(use.surface);
+		exchange(&s.guest);
+		const uint64_t before = bytes_copied();
+		ck_assert_uint_eq(pixel_at(use.served, 0, 0), i);
+		ck_assert_uint_lt(bytes_copied() - before, LARGE_BYTES / 2);
+	}
+	double_use_stop(&use, &s);
+}
+END_TEST
+
 static TCase *stores(void)
 {
 	TCase *tcase = tcase_create("stores");
@@ -499,6 +626,12 @@ static TCase *stores(void)
 	add_of_libwayland(tcase, buffer_of_a_recorder_that_is_given_to_a_camera_too_is_read_first);
 	tcase_add_test(tcase, picture_beside_that_of_a_recorder_is_the_clients);
 	tcase_add_test(tcase, recorder_that_has_cut_its_file_gets_an_error_and_no_picture);
+	tcase_add_test(tcase, two_screenshots_into_one_buffer_both_arrive);
+	add_of_libwayland(
+		tcase, stores_of_a_thread_that_do_not_reach_their_file_are_an_error_before_ready);
+	add_of_libwayland(
+		tcase, buffer_that_is_shown_and_given_to_a_camera_is_read_within_the_allowance);
+	add_of_libwayland(tcase, commit_of_a_shown_buffer_ends_its_screenshot);
 	return tcase;
 }
 

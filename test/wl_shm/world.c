@@ -172,7 +172,7 @@ static const struct {
 		struct wl_client *, struct wl_resource *, uint32_t, struct wl_resource *);
 } viewporter_implementation = { request_destroy, get_viewport };
 
-static struct wl_resource *lens; /* the camera that was used last */
+static struct wl_resource *lens, *lens_before; /* the cameras that were used last */
 
 static void shoot(struct wl_client *client, struct wl_resource *resource, uint32_t flags,
 	struct wl_resource *buffer)
@@ -180,6 +180,8 @@ static void shoot(struct wl_client *client, struct wl_resource *resource, uint32
 	struct world *world = wl_resource_get_user_data(resource);
 	(void)client, (void)flags;
 	world->shot = buffer;
+	if (lens != resource)
+		lens_before = lens;
 	lens = resource;
 }
 
@@ -187,12 +189,18 @@ static void forget_lens(struct wl_resource *resource)
 {
 	if (lens == resource)
 		lens = NULL;
+	if (lens_before == resource)
+		lens_before = NULL;
 }
 
 void camera_answer(void)
 {
-	if (lens)
-		wl_resource_post_event(lens, 0);
+	if (!lens)
+		return;
+	wl_resource_post_event(lens, 0);
+	if (lens_before)
+		lens = lens_before;
+	lens_before = NULL;
 }
 
 static const struct {

@@ -133,5 +133,6 @@ void camera_shoot(struct guest *guest, struct wl_buffer *buffer);
 /* The same with one whose protocol has all of the buffer drawn. */
 void recorder_shoot(struct guest *guest, struct wl_buffer *buffer);
 
-/* The compositor tells the client that the picture is ready. */
+/* The compositor tells the client that the picture is ready; the one before, if that was given to
+ * another camera, when it is called again. */
 void camera_answer(void);

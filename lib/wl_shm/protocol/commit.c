@@ -56,6 +56,8 @@ static void count_damage(const struct wl_shm_buffer *buffer, const struct damage
 static void apply_commit(struct surface *surface, struct wl_shm_buffer *buffer)
 {
 	struct damage changed, due;
+	/* Whoever shows a buffer has what it wanted in there. To look for stores costs much. */
+	buffer_expect_stores(buffer, NO_STORES);
 	const struct surface_view before = surface->view;
 	make_view_current(surface, buffer);
 	collect_damage(surface, &changed);
@@ -86,9 +88,6 @@ void commit_surface(struct surface *surface)
 	shm_stats_add(&shm_stats()->commits, 1);
 	if (pending->is_attached)
 		buffer_use_set(&surface->shown, pending->buffer.buffer);
-	/* Whoever shows a buffer has what it wanted in there. To look for stores costs much. */
-	if (pending->is_attached && pending->buffer.buffer)
-		buffer_expect_stores(pending->buffer.buffer, NO_STORES);
 	if (surface->shown.buffer)
 		apply_commit(surface, surface->shown.buffer);
 	else

@@ -31,6 +31,9 @@ struct back {
 	void (*lend)(
 		struct wl_shm_buffer *buffer, struct wl_resource *borrower, bool is_drawn_whole);
 
+	/* The last borrower of @buffer has it no more. May be NULL. */
+	void (*returned)(struct wl_shm_buffer *buffer);
+
 	/* Give the memory of these bytes back. Under pool->lock. */
 	void (*discard)(struct wl_shm_pool *pool, uint64_t offset, uint64_t length);
 

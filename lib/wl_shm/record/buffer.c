@@ -50,6 +50,7 @@ struct wl_shm_buffer *buffer_create(struct wl_shm_pool *pool, const struct buffe
 	wl_list_insert(&pool->buffers, &buffer->link);
 	wl_list_init(&buffer->uses);
 	wl_list_init(&buffer->postponed);
+	wl_list_init(&buffer->loans);
 	return buffer;
 }
 

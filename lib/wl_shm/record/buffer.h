@@ -24,13 +24,14 @@ struct wl_shm_buffer {
 	struct wl_shm_buffer *next_dead; /* shm_display.dead */
 
 	/* Display's thread only. */
-	struct wl_list uses;	  /* struct buffer_use.link: surfaces that show it, or will */
-	struct surface *home;	  /* the surface with this buffer in surface.known, or NULL */
-	struct wl_list postponed; /* shm_client.postponed; an empty list if not in there */
-	struct damage owed;	  /* what changed on home since that showed this buffer */
-	struct damage changed;	  /* what the last commit that showed it said to have changed */
-	bool was_released;	  /* to the client, since that commit */
-	struct wl_listener destroy, borrower_destroy; /* of shadows/ */
+	struct wl_list uses;	    /* struct buffer_use.link: surfaces that show it, or will */
+	struct surface *home;	    /* the surface with this buffer in surface.known, or NULL */
+	struct wl_list postponed;   /* shm_client.postponed; an empty list if not in there */
+	struct damage owed;	    /* what changed on home since that showed this buffer */
+	struct damage changed;	    /* what the last commit that showed it said to have changed */
+	bool was_released;	    /* to the client, since that commit */
+	struct wl_list loans;	    /* struct loan.link */
+	struct wl_listener destroy; /* of shadows/ */
 
 	/* Under pool->lock. */
 	bool was_shown;	       /* a commit showed it: its content changes with commits only */
@@ -46,8 +47,16 @@ struct wl_shm_buffer {
 	unsigned n_distrusts; /* pool's, when this buffer was last made stale for it */
 	struct damage stale;  /* must be refreshed before the next access */
 	uint64_t n_copied;    /* of shadows/: bytes of a large picture, of which the rest is due */
-	unsigned n_accesses;  /* wl_shm_buffer_begin_access() without end_access() */
+	bool has_missed_stores; /* an access was not watched, since it may have been stored to */
+	unsigned n_accesses;	/* wl_shm_buffer_begin_access() without end_access() */
 	struct capture stores;
+};
+
+/* Somebody besides surfaces whom a request has given a buffer: content/loans.h. */
+struct loan {
+	struct wl_shm_buffer *buffer;
+	struct wl_list link;		     /* wl_shm_buffer.loans */
+	struct wl_listener borrower_destroy; /* of its resource */
 };
 
 /* A pointer to a buffer that becomes NULL when the buffer's resource is destroyed. */

@@ -36,6 +36,7 @@
 #include "content/rows.h"
 #include "regions/buffer_references.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -46,14 +47,13 @@
 /* True if faults can bring over what somebody looks at. */
 static bool has_faults(const struct wl_shm_buffer *buffer)
 {
-	return !buffer->may_be_stored_to &&
-	       uffd_guard_region_mode(buffer->pool->region) == UFFD_GUARD_MODE_LAZY;
+	return uffd_guard_region_mode(buffer->pool->region) == UFFD_GUARD_MODE_LAZY;
 }
 
 /* True if no fault there will wait: of memory only. */
 static bool can_be_left_to_faults(const struct wl_shm_buffer *buffer)
 {
-	if (!has_faults(buffer))
+	if (buffer->may_be_stored_to || !has_faults(buffer))
 		return false;
 	const int fd = uffd_guard_region_get_fd(buffer->pool->region);
 	return fd >= 0 && fcntl(fd, F_GET_SEALS) >= 0;
@@ -69,10 +69,17 @@ static bool is_sparse(const struct wl_shm_buffer *buffer)
 	       (uint64_t)st.st_blocks * 512 < buffer->length / 4;
 }
 
-/* True if it is never copied as a whole. Of what is larger than any screen, little is seen. */
+/* Larger than any screen: little is seen of it, and nobody has screenshots there. */
+static bool is_vast(const struct wl_shm_buffer *buffer)
+{
+	return buffer->length > LARGEST_PICTURE &&
+	       (!buffer->may_be_stored_to || buffer->was_shown) && has_faults(buffer);
+}
+
+/* True if it is never copied as a whole. */
 static bool is_left_to_faults(const struct wl_shm_buffer *buffer)
 {
-	return (buffer->length > LARGEST_PICTURE && has_faults(buffer)) || is_sparse(buffer);
+	return is_vast(buffer) || is_sparse(buffer);
 }
 
 /* What is stale comes, whether its pages are there or not; if that is all of a sparse buffer, when
@@ -310,6 +317,17 @@ static void take_damage(struct wl_shm_buffer *buffer, const struct damage *due)
 	damage_join(&buffer->stale, due);
 }
 
+/* Stores of another thread may have failed, and the client may not hear of them after that. */
+void access_note_ready(struct wl_shm_buffer *buffer)
+{
+	pthread_mutex_lock(&buffer->pool->lock);
+	if (buffer->has_missed_stores)
+		losses_note_stores(buffer, -EBUSY);
+	buffer->has_missed_stores = false;
+	pthread_mutex_unlock(&buffer->pool->lock);
+	losses_deliver_now(buffer->pool);
+}
+
 void access_note_release(struct wl_shm_buffer *buffer)
 {
 	buffer->was_released = true;
@@ -350,19 +368,42 @@ static bool begin_drawing_over(struct wl_shm_buffer *buffer)
 		(uint64_t)buffer->layout.offset, buffer->length);
 }
 
+/* A buffer that is shown is read for that as well, with each frame: whoever gives it to a
+ * screenshot again and again would have all of it read and summed up each time. */
+static bool may_watch_stores(struct wl_shm_buffer *buffer)
+{
+	struct shm_client *client = buffer->pool->client;
+	if (!buffer->was_shown || buffer->n_uses <= buffer->n_accesses)
+		return true;
+	return buffer->length <= LARGEST_PICTURE &&
+	       program_may_have(client->program, &client->display->allowance, buffer->length, true);
+}
+
+/* A client may clear a buffer that it had shown, to use it for a screenshot. Without refresh,
+ * stores of the old pixels would change no sum and not be written back. */
+static void begin_watched_access(struct wl_shm_buffer *buffer)
+{
+	const int64_t begun = allowance_begin();
+	damage_add_all(&buffer->stale);
+	if (!begin_drawing_over(buffer)) {
+		bring_up_to_date(buffer);
+		buffer->read_at = milliseconds_now();
+		capture_begin(&buffer->stores, uffd_guard_region_data(buffer->pool->region),
+			(uint64_t)buffer->layout.offset, buffer->length);
+	}
+	allowance_end(&buffer->pool->client->display->allowance, begun);
+}
+
 static void begin_first_access(struct wl_shm_buffer *buffer)
 {
-	const struct wl_shm_pool *pool = buffer->pool;
-	/* A client may clear a buffer that it had shown, to use it for a screenshot. Without
-	 * refresh, stores of the old pixels would change no sum and not be written back. */
-	if (!buffer->was_shown || buffer->may_be_stored_to)
-		damage_add_all(&buffer->stale);
-	if (begin_drawing_over(buffer))
+	if (buffer->may_be_stored_to && may_watch_stores(buffer)) {
+		begin_watched_access(buffer);
 		return;
+	}
+	buffer->has_missed_stores |= buffer->may_be_stored_to;
+	if (!buffer->was_shown)
+		damage_add_all(&buffer->stale);
 	bring_up_to_date_to_be_read(buffer);
-	if (buffer->may_be_stored_to)
-		capture_begin(&buffer->stores, uffd_guard_region_data(pool->region),
-			(uint64_t)buffer->layout.offset, buffer->length);
 }
 
 /* A second reader sees what was committed meanwhile, though the first one still reads: libwayland

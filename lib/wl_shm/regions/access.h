@@ -18,6 +18,9 @@ bool access_take_commit(struct wl_shm_buffer *buffer, const struct damage *due);
 /* The compositor tells the client that it may draw to @buffer again. */
 void access_note_release(struct wl_shm_buffer *buffer);
 
+/* The client will hear that a screenshot is in @buffer. An error is posted before if it is not. */
+void access_note_ready(struct wl_shm_buffer *buffer);
+
 /* Call before the resource of @buffer is destroyed: if it is shown and was not released, what was
  * left to faults is brought over. */
 void access_complete(struct wl_shm_buffer *buffer);

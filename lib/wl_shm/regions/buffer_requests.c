@@ -4,6 +4,7 @@
 #include "regions/buffer_requests.h"
 
 #include "base/shm_stats.h"
+#include "content/loans.h"
 #include "content/postponed.h"
 #include "record/surface.h"
 #include "regions/access.h"
@@ -25,6 +26,7 @@ static void buffer_on_resource_destroy(struct wl_resource *resource)
 {
 	struct wl_shm_buffer *buffer = wl_resource_get_user_data(resource);
 	access_complete(buffer);
+	loans_end(buffer);
 	surfaces_let_go(buffer);
 	catch_up_if_read(buffer);
 	buffer->resource = NULL;

@@ -8,6 +8,7 @@
  */
 #include "base/log.h"
 #include "base/shm_stats.h"
+#include "content/loans.h"
 #include "content/watch.h"
 #include "protocol/requests.h"
 #include "record/back.h"
@@ -34,9 +35,14 @@ static int start_guard(struct shm_display *display)
 /* The only event of wl_buffer is its release. */
 static void note_event(const struct wl_protocol_logger_message *message)
 {
-	struct wl_shm_buffer *buffer = wl_shm_buffer_get(message->resource);
+	struct wl_shm_buffer *buffer = wl_shm_buffer_get(message->resource),
+			     *lent = loans_on_event(message);
 	if (buffer)
 		access_note_release(buffer);
+	if (!lent)
+		return;
+	loans_end_of(message->resource);
+	access_note_ready(lent);
 }
 
 static void on_message(void *data, enum wl_protocol_logger_type type,
@@ -59,7 +65,8 @@ static int follow_requests(struct shm_display *display)
 
 static void lend(struct wl_shm_buffer *buffer, struct wl_resource *borrower, bool is_drawn_whole)
 {
-	(void)borrower;
+	if (!loans_add(buffer, borrower))
+		wl_resource_post_no_memory(borrower);
 	buffer_expect_stores(buffer, is_drawn_whole ? STORES_OF_ALL : SOME_STORES);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/shm_stats.h"
+#include "content/loans.h"
 #include "content/watch.h"
 #include "protocol/requests.h"
 #include "record/back.h"
@@ -27,7 +28,7 @@
 /* Whoever shows a buffer has the picture that it wanted in there. */
 static bool show(struct wl_shm_buffer *buffer, const struct damage *changed)
 {
-	lent_end(buffer);
+	loans_end(buffer);
 	return copy_changed(buffer, changed);
 }
 
@@ -41,6 +42,7 @@ static const struct back back = {
 	.show = show,
 	.catch_up = copy_stale,
 	.lend = lent_begin,
+	.returned = lent_on_return,
 	.discard = discard,
 	.pool_destroyed = pools_on_pool_destroyed,
 	.client_destroyed = pools_on_client_destroyed,

@@ -10,6 +10,7 @@
 #include "base/close_aside.h"
 #include "base/settings.h"
 #include "base/shm_stats.h"
+#include "content/loans.h"
 #include "content/memory.h"
 #include "content/pool_map.h"
 #include "content/postponed.h"
@@ -17,7 +18,6 @@
 #include "record/descriptors.h"
 #include "record/surface.h"
 #include "shadows/kept.h"
-#include "shadows/lent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,7 +213,7 @@ static void buffer_on_destroy(struct wl_listener *listener, void *data)
 	struct wl_shm_buffer *buffer = wl_container_of(listener, buffer, destroy);
 	(void)data;
 	surfaces_let_go(buffer);
-	lent_end(buffer);
+	loans_end(buffer);
 	postponed_remove(buffer);
 	buffer_destroy(buffer);
 }
@@ -237,7 +237,6 @@ void pools_on_create_buffer(struct wl_resource *resource, const union wl_argumen
 		wl_resource_post_no_memory(resource);
 		return;
 	}
-	wl_list_init(&buffer->borrower_destroy.link);
 	pool->client->awaited_buffer = buffer;
 	pool->client->awaited_id = a[0].n;
 	shm_stats_add(&shm_stats()->buffers, 1);
