@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "daemon/loop.h"
+#include "daemon/scanned_reads.h"
 #include "file/inquiry.h"
 #include "pages/fill.h"
 #include "pages/install.h"
@@ -239,11 +240,14 @@ static void take_call(struct blocking_reads *reads, struct blocking_read *read)
 	blocking_call_finish(read);
 }
 
-static int take_inquiry(struct inquiry *inquiry, struct watch *watch)
+static int take_inquiry(struct blocking_reads *reads, struct inquiry *inquiry, struct watch *watch)
 {
-	if (watch)
+	if (watch && !reads->scanned)
 		return inquiry_make(inquiry, watch);
-	inquiry->request.refuse(&inquiry->request);
+	if (watch)
+		scanned_reads_ask(reads->scanned, inquiry);
+	else
+		inquiry->request.refuse(&inquiry->request);
 	return 0;
 }
 
@@ -257,7 +261,7 @@ static int take_request(struct blocking_reads *reads, struct request *request, s
 		release_file(reads, (struct blocking_file *)request);
 		break;
 	case REQUEST_INQUIRY:
-		return take_inquiry((struct inquiry *)request, watch);
+		return take_inquiry(reads, (struct inquiry *)request, watch);
 	}
 	return 0;
 }

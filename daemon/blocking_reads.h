@@ -7,10 +7,12 @@
 #include "file/blocking_file.h"
 
 struct loop;
+struct scanned_reads;
 struct watch;
 
 struct blocking_reads {
 	struct loop *loop;
+	struct scanned_reads *scanned; /* which find out what callers ask; NULL: not here */
 	struct inbox inbox;
 	struct request *taken; /* out of it, and not done yet */
 	struct turns turns;

@@ -11,6 +11,7 @@
 
 #include "base/watch.h"
 #include "daemon/blocking_reads.h"
+#include "daemon/scanned_reads.h"
 #include "pages/evict.h"
 #include "pages/window.h"
 
@@ -101,6 +102,11 @@ int fault_answer(struct serving *serving, uintptr_t address, struct answer *answ
 			serving->blocking_reads, region, page, window.n_pages, ticket);
 		return 0;
 	}
+	if (scanned_reads_are_for(serving->scanned_reads, region, page)) {
+		answer->is_later = true;
+		scanned_reads_answer_later(serving->scanned_reads, region, page, ticket);
+		return 0;
+	}
 	struct fill fill = { .region = region,
 		.staging = serving->staging,
 		.asked = ASKED_PAGE,
@@ -152,7 +158,8 @@ int fault_fill_ahead(struct serving *serving)
 	size_t page = (ahead->address - region->range.start) / page_size();
 	size_t n_all = page_ceil(atomic_load(&region->length)) / page_size();
 	/* Another region may be there by now. */
-	const bool is_ordinary = !region->source.blocking && !region_is_bounded(region);
+	const bool is_ordinary = !region->source.blocking && !region_is_bounded(region) &&
+				 !scanned_reads_are_for(serving->scanned_reads, region, page);
 	size_t n_pages = is_ordinary && page < n_all
 				 ? min_u64(count_to_border(ahead->address), n_all - page)
 				 : 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct blocking_reads;
+struct scanned_reads;
 struct staging;
 struct uffd_guard;
 struct watch;
@@ -30,6 +31,7 @@ struct serving {
 	struct staging *staging;
 	struct watch *watch; /* the handler's; NULL while another thread stands in for it */
 	struct blocking_reads *blocking_reads;
+	struct scanned_reads *scanned_reads; /* NULL: not here */
 	struct ahead ahead;
 };
 

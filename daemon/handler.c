@@ -61,8 +61,13 @@ static int start_loop(struct handler *handler)
 	loop->uffd = &handler->guard->uffd;
 	loop->shall_restrict = handler->options.may_use_sandbox;
 	loop->ops = &loop_uring;
-	if (handler->options.may_use_io_uring && loop->ops->start(loop) == 0)
+	if (handler->options.may_use_io_uring && loop->ops->start(loop) == 0) {
+		struct server *server = &handler->server;
+		if (loop_uring_can_read_files(loop))
+			server->serving.scanned_reads = server->blocking_reads.scanned =
+				&server->scanned_reads;
 		return 0;
+	}
 	loop->ops = &loop_poll;
 	loop->is_restricted = true; /* it has no ring */
 	return loop->ops->start(loop);
@@ -75,6 +80,12 @@ static bool enter_sandbox(const struct handler *handler)
 
 /* ---- Files that have not answered by the end ---- */
 
+static unsigned count_in_flight(const struct handler *handler)
+{
+	return handler->server.blocking_reads.n_in_flight +
+	       handler->server.scanned_reads.n_in_flight;
+}
+
 /* A thread that has asked the kernel for a page of a file cannot exit before it comes. So it waits
  * here, and whoever stops it goes on without it when that takes too long. */
 /* model: blocking wait_for_files */
@@ -84,8 +95,7 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 	struct uffd_msg messages[LOOP_MESSAGES];
 	uint64_t limit = 0;
 	int err = 0;
-	while (handler->server.blocking_reads.n_in_flight > 0 && err >= 0 &&
-		(!limit || now_ns() < limit)) {
+	while (count_in_flight(handler) > 0 && err >= 0 && (!limit || now_ns() < limit)) {
 		if (!limit && has_time_limit &&
 			(loop->is_deaf || atomic_load(&handler->server.shall_stop)))
 			limit = now_ns() + handler->stop_limit_ns;
@@ -99,6 +109,7 @@ static void handler_free(struct handler *handler)
 {
 	wake_close(&handler->server.loop.wake);
 	staging_destroy(handler->server.serving.staging);
+	scanned_reads_finish(&handler->server.scanned_reads);
 	sem_destroy(&handler->is_ready);
 	sem_destroy(&handler->has_ended);
 	sem_destroy(&handler->may_free);
@@ -118,12 +129,12 @@ static void linger(struct handler *handler)
 	handler_free(handler);
 }
 
-/* model: blocking finish, relief end */
+/* model: blocking finish, relief end, scanned end */
 static void handler_end(struct handler *handler)
 {
 	wait_for_blocking_files(handler, true);
 	blocking_reads_close(&handler->server.blocking_reads);
-	handler->outlives_guard = handler->server.blocking_reads.n_in_flight > 0;
+	handler->outlives_guard = count_in_flight(handler) > 0;
 	const bool outlives_guard = handler->outlives_guard;
 	if (outlives_guard) /* its userfaultfd is gone then */
 		handler->server.loop.ops->abandon(&handler->server.loop);
@@ -172,7 +183,7 @@ static bool serve(struct handler *handler, int *err)
 	return true;
 }
 
-/* model: relief handler */
+/* model: relief handler, scanned handler */
 static void *handler_run(void *data)
 {
 	struct handler *handler = data;
@@ -218,7 +229,9 @@ static int handler_start_thread(struct handler *handler)
 
 static void on_answer(void *data, uint64_t tag, int result)
 {
-	blocking_reads_complete(data, tag, result);
+	struct server *server = data;
+	if (!scanned_reads_complete(&server->scanned_reads, tag, result))
+		blocking_reads_complete(&server->blocking_reads, tag, result);
 }
 
 static struct handler *handler_create(
@@ -235,6 +248,7 @@ static struct handler *handler_create(
 	fresh->stop_limit_ns = guard->read_deadline_ms * NS_PER_MS;
 	struct server *server = &fresh->server;
 	blocking_reads_init(&server->blocking_reads, &server->loop);
+	scanned_reads_init(&server->scanned_reads, guard, &server->loop);
 	watch_init(&fresh->watch);
 	server->watch = &fresh->watch;
 	server->serving = (struct serving){
@@ -242,9 +256,9 @@ static struct handler *handler_create(
 		.watch = &fresh->watch,
 		.blocking_reads = &server->blocking_reads,
 	};
-	server->loop.n_workers = TURNS_MOST;
+	server->loop.n_workers = TURNS_MOST + N_SCANNED_READS;
 	server->loop.on_answer = on_answer;
-	server->loop.on_answer_data = &server->blocking_reads;
+	server->loop.on_answer_data = server;
 	server->loop.wake = (struct wake){ .read_fd = -1, .write_fd = -1 };
 	return fresh;
 }
@@ -329,6 +343,8 @@ bool handler_expect_scanners(struct handler *handler)
 	if (atomic_exchange(&handler->is_starting_relief, true))
 		return false;
 	struct relief *fresh = relief_start(&options);
+	if (fresh)
+		scanned_reads_prepare(&handler->server.scanned_reads);
 	atomic_store(&handler->relief, fresh);
 	atomic_store(&handler->is_starting_relief, fresh != NULL);
 	return fresh != NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The handler reads files on a tmpfs by pread(2), since nothing is as fast, and nothing as little
- * in a client's hands. But if a scanner of files watches the mount (fanotify(7), FAN_ACCESS_PERM),
+ * in a client's hands. (With a ring, only those about which nobody was asked a moment ago:
+ * scanned_reads.c.) But if a scanner of files watches the mount (fanotify(7), FAN_ACCESS_PERM),
  * the kernel asks it first, and a thread that waits for its answer cannot be called away. So a
  * second thread is ready before the handler reads the first such file. It sleeps; while reads go
  * on it looks some times a second whether one of them takes too long (base/watch.h). Then it stands
@@ -86,13 +87,6 @@ static int answer_for_handler(const struct watch *watch)
 	return err;
 }
 
-static void wake_all(struct uffd_guard *guard)
-{
-	const uintptr_t lowest = atomic_load(&guard->lowest);
-	if (lowest)
-		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
-}
-
 /* model: relief take_over */
 static int take_over(struct relief *relief)
 {
@@ -105,13 +99,12 @@ static int take_over(struct relief *relief)
 	server->serving.staging = relief->staging;
 	server->serving.watch = NULL;
 	server->serving.ahead.n_pages = 0;
-	atomic_store(&guard->has_met_scanner, true);
-	atomic_store(&guard->has_views, true);
+	scanned_reads_pass(&server->scanned_reads);
 
 	int err = answer_for_handler(server->watch);
 	blocking_reads_take_requests(&server->blocking_reads, NULL); /* what it had taken, too */
 	blocking_reads_expire(&server->blocking_reads, now_ns());
-	wake_all(guard);
+	guard_wake_all(guard);
 	return err;
 }
 

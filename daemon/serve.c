@@ -53,21 +53,36 @@ static int serve_messages(struct server *server, const struct uffd_msg *messages
 	return err;
 }
 
+static void expire(struct server *server, uint64_t now)
+{
+	blocking_reads_expire(&server->blocking_reads, now);
+	scanned_reads_expire(&server->scanned_reads, now);
+}
+
+/* 0 is none. */
+static uint64_t next_of(uint64_t one, uint64_t other)
+{
+	return one && other ? min_u64(one, other) : one + other;
+}
+
 /* What is not a fault: requests of callers, files that are late, reading ahead. */
 static int serve_others(struct server *server, bool has_time)
 {
 	struct blocking_reads *reads = &server->blocking_reads;
+	struct scanned_reads *scanned = &server->scanned_reads;
 	struct uffd_guard *guard = server->serving.guard;
 	struct watch *watch = atomic_load(&guard->has_met_scanner) ? NULL : server->serving.watch;
-	if (blocking_reads_take_requests(reads, watch) == WATCH_ERR_TAKEN)
+	if (blocking_reads_take_requests(reads, watch) == WATCH_ERR_TAKEN ||
+		scanned_reads_look(scanned, watch) == WATCH_ERR_TAKEN)
 		return WATCH_ERR_TAKEN;
 	if (server->loop.wake_at)
-		blocking_reads_expire(reads, now_ns());
+		expire(server, now_ns());
 	if (has_time && server->serving.ahead.n_pages > 0 &&
 		fault_fill_ahead(&server->serving) == WATCH_ERR_TAKEN)
 		return WATCH_ERR_TAKEN;
-	server->loop.wake_at = blocking_reads_next_deadline(reads);
-	return reads->error;
+	server->loop.wake_at =
+		next_of(blocking_reads_next_deadline(reads), scanned_reads_next_look(scanned));
+	return reads->error ? reads->error : scanned->error;
 }
 
 /* Memory may be short for a moment, and a fault be gone before it is read. But for ever, that is a
@@ -130,7 +145,7 @@ static bool shall_go_on(struct server *server)
 	       !(server->loop.is_stand_in && watch_is_back(server->watch));
 }
 
-/* model: blocking serve, relief serve */
+/* model: blocking serve, relief serve, scanned serve */
 int serve_until_stopped(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -161,14 +176,12 @@ static void wait_for_leaving(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
 	const uint64_t limit = now_ns() + guard->read_deadline_ms * NS_PER_MS + LEAVING_LIMIT_NS;
-	const uintptr_t lowest = atomic_load(&guard->lowest);
 	uint32_t n;
 	while ((n = atomic_load(&guard->n_holders)) > 0 && now_ns() < limit) {
 		blocking_reads_take_requests(&server->blocking_reads, NULL);
 		futex_wait_until(&guard->n_holders, n, now_ns() + NS_PER_MS);
 	}
-	if (lowest)
-		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
+	guard_wake_all(guard);
 }
 
 static void unregister_all(struct uffd_guard *guard)
@@ -182,7 +195,7 @@ static void unregister_all(struct uffd_guard *guard)
 }
 
 /* Regions that appear from now on find guard->gave_up set: see mapping_make_accessible(). */
-/* model: blocking give_up, direct give_up, protocol give_up, relief give_up */
+/* model: blocking give_up, direct give_up, protocol give_up, relief give_up, scanned give_up */
 void serve_give_up(struct server *server)
 {
 	struct uffd_guard *guard = server->serving.guard;
@@ -201,6 +214,7 @@ void serve_give_up(struct server *server)
 		loop->ops->abandon(loop); /* nobody else has it: that closes it */
 	epoch_leave(&guard->lookups, lookup);
 	blocking_reads_abandon(&server->blocking_reads);
+	scanned_reads_abandon(&server->scanned_reads);
 	wait_for_leaving(server);
 	loop->ops->abandon(loop);
 	uffd_abandon(&guard->uffd, loop->wake.read_fd);

@@ -6,11 +6,13 @@
 #include "daemon/blocking_reads.h"
 #include "daemon/fault.h"
 #include "daemon/loop.h"
+#include "daemon/scanned_reads.h"
 
 struct server {
 	struct serving serving;
 	struct loop loop;
 	struct blocking_reads blocking_reads;
+	struct scanned_reads scanned_reads;
 	unsigned n_retries; /* times in a row that the kernel said: ask again */
 	uint64_t retrying_since;
 	bool may_look;	   /* a second processor may be used: look for a moment before a sleep */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files on a tmpfs are read by pread(2), with a thread ready that stands in for the handler should
- * a scanner of files hold it up (daemon/relief.c). Callers read them by pread(2) as well, but
- * before they do they have the handler find out whether a scanner is asked (file/inquiry.c).
+ * a scanner of files hold it up (daemon/relief.c, daemon/scanned_reads.c). Callers read them by
+ * pread(2) as well, but before they do they have the handler find out whether a scanner is asked
+ * (file/inquiry.c).
  *
  * Where one is, or does not answer, and where the program asks for it beforehand, they are read
  * through a mapping (file/view.c). The handler may not make that: a client can hold up who maps its

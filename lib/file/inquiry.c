@@ -2,8 +2,9 @@
 /*
  * A thread that waits for a scanner of files (fanotify(7), FAN_ACCESS_PERM) cannot be called away,
  * and nothing tells beforehand whether there is one. So before a caller reads a file on a tmpfs,
- * the handler reads no byte of it: the kernel asks the scanner all the same. For the handler
- * another thread stands in if that takes too long (daemon/relief.c), and the caller goes on when
+ * the handler reads no byte of it: the kernel asks the scanner all the same. Before the handler
+ * does so, it has a worker of the kernel do it, where it has a ring (daemon/scanned_reads.c). If
+ * it is held up all the same, another thread stands in (daemon/relief.c). The caller goes on when
  * its deadline has passed, past scanners from then on (calls/scanners.c).
  *
  * A thread that asks sleeps, also if it is answered at once. So a scanner that answers is known
@@ -95,25 +96,30 @@ int inquiry_make(struct inquiry *inquiry, struct watch *watch)
 	return 0;
 }
 
-/* ---- Callers ---- */
+/* ---- Callers, and the handler for itself ---- */
 
-/* model: relief ask */
-static void ask(struct inquiry *inquiry, int fd, struct inbox *inbox)
+/* model: relief ask, scanned begin_inquiry */
+bool inquiry_begin(struct inquiry *inquiry, int fd)
 {
+	uint32_t state = atomic_load(&inquiry->state);
+	const bool is_known = state == INQUIRY_FREE || state == INQUIRY_SCANNED;
+	if (state == INQUIRY_ASKED || (is_known && is_recent(inquiry)) ||
+		!atomic_compare_exchange_strong(&inquiry->state, &state, INQUIRY_ASKED))
+		return false;
 	inquiry->request = (struct request){ .kind = REQUEST_INQUIRY, .refuse = refuse };
 	inquiry->fd = fd;
 	inquiry->ticket = epoch_enter(&inquiry->under_way);
-	inbox_post(inbox, &inquiry->request);
+	return true;
 }
+
+/* ---- Callers ---- */
 
 enum inquiry_state inquiry_await(
 	struct inquiry *inquiry, int fd, struct inbox *inbox, uint64_t deadline)
 {
-	uint32_t state = atomic_load(&inquiry->state);
-	const bool is_known = state == INQUIRY_FREE || state == INQUIRY_SCANNED;
-	if (state != INQUIRY_ASKED && !(is_known && is_recent(inquiry)) &&
-		atomic_compare_exchange_strong(&inquiry->state, &state, INQUIRY_ASKED))
-		ask(inquiry, fd, inbox);
+	uint32_t state;
+	if (inquiry_begin(inquiry, fd))
+		inbox_post(inbox, &inquiry->request);
 	while ((state = atomic_load(&inquiry->state)) == INQUIRY_ASKED &&
 		futex_wait_until(&inquiry->state, INQUIRY_ASKED, deadline))
 		;

@@ -23,6 +23,7 @@ enum inquiry_state {
 /* About one file. */
 struct inquiry {
 	struct request request;
+	struct inquiry *next; /* the handler's lists */
 	_Atomic uint32_t state;
 	_Atomic uint64_t answered_at; /* FREE, SCANNED: as of then, by now_coarse_ns() */
 	int fd;
@@ -43,6 +44,9 @@ enum inquiry_state inquiry_await(
 void inquiry_finish(struct inquiry *inquiry);
 
 /* ---- For the handler ---- */
+
+/* Ask for itself, for it to make. False: it is known, or has been asked. @fd: the file's */
+bool inquiry_begin(struct inquiry *inquiry, int fd);
 
 /* 0, or WATCH_ERR_TAKEN: it did not come back from the scanner in time. */
 int inquiry_make(struct inquiry *inquiry, struct watch *watch);

@@ -107,6 +107,14 @@ static inline int guard_check(const struct uffd_guard *guard)
 	return atomic_load(&guard->gave_up) ? -EIO : 0;
 }
 
+/* All threads that wait for a page: they fault again. */
+static inline void guard_wake_all(struct uffd_guard *guard)
+{
+	const uintptr_t lowest = atomic_load(&guard->lowest);
+	if (lowest)
+		uffd_wake(&guard->uffd, lowest, atomic_load(&guard->highest) - lowest);
+}
+
 /* Around steps between which a part of a region is registered that a handler which gives up does
  * not find: on its way out of the table, or just being registered. It waits for the end of them,
  * and then wakes who has fallen asleep there. */

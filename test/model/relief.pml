@@ -206,7 +206,7 @@ inline refuse_posted() {
 	if :: atomic { posted[1] -> posted[1] = false } refuse(1) :: else fi
 }
 
-inline ask(n) { /* lib/file/inquiry.c:ask */
+inline ask(n) { /* lib/file/inquiry.c:inquiry_begin */
 	enter(INQUIRIES, inquiry_ticket[n]);
 	posted[n] = true;
 	if :: is_closed -> refuse_posted() :: else fi
