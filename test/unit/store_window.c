@@ -106,7 +106,7 @@ static void *drop_while_others_store(void *data)
 static void *keep_and_drop(void *data)
 {
 	const struct storer *it = data;
-	for (unsigned i = 0; i < N_ROUNDS / 4; i++) {
+	for (unsigned i = 0; i < N_ROUNDS; i++) {
 		struct store_window window = { .n_stores = FEW_STORES };
 		if (store_window_take(&window, i % 2 ? it->fd : -1, 0, page_size(), false))
 			store_window_give(&window);
