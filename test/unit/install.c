@@ -3,10 +3,8 @@
  * userfaultfd. */
 #include "pages/install.h"
 
-#include "../support/inject.h"
 #include "base/page.h"
 #include "kernel/staging.h"
-#include "pages/install_plain.h"
 #include "state/guard.h"
 #include "unit.h"
 
@@ -17,7 +15,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 /* ---- An area whose pages wait to be filled ---- */
 
@@ -540,47 +537,6 @@ static TCase *mappings_case(void)
 	return tcase;
 }
 
-/* ---- Without a userfaultfd ---- */
-
-/* Where the program has taken write access away, others are put in their place; or cannot be. */
-START_TEST(page_that_cannot_be_put_in_anothers_place_leaves_that_as_it_is)
-{
-	const struct {
-		int nr;
-		unsigned arg;
-		uint32_t value;
-	} refused[] = {
-		{ SYS_mmap, 3, MAP_PRIVATE | MAP_ANONYMOUS },
-		{ SYS_madvise, 2, MADV_WIPEONFORK },
-		{ SYS_mremap, 3, MREMAP_MAYMOVE | MREMAP_FIXED },
-	};
-	atomic_bool fails = true;
-	size_t done = 1;
-	unsigned char *data = map_pages(1), *source = map_pages(1);
-	data[0] = 1;
-	source[0] = 2;
-	assert_ok(mprotect(data, page_size(), PROT_READ));
-	inject_syscall(refused[_i].nr, refused[_i].arg, refused[_i].value, inject_while_on, &fails);
-	ck_assert_int_eq(install_plain_copy((uintptr_t)data, source, page_size(), &done), -ENOMEM);
-	ck_assert_uint_eq(done, 0);
-	ck_assert_int_eq(data[0], 1);
-	atomic_store(&fails, false);
-	assert_ok(install_plain_copy((uintptr_t)data, source, page_size(), &done));
-	ck_assert_uint_eq(done, page_size());
-	ck_assert_int_eq(data[0], 2);
-	munmap(data, page_size());
-	munmap(source, page_size());
-}
-END_TEST
-
-static TCase *plain_case(void)
-{
-	TCase *tcase = tcase_create("plain");
-	tcase_add_loop_test(
-		tcase, page_that_cannot_be_put_in_anothers_place_leaves_that_as_it_is, 0, 3);
-	return tcase;
-}
-
 static TCase *waiters_case(void)
 {
 	TCase *tcase = tcase_create("waiters");
@@ -602,4 +558,4 @@ static TCase *huge_case(void)
 	return tcase;
 }
 
-UNIT_MAIN("install", filling_case, mappings_case, waiters_case, plain_case, huge_case)
+UNIT_MAIN("install", filling_case, mappings_case, waiters_case, huge_case)
