@@ -115,7 +115,8 @@ static void begin(struct scanned_reads *reads, struct scanned_read *read)
 		reads->next_look = now_ns() + reads->patience_ns / (LOOKS - 1);
 	read->is_in_flight = true;
 	reads->n_in_flight++;
-	loop_uring_read(reads->loop, read->fd, read->buffer + read->from, read->length - read->from,
+	char *rest = read->buffer ? read->buffer + read->from : NULL; /* an inquiry has none */
+	loop_uring_read(reads->loop, read->fd, rest, read->length - read->from,
 		read->position + read->from, (uintptr_t)read);
 }
 
