@@ -51,7 +51,8 @@ static int32_t any_int(void)
 #define N_SURFACES 2
 
 struct slot {
-	struct memory memory;
+	struct memory memory; /* a pool of its own, though perhaps not a file */
+	int32_t offset;
 	struct wl_buffer *buffer;
 	int shown_on; /* a surface, or one of these: */
 #define FREE	 (-1)
@@ -62,20 +63,46 @@ struct painter {
 	struct guest guest;
 	struct slot slots[N_SLOTS];
 	struct wl_surface *surfaces[N_SURFACES];
-	int32_t transforms[N_SURFACES];
+	struct wl_proxy *viewports[N_SURFACES];
+	int32_t transforms[N_SURFACES], scales[N_SURFACES];
+	bool is_cropped[N_SURFACES];
 	uint32_t painted[N_SURFACES][SIDE * SIDE];
+	int file; /* that slots may have in common, each a part of it */
 };
+
+#define PART (3 * BYTES)
 
 static void slot_make_buffer(struct slot *slot)
 {
 	slot->buffer = wl_shm_pool_create_buffer(
-		slot->memory.pool, 0, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+		slot->memory.pool, slot->offset, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888);
+}
+
+static uint32_t *pixels_of(const struct slot *slot)
+{
+	return slot->memory.pixels + slot->offset / 4;
+}
+
+/* One more pool of the file that others have too. */
+static void memory_share(struct memory *memory, struct painter *painter, size_t length)
+{
+	*memory = (struct memory){ .fd = dup(painter->file), .length = length };
+	memory->pixels = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+	ck_assert_ptr_ne(memory->pixels, MAP_FAILED);
+	memory->pool = wl_shm_create_pool(painter->guest.shm, memory->fd, (int32_t)length);
 }
 
 static void slot_make(struct painter *painter, struct slot *slot)
 {
 	const int seals[] = { 0, 0, F_SEAL_SHRINK, F_SEAL_SEAL };
-	memory_create(&slot->memory, &painter->guest, BYTES, seals[below(4)]);
+	const size_t part = (size_t)(slot - painter->slots) * PART;
+	slot->offset = (int32_t)below(BYTES / 4) * 4 * (int32_t)below(2);
+	if (one_in(2)) {
+		slot->offset += (int32_t)part;
+		memory_share(&slot->memory, painter, part + PART);
+	} else {
+		memory_create(&slot->memory, &painter->guest, 2 * BYTES, seals[below(4)]);
+	}
 	slot_make_buffer(slot);
 	slot->shown_on = FREE;
 }
@@ -89,8 +116,13 @@ static void slot_empty(struct slot *slot)
 static void painter_start(struct painter *painter, struct world *world)
 {
 	guest_join(&painter->guest, world);
-	for (int i = 0; i < N_SURFACES; i++)
+	painter->file = memfd_create("common", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_eq(ftruncate(painter->file, N_SLOTS * PART), 0);
+	for (int i = 0; i < N_SURFACES; i++) {
 		painter->surfaces[i] = wl_compositor_create_surface(painter->guest.compositor);
+		painter->viewports[i] = viewport_create(&painter->guest, painter->surfaces[i]);
+		painter->scales[i] = 1;
+	}
 	for (int i = 0; i < N_SLOTS; i++)
 		slot_make(painter, &painter->slots[i]);
 	exchange(&painter->guest);
@@ -101,8 +133,11 @@ static void painter_stop(struct painter *painter)
 	assert_no_error(&painter->guest);
 	for (int i = 0; i < N_SLOTS; i++)
 		slot_empty(&painter->slots[i]);
-	for (int i = 0; i < N_SURFACES; i++)
+	for (int i = 0; i < N_SURFACES; i++) {
+		wl_proxy_destroy(painter->viewports[i]);
 		wl_surface_destroy(painter->surfaces[i]);
+	}
+	close(painter->file);
 	guest_leave(&painter->guest);
 }
 
@@ -133,6 +168,8 @@ static void assert_seen(struct painter *painter)
 			is_it = is_seen(painter, slot);
 		}
 		ck_assert_msg(is_it, "a surface does not show what was painted");
+		ck_assert(slot->shown_on < 0 ||
+			  memcmp(pixels_of(slot), painter->painted[slot->shown_on], BYTES) == 0);
 	}
 }
 
@@ -160,22 +197,85 @@ static void paint_rect(struct painter *painter, int on)
 	for (int32_t row = y; row < y + height; row++)
 		for (int32_t column = x; column < x + width; column++)
 			painter->painted[on][row * SIDE + column] = colour;
-	if (painter->transforms[on] == WL_OUTPUT_TRANSFORM_NORMAL && one_in(2))
+	if (painter->transforms[on] == WL_OUTPUT_TRANSFORM_NORMAL && painter->scales[on] == 1 &&
+		!painter->is_cropped[on] && one_in(2))
 		wl_surface_damage(painter->surfaces[on], x, y, width, height);
 	else
 		wl_surface_damage_buffer(painter->surfaces[on], x, y, width, height);
 }
 
-static void show_slot(struct painter *painter, struct slot *slot, int on)
+static void take_off(struct painter *painter, int on)
 {
 	for (int i = 0; i < N_SLOTS; i++) {
 		if (painter->slots[i].shown_on == on)
 			painter->slots[i].shown_on = REPLACED;
 	}
-	memcpy(slot->memory.pixels, painter->painted[on], BYTES);
+}
+
+/* The pool and its file grow; what was there stays. Not where others have their parts. */
+static void grow(struct slot *slot)
+{
+	const size_t length = slot->memory.length + 1000 * (1 + below(20));
+	const bool is_common = slot->memory.length % PART == 0;
+	if (is_common || ftruncate(slot->memory.fd, (off_t)length) < 0)
+		return;
+	munmap(slot->memory.pixels, slot->memory.length);
+	slot->memory.length = length;
+	slot->memory.pixels =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, slot->memory.fd, 0);
+	ck_assert_ptr_ne(slot->memory.pixels, MAP_FAILED);
+	wl_shm_pool_resize(slot->memory.pool, (int32_t)length);
+}
+
+static void show_slot(struct painter *painter, struct slot *slot, int on)
+{
+	take_off(painter, on);
+	memcpy(pixels_of(slot), painter->painted[on], BYTES);
 	slot->shown_on = on;
 	wl_surface_attach(painter->surfaces[on], slot->buffer, 0, 0);
+	if (one_in(8))
+		grow(slot);
 	wl_surface_commit(painter->surfaces[on]);
+}
+
+/* What a surface may do besides: its pixels stay what they are in the buffer. */
+static void change_view(struct painter *painter, int on)
+{
+	switch (below(4)) {
+	case 0:
+		painter->transforms[on] = (int32_t)below(8);
+		wl_surface_set_buffer_transform(painter->surfaces[on], painter->transforms[on]);
+		break;
+	case 1:
+		painter->scales[on] = 1 + (int32_t)below(2);
+		wl_surface_set_buffer_scale(painter->surfaces[on], painter->scales[on]);
+		break;
+	case 2:
+		painter->is_cropped[on] = true;
+		viewport_set_source(painter->viewports[on], (int)below(8), (int)below(8),
+			1 + (int)below(16), 1 + (int)below(16));
+		break;
+	default:
+		painter->is_cropped[on] = true;
+		viewport_set_destination(
+			painter->viewports[on], 1 + (int)below(200), 1 + (int)below(200));
+	}
+}
+
+/* Nothing is shown, or what has no memory of a client; and a camera that takes no picture. */
+static void show_nothing(struct painter *painter, int on)
+{
+	take_off(painter, on);
+	wl_surface_attach(painter->surfaces[on], NULL, 0, 0);
+	wl_surface_commit(painter->surfaces[on]);
+}
+
+static void give_to_camera(struct painter *painter)
+{
+	const struct slot *slot = &painter->slots[below(N_SLOTS)];
+	camera_shoot(&painter->guest, slot->buffer);
+	if (one_in(2))
+		camera_answer();
 }
 
 static void paint(struct painter *painter)
@@ -184,10 +284,12 @@ static void paint(struct painter *painter)
 	const int on = (int)below(N_SURFACES);
 	if (!slot)
 		return;
-	if (one_in(8)) {
-		painter->transforms[on] = (int32_t)below(8);
-		wl_surface_set_buffer_transform(painter->surfaces[on], painter->transforms[on]);
-	}
+	if (one_in(8))
+		change_view(painter, on);
+	if (one_in(16))
+		show_nothing(painter, on);
+	if (one_in(16))
+		give_to_camera(painter);
 	for (uint32_t i = below(6); i > 0; i--)
 		paint_rect(painter, on);
 	show_slot(painter, slot, on);
