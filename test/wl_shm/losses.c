@@ -6,7 +6,10 @@
 #include "../support/fuse_file.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -448,12 +451,87 @@ START_TEST(program_that_was_disconnected_for_stalling_is_known_when_it_comes_bac
 }
 END_TEST
 
+/* Whoever writes to a file holds its lock until it has the bytes, which this page never gives. */
+struct holder {
+	struct memory memory;
+	const void *page;
+	pthread_t thread;
+};
+
+static void *write_what_does_not_come(void *data)
+{
+	const struct holder *holder = data;
+	(void)!pwrite(holder->memory.fd, holder->page, 1, 0);
+	return NULL;
+}
+
+static void hold_lock(struct holder *holder, struct guest *guest, const void *page)
+{
+	memory_create(&holder->memory, guest, BYTES, 0);
+	holder->page = page;
+	ck_assert_int_eq(
+		pthread_create(&holder->thread, NULL, write_what_does_not_come, holder), 0);
+}
+
+static bool is_sealed_soon(const struct memory *memory)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		if (fcntl(memory->fd, F_GET_SEALS) & F_SEAL_SHRINK)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* To add a seal takes the file's lock, and the guard does that for few files at a time. */
+START_TEST(seals_that_one_program_holds_up_cost_no_other_its_own)
+{
+	enum { N = 12 };
+	int sockets[1][2], strangers[1][2];
+	struct world world;
+	struct guest guest, other;
+	struct holder holders[N];
+	struct memory memory;
+	struct fuse_file *file = fuse_file_start(1, false);
+	if (!file)
+		return;
+	setenv("UFFD_GUARD_WL_SHM_MODE", "auto", 1);
+	world_start(&world);
+	process_connect(sockets, 1);
+	process_connect(strangers, 1);
+	guest_join_by(&guest, &world, sockets[0]);
+	guest_join_by(&other, &world, strangers[0]);
+	const void *page = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fuse_file_fd(file), 0);
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	fuse_file_behave(file, FUSE_STALLS);
+	for (unsigned i = 0; i < N; i++)
+		hold_lock(&holders[i], &guest, page);
+	usleep(200000); /* all of them */
+	exchange(&guest);
+	memory_create(&memory, &other, BYTES, 0);
+	exchange(&other);
+	ck_assert(is_sealed_soon(&memory));
+	fuse_file_behave(file, FUSE_ANSWERS);
+	for (unsigned i = 0; i < N; i++) {
+		pthread_join(holders[i].thread, NULL);
+		memory_destroy(&holders[i].memory);
+	}
+	memory_destroy(&memory);
+	assert_no_error(&other);
+	guest_leave(&other);
+	guest_leave(&guest);
+	world_stop(&world);
+	fuse_file_stop(file);
+}
+END_TEST
+
 static TCase *files_that_block(void)
 {
 	TCase *tcase = tcase_create("files that block");
 	tcase_add_test(tcase, file_that_stalls_once_is_no_offence_however_often_it_is_committed);
 	tcase_add_test(tcase, file_that_stalls_again_and_again_is_an_error);
 	tcase_add_test(tcase, pool_of_a_file_that_stalls_stops_nobody);
+	tcase_add_test(tcase, seals_that_one_program_holds_up_cost_no_other_its_own);
 	add_of_libwayland(
 		tcase, program_that_was_disconnected_for_stalling_is_known_when_it_comes_back);
 	return tcase;

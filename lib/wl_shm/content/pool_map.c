@@ -28,6 +28,33 @@ int pool_check_writable(int fd)
 	return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
 }
 
+/* The guard seals few files at a time, and a client that holds its file's lock can hold a seal up
+ * for as long as it likes. So nobody gets more than this while it has as many: the rest is copied.
+ */
+#define MOST_UNSEALED 2
+
+static bool may_have_sealed(struct shm_program *program)
+{
+	struct wl_shm_pool *pool, *next;
+	unsigned n = program->n_left_unsealed;
+	wl_list_for_each_safe (pool, next, &program->unsealed, unsealed) {
+		if (pool_is_sealed(pool)) {
+			wl_list_remove(&pool->unsealed);
+			wl_list_init(&pool->unsealed);
+		} else {
+			n++;
+		}
+	}
+	return n < MOST_UNSEALED;
+}
+
+static void note_unsealed(struct wl_shm_pool *pool, int fd)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+	if (seals >= 0 && !(seals & (F_SEAL_SEAL | F_SEAL_SHRINK)))
+		wl_list_insert(&pool->client->program->unsealed, &pool->unsealed);
+}
+
 static int pool_map_reserving(struct wl_shm_pool *pool, int fd, uint32_t flags, size_t reserve)
 {
 	struct shm_client *client = pool->client;
@@ -61,10 +88,15 @@ int pool_map(struct wl_shm_pool *pool, int fd, uint32_t flags)
 	const size_t size = (size_t)pool->size, least = size + LEAST_BEHIND;
 	const size_t reserves[] = { RESERVE, least + 2 * size, least + size, least };
 	const bool is_counted = settings()->is_memory_counted;
+	if (!may_have_sealed(pool->client->program))
+		flags &= ~UFFD_GUARD_MAP_SEAL;
 	int err = -ENOMEM;
 	for (unsigned i = is_counted ? 2 : 0; i < 4 && err == -ENOMEM; i++) {
 		if (reserves[i] >= least)
 			err = pool_map_reserving(pool, fd, flags, reserves[i]);
 	}
+	if (!err && flags & UFFD_GUARD_MAP_SEAL &&
+		uffd_guard_region_mode(pool->region) != UFFD_GUARD_MODE_DIRECT)
+		note_unsealed(pool, fd);
 	return err;
 }

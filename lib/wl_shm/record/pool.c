@@ -27,6 +27,7 @@ struct wl_shm_pool *pool_create(struct shm_client *client, int32_t size)
 	wl_list_init(&pool->buffers);
 	wl_list_init(&pool->leftovers);
 	wl_list_init(&pool->reclaimable);
+	wl_list_init(&pool->unsealed);
 	pthread_mutex_init(&pool->lock, NULL);
 	return pool;
 }
@@ -143,7 +144,22 @@ static void pool_remove_file(struct wl_shm_pool *pool)
 	pool->file = (struct file_identity){ 0 };
 }
 
+bool pool_is_sealed(const struct wl_shm_pool *pool)
+{
+	const int seals = fcntl(uffd_guard_region_get_fd(pool->region), F_GET_SEALS);
+	return seals >= 0 && seals & F_SEAL_SHRINK;
+}
+
 /* ---- Destruction ---- */
+
+/* Whoever seals the file for us may wait for its client still. */
+static void leave_unsealed(struct wl_shm_pool *pool)
+{
+	if (wl_list_empty(&pool->unsealed))
+		return;
+	wl_list_remove(&pool->unsealed);
+	pool->client->program->n_left_unsealed += !pool_is_sealed(pool);
+}
 
 static void forget_leftovers(struct wl_shm_pool *pool)
 {
@@ -171,6 +187,7 @@ static void pool_destroy(struct wl_shm_pool *pool)
 	if (back->pool_destroyed)
 		back->pool_destroyed(pool);
 	pool_remove_file(pool);
+	leave_unsealed(pool);
 	forget_leftovers(pool);
 	unmap(pool);
 	charge(pool, 0, 0);

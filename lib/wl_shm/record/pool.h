@@ -23,6 +23,7 @@ struct wl_shm_pool {
 	size_t reserve;			  /* bytes of address space; zeros behind size */
 	bool awaits_seal;	    /* it was not there in time, and may make the region direct */
 	bool is_direct;		    /* the region is the client's memory itself, not a copy */
+	struct wl_list unsealed;    /* shm_program.unsealed; an empty list if not in there */
 	struct wl_list reclaimable; /* memory_account.reclaimable; an empty list if nothing is */
 	struct wl_list buffers;	    /* struct wl_shm_buffer.link */
 	struct wl_list leftovers;   /* struct leftover.link: what destroyed buffers have left */
@@ -58,6 +59,9 @@ struct wl_shm_pool *pool_of_file(const struct shm_client *client, int fd);
 /* Let pool_of_file() find @pool, whose file is that of @fd, unless there is one already, or the
  * file is not memory. The pool must keep the file open. */
 void pool_add_file(struct wl_shm_pool *pool, int fd);
+
+/* True if the file is sealed against shrinking. */
+bool pool_is_sealed(const struct wl_shm_pool *pool);
 
 /* Count a second descriptor. */
 void pool_add_descriptor(struct wl_shm_pool *pool);

@@ -87,6 +87,7 @@ static struct shm_program *program_create(struct wl_list *programs, pid_t pid, u
 	allowance_init(&program->allowance);
 	pthread_mutex_init(&program->memory.lock, NULL);
 	wl_list_init(&program->shadows);
+	wl_list_init(&program->unsealed);
 	wl_list_init(&program->memory.reclaimable);
 	wl_list_insert(programs, &program->link);
 	return program;

@@ -41,10 +41,13 @@ struct shm_program {
 	struct wl_list link; /* shm_display.programs, the latest first */
 	pid_t pid;
 	uid_t uid;
-	unsigned references;	/* of its clients */
-	int64_t gone_at;	/* milliseconds; without references */
-	unsigned n_pools;	/* or rather their descriptors */
-	struct wl_list shadows; /* of shadows/: struct shadow.link, the latest first */
+	unsigned references; /* of its clients */
+	int64_t gone_at;     /* milliseconds; without references */
+	unsigned n_pools;    /* or rather their descriptors */
+	struct wl_list
+		unsealed; /* wl_shm_pool.unsealed: its files that the guard has not sealed yet */
+	unsigned n_left_unsealed; /* of pools that are gone */
+	struct wl_list shadows;	  /* of shadows/: struct shadow.link, the latest first */
 	struct memory_account memory;
 	struct allowance allowance;
 	int64_t served_at; /* nanoseconds; under the lock of the allowance of all */
