@@ -41,6 +41,7 @@ static struct stage *stage_create(void)
 	watch_init(&stage->watch);
 	stage->watch.inside = &stage->inside;
 	blocking_reads_init(&stage->server.blocking_reads, &stage->server.loop);
+	scanned_reads_init(&stage->server.scanned_reads, stage->guard, &stage->server.loop);
 	stage->server.serving.guard = stage->guard;
 	stage->server.watch = &stage->watch;
 	atomic_store(&stage->server.shall_stop, true);
