@@ -28,7 +28,7 @@ program_of() {
 seconds_of() {
 	case $1 in
 	wl_shm_growth) echo 200 ;;
-	mapped_often) echo 100 ;;
+	mapped_often) echo 60 ;;
 	*) echo 8 ;;
 	esac
 }
