@@ -6,8 +6,10 @@
 #include "../support/fuse_file.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { N = 300 };
@@ -82,6 +84,57 @@ START_TEST(memory_is_closed_at_once)
 }
 END_TEST
 
+/* A connection whose other end takes nothing, and that waits for it to be closed. */
+static int make_lingering(int *other)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct linger linger = { .l_onoff = 1, .l_linger = 60 };
+	static const char bytes[65536];
+	socklen_t size = sizeof(address);
+	const int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		  fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	ck_assert(listening >= 0 && fd >= 0);
+	ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(listening, 1), 0);
+	ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&address, &size), 0);
+	(void)connect(fd, (struct sockaddr *)&address, size);
+	*other = accept(listening, NULL, NULL);
+	ck_assert_int_ge(*other, 0);
+	close(listening);
+	while (send(fd, bytes, sizeof(bytes), 0) > 0)
+		;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	return fd;
+}
+
+START_TEST(connection_that_lingers_is_closed_by_somebody_else)
+{
+	int other;
+	const int fd = make_lingering(&other);
+	const size_t n_fds = count_fds();
+	ck_assert(close_would_wait(fd));
+	ck_assert(close_aside(fd, ONE));
+	close(other); /* which this thread would not have come to */
+	await_fds(n_fds - 2);
+}
+END_TEST
+
+/* Its other end waits for the close, as for the end of a clipboard's content. */
+START_TEST(pipe_or_socket_of_this_machine_is_closed_at_once)
+{
+	int ends[2];
+	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+	ck_assert(!close_would_wait(ends[0]));
+	close(ends[0]);
+	close(ends[1]);
+	assert_ok(pipe2(ends, O_CLOEXEC));
+	ck_assert(!close_would_wait(ends[1]));
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 static int large_memory(size_t length)
 {
 	const int fd = memfd_create("large", MFD_CLOEXEC);
@@ -121,6 +174,8 @@ static TCase *close_aside_case(void)
 	tcase_add_test(tcase, no_number_of_files_that_stall_is_waited_for);
 	tcase_add_test(tcase, files_that_stall_hold_up_none_of_another_owner);
 	tcase_add_test(tcase, memory_is_closed_at_once);
+	tcase_add_test(tcase, connection_that_lingers_is_closed_by_somebody_else);
+	tcase_add_test(tcase, pipe_or_socket_of_this_machine_is_closed_at_once);
 	tcase_add_test(tcase, large_memory_is_freed_by_somebody_else);
 	tcase_add_test(tcase, small_memory_and_holes_are_not_worth_a_thread);
 	return tcase;

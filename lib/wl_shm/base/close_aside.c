@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,19 +135,36 @@ static size_t count_of(const struct closer *closer, uint64_t owner)
 
 /* ---- Files ---- */
 
+static bool is_memory(int fd)
+{
+	return fcntl(fd, F_GET_SEALS) >= 0; /* only files that are memory have seals */
+}
+
+/* The last close of a socket on which its owner has set SO_LINGER waits until the other end has
+ * taken what was sent; not if it is of this machine alone. */
+static bool may_linger(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t size = sizeof(domain);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain != AF_UNIX;
+}
+
 bool close_would_wait(int fd)
 {
 	struct statx stx;
-	if (fcntl(fd, F_GET_SEALS) >= 0)
-		return false; /* only files that are memory have seals */
+	if (is_memory(fd))
+		return false;
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0 ||
-	       S_ISREG(stx.stx_mode) || S_ISDIR(stx.stx_mode);
+	       S_ISREG(stx.stx_mode) || S_ISDIR(stx.stx_mode) ||
+	       (S_ISSOCK(stx.stx_mode) && may_linger(fd));
 }
 
 /* A descriptor that stays open for want of memory is better than a display that stands still. */
 bool close_aside(int fd, uint64_t owner)
 {
-	if (!close_would_wait(fd)) {
+	/* What else is sent as a pool may be anything: a userfaultfd, say, whose close waits for
+	 * its owner's mmap_lock. */
+	if (is_memory(fd)) {
 		close(fd);
 		return true;
 	}
@@ -163,7 +181,7 @@ bool close_aside(int fd, uint64_t owner)
 static bool is_large_memory(int fd)
 {
 	struct stat st;
-	return fcntl(fd, F_GET_SEALS) >= 0 && fstat(fd, &st) == 0 && st.st_blocks >= LARGE / 512;
+	return is_memory(fd) && fstat(fd, &st) == 0 && st.st_blocks >= LARGE / 512;
 }
 
 static bool may_have_more(uint64_t owner)

@@ -21,6 +21,6 @@ void close_aside_release(int held, uint64_t owner);
  */
 void close_aside_begin_anew(void);
 
-/* True if close(2) of @fd may ask the file's server. False of pipes and sockets, whose other end
- * waits for it. */
+/* True if close(2) of @fd may ask the file's server, or wait for the other end of a connection.
+ * False of pipes and of sockets within this machine, whose other end waits for the close. */
 bool close_would_wait(int fd);
