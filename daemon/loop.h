@@ -47,6 +47,7 @@ struct loop {
 
 	/* loop_uring.c */
 	bool is_asking; /* for faults */
+	bool has_slot;	/* the ring has a file of its own of the userfaultfd */
 	struct io_uring ring;
 	/* Told of what was asked for with a tag. */
 	void (*on_answer)(void *data, uint64_t tag, int result);

@@ -5,6 +5,9 @@
  * A ring can read a userfaultfd from Linux 6.10 on, and could on 6.1; on releases between, the read
  * is answered -EAGAIN at once, and the ring polls instead. Two requests are always in flight: that
  * one, and a poll of the wake-up descriptor; beside them those of blocking_reads.c.
+ *
+ * The ring has the userfaultfd as a file of its own: by its number it would find whatever the
+ * program has opened there meanwhile, and take from that.
  */
 #include "daemon/loop.h"
 
@@ -20,7 +23,9 @@
 
 #define ENTRIES 64
 
-enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE, REQUEST_CANCEL };
+#define SLOT 0 /* where the ring has the userfaultfd */
+
+enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE, REQUEST_CANCEL, REQUEST_CLOSE };
 
 /* Made room for where there is none. */
 static struct io_uring_sqe *get_sqe(struct loop *loop)
@@ -31,27 +36,34 @@ static struct io_uring_sqe *get_sqe(struct loop *loop)
 	return sqe;
 }
 
-static void queue_request(struct loop *loop, enum request request)
+static void queue_wake(struct loop *loop)
 {
 	struct io_uring_sqe *sqe = get_sqe(loop);
-	if (request == REQUEST_READ)
-		io_uring_prep_read(sqe, loop->uffd->fd, loop->incoming, sizeof(loop->incoming), 0);
-	else
-		io_uring_prep_poll_add(
-			sqe, request == REQUEST_WAKE ? loop->wake.read_fd : loop->uffd->fd, POLLIN);
-	io_uring_sqe_set_data64(sqe, request);
+	io_uring_prep_poll_add(sqe, loop->wake.read_fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, REQUEST_WAKE);
 }
 
-/* Only when it is about to wait. The ring, too, finds the file by its number, and since the last
- * time the program may have closed that and opened another file there: a read would take from it.
- */
-static int ask_for_faults(struct loop *loop)
+static void queue_faults(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = get_sqe(loop);
+	const int fd = loop->has_slot ? SLOT : loop->uffd->fd;
+	if (loop->polls)
+		io_uring_prep_poll_add(sqe, fd, POLLIN);
+	else
+		io_uring_prep_read(sqe, fd, loop->incoming, sizeof(loop->incoming), 0);
+	io_uring_sqe_set_flags(sqe, loop->has_slot ? IOSQE_FIXED_FILE : 0);
+	io_uring_sqe_set_data64(sqe, loop->polls ? REQUEST_POLL : REQUEST_READ);
+}
+
+/* Only when it is about to wait. Before it sleeps it looks whether the userfaultfd is still ours:
+ * fills, which go by its number, might wake nobody. A ring that has no slot for it always looks. */
+static int ask_for_faults(struct loop *loop, bool shall_block)
 {
 	if (loop->is_asking || loop->is_abandoned || loop->uffd->fd < 0)
 		return 0;
-	if (!uffd_is_ours(loop->uffd))
+	if ((shall_block || !loop->has_slot) && !uffd_is_ours(loop->uffd))
 		return -EBADF;
-	queue_request(loop, loop->polls ? REQUEST_POLL : REQUEST_READ);
+	queue_faults(loop);
 	loop->is_asking = true;
 	return 0;
 }
@@ -70,7 +82,8 @@ static bool restrict_ring(struct io_uring *ring)
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_POLL_ADD },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_CLOSE },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ASYNC_CANCEL },
-		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+			.sqe_flags = IOSQE_ASYNC | IOSQE_FIXED_FILE },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
 			.register_op = IORING_REGISTER_ENABLE_RINGS },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
@@ -121,6 +134,8 @@ static int uring_start(struct loop *loop)
 	unsigned workers[2] = { loop->n_workers, 0 };
 	io_uring_register_iowq_max_workers(
 		&loop->ring, workers); /* 5.15; before, the kernel's own bound */
+	int fd = loop->uffd->fd;
+	loop->has_slot = ring_register(&loop->ring, IORING_REGISTER_FILES, &fd, 1) == 0;
 	loop->is_restricted = loop->shall_restrict && restrict_ring(&loop->ring);
 	err = ring_register(&loop->ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	if (err) {
@@ -129,7 +144,7 @@ static int uring_start(struct loop *loop)
 	}
 	io_uring_register_ring_fd(
 		&loop->ring); /* 5.18: saves a look-up each time; elsewhere no matter */
-	queue_request(loop, REQUEST_WAKE);
+	queue_wake(loop);
 	return 0;
 }
 
@@ -163,7 +178,7 @@ static int take_wake(struct loop *loop)
 	loop->is_deaf = !wake_take(&loop->wake);
 	if (loop->is_deaf)
 		return -EBADF;
-	queue_request(loop, REQUEST_WAKE);
+	queue_wake(loop);
 	return 0;
 }
 
@@ -181,6 +196,7 @@ static int handle_completion(
 	case REQUEST_WAKE:
 		return take_wake(loop);
 	case REQUEST_CANCEL:
+	case REQUEST_CLOSE:
 		return 0;
 	}
 	loop->on_answer(loop->on_answer_data, cqe->user_data, cqe->res);
@@ -210,7 +226,7 @@ static int submit_and_wait(struct loop *loop)
 
 static int uring_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
-	int err = ask_for_faults(loop);
+	int err = ask_for_faults(loop, shall_block);
 	if (err)
 		return err;
 	err = shall_block ? submit_and_wait(loop) : submit_and_look(&loop->ring);
@@ -259,16 +275,23 @@ void loop_uring_close(struct loop *loop, int fd, uint64_t tag)
 	io_uring_sqe_set_data64(sqe, tag);
 }
 
-/* The request holds the userfaultfd open, and while that is open no thread is woken by its closing.
- */
+/* Requests and the slot hold the userfaultfd open, and while that is open no thread is woken by its
+ * closing. (The slot is closed by a request: for other ways the ring's descriptor would have to be
+ * there.) */
 static void uring_abandon(struct loop *loop)
 {
 	loop->is_abandoned = true;
-	if (!loop->is_asking)
-		return;
-	struct io_uring_sqe *sqe = get_sqe(loop);
-	io_uring_prep_cancel64(sqe, loop->polls ? REQUEST_POLL : REQUEST_READ, 0);
-	io_uring_sqe_set_data64(sqe, REQUEST_CANCEL);
+	if (loop->is_asking) {
+		struct io_uring_sqe *cancel = get_sqe(loop);
+		io_uring_prep_cancel64(cancel, loop->polls ? REQUEST_POLL : REQUEST_READ, 0);
+		io_uring_sqe_set_data64(cancel, REQUEST_CANCEL);
+	}
+	if (loop->has_slot) {
+		struct io_uring_sqe *close = get_sqe(loop);
+		io_uring_prep_close_direct(close, SLOT);
+		io_uring_sqe_set_data64(close, REQUEST_CLOSE);
+	}
+	loop->has_slot = false;
 	submit_and_look(&loop->ring);
 }
 

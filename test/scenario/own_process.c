@@ -717,6 +717,50 @@ START_TEST(program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_
 }
 END_TEST
 
+/* Our descriptor of that kind, or -1. */
+static int find_descriptor(const char *kind)
+{
+	char path[32], name[64];
+	for (int fd = 3; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		const ssize_t n = readlink(path, name, sizeof(name) - 1);
+		name[n > 0 ? n : 0] = 0;
+		if (strcmp(name, kind) == 0)
+			return fd;
+	}
+	return -1;
+}
+
+/* The handler has looked whose number it is, and is about to ask for the next fault. */
+START_TEST(what_takes_the_number_of_the_userfaultfd_at_the_last_moment_is_not_read)
+{
+	struct fixture f;
+	struct hold hold;
+	eventfd_t count = 0;
+	if (runner_skip_eager() || runner_guard_flags() & UFFD_GUARD_NO_IO_URING)
+		return;
+	hold_init(&hold);
+	inject_syscall(SYS_io_uring_enter, 1, 1, inject_hold_first, &hold); /* it asks for one */
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES }));
+	ck_assert_uint_eq(f.data[f.page], page_value(1));
+	sem_wait(&hold.is_held);
+	const int number = find_descriptor("anon_inode:[userfaultfd]");
+	ck_assert_int_ge(number, 3);
+	const int stranger = eventfd(7, EFD_NONBLOCK | EFD_CLOEXEC);
+	ck_assert_int_eq(dup3(stranger, number, O_CLOEXEC), number); /* closes ours */
+	sem_post(&hold.may_go);
+
+	const unsigned char value = f.data[9 * f.page];
+	ck_assert(value == page_value(9) || value == 0);
+	ck_assert_uint_eq(uffd_guard_region_take_losses(f.region) & UFFD_GUARD_LOST_HANDLER,
+		UFFD_GUARD_LOST_HANDLER);
+	assert_ok(eventfd_read(number, &count));
+	ck_assert_uint_eq(count, 7);
+	fixture_stop(&f);
+	ck_assert(is_open(number));
+}
+END_TEST
+
 /* By write(2) the handler cannot be told to stop. */
 static int end_without_write(void *data)
 {
@@ -748,6 +792,8 @@ static TCase *strangers_case(void)
 	tcase_add_loop_test(tcase,
 		program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_touched, 0,
 		N_AFTERWARDS * N_KINDS);
+	tcase_add_test(
+		tcase, what_takes_the_number_of_the_userfaultfd_at_the_last_moment_is_not_read);
 	tcase_add_test(tcase, guard_is_destroyed_where_write_is_denied);
 	return tcase;
 }

@@ -295,12 +295,18 @@ START_TEST(guard_ends_though_nobody_has_noticed_that_its_handler_is_held_up)
 }
 END_TEST
 
+/* Not with a ring, which only the handler can have let go of the userfaultfd. */
 START_TEST(handler_that_gives_up_in_anothers_place_wakes_all)
 {
 	struct held h;
 	struct reader beside;
-	if (!start_held_up(&h))
+	if (!start(&h))
 		return;
+	if (uffd_guard_features(h.f.guard) & UFFD_GUARD_FEATURE_IO_URING) {
+		stop(&h);
+		return;
+	}
+	reader_start(&h.reader, &h.f.data[3 * h.f.page]);
 	ck_assert_int_eq(reader_finish(&h.reader), 0);
 	for (int fd = 3; fd < 64; fd++) {
 		if (fd != h.scanner && fd != h.beside_fd && fd != h.f.fd)

@@ -389,6 +389,35 @@ START_TEST(guard_ends_while_a_worker_is_held_up)
 }
 END_TEST
 
+static bool has_value_soon(const struct reader *reader)
+{
+	const uint64_t limit = clock_ns() + 2 * NS_PER_S;
+	while (atomic_load(&reader->value) < 0 && clock_ns() < limit)
+		clock_sleep(NS_PER_MS);
+	return atomic_load(&reader->value) >= 0;
+}
+
+/* The handler gives up, and its ring stays for the worker. */
+START_TEST(program_that_closes_all_descriptors_while_a_worker_is_held_up_wakes_all)
+{
+	struct scanned s;
+	if (!start_by(&s, 60000))
+		return;
+	touch(&s, 3);
+	for (int fd = 3; fd < 64; fd++) {
+		if (fd != s.scanner && fd != s.f.fd)
+			syscall(SYS_close, fd); /* as daemons do */
+	}
+	const bool goes_on = has_value_soon(&s.reader);
+	scanner_end(&s.scanner);
+	reader_finish(&s.reader);
+	ck_assert_msg(goes_on, "a reader waits for the scanner");
+	ck_assert_uint_eq(uffd_guard_region_take_losses(s.f.region) & UFFD_GUARD_LOST_HANDLER,
+		UFFD_GUARD_LOST_HANDLER);
+	stop(&s);
+}
+END_TEST
+
 static void fault_and_exit(struct scanned *s)
 {
 	touch(s, 3);
@@ -519,6 +548,8 @@ static TCase *workers_case(void)
 	tcase_add_test(tcase, more_files_than_are_read_at_a_time_wait_no_longer_than_one);
 	tcase_add_test(tcase, calls_about_many_files_are_answered_in_turn);
 	tcase_add_loop_test(tcase, guard_ends_while_a_worker_is_held_up, 0, 3);
+	tcase_add_test(
+		tcase, program_that_closes_all_descriptors_while_a_worker_is_held_up_wakes_all);
 	tcase_add_test(tcase, process_ends_while_a_worker_is_held_up);
 	tcase_add_loop_test(tcase, first_fault_reads_what_the_file_has, 0, 2);
 	tcase_add_test(tcase, first_fault_fills_a_hole_with_zeros);
