@@ -408,9 +408,14 @@ static void huge_stop(struct huge *huge)
 	area_stop(&huge->area);
 }
 
+/* A page that the kernel looks at for the moment (compaction, on a busy machine) is not moved. */
 static size_t install_staging(struct huge *huge)
 {
-	return install_huge(huge->area.guard, (uintptr_t)huge->area.data, huge->staging->memory);
+	size_t moved = 0;
+	for (int i = 0; i < 100 && moved == 0; i++)
+		moved = install_huge(
+			huge->area.guard, (uintptr_t)huge->area.data, huge->staging->memory);
+	return moved;
 }
 
 START_TEST(staging_of_any_pages_is_moved_whole_and_wakes_who_waits)
