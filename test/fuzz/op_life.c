@@ -139,11 +139,12 @@ static bool seal_is_to_come(const struct file *file, bool is_read_only)
 	return seals >= 0 && !is_read_only && !(seals & (F_SEAL_SHRINK | F_SEAL_SEAL));
 }
 
-/* The library does not wait for it. Afterwards the region is DIRECT if it can be. */
+/* The library does not wait for it. On a busy machine it takes seconds. Afterwards the region is
+ * DIRECT if it can be. */
 static void wait_for_seal(
 	const struct file *file, struct uffd_guard_region *region, bool is_read_only)
 {
-	for (int i = 0; i < 5000 && seal_is_to_come(file, is_read_only); i++)
+	for (int i = 0; i < 30000 && seal_is_to_come(file, is_read_only); i++)
 		usleep(1000);
 	if (seal_is_to_come(file, is_read_only))
 		fail("the seal does not come");
