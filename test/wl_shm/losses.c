@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -451,6 +453,54 @@ START_TEST(program_that_was_disconnected_for_stalling_is_known_when_it_comes_bac
 }
 END_TEST
 
+/* -1 after runner_skip(). */
+static int file_on_a_disk(void)
+{
+	struct stat st;
+	const int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0 && fstat(fd, &st) == 0 && major(st.st_dev) != 0) {
+		ck_assert_int_eq(ftruncate(fd, BYTES), 0);
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	runner_skip("no disk that has files without name");
+	return -1;
+}
+
+/* Two programs, or one that starts another, use up what is forgiven to all. */
+START_TEST(files_on_a_disk_are_taken_however_often_servers_stall)
+{
+	enum { N = 2 };
+	int sockets[N][2], strangers[2][2];
+	struct world world;
+	struct guest guests[N], other, again;
+	struct fuse_file *file = fuse_file_start(BYTES / (size_t)sysconf(_SC_PAGESIZE), false);
+	const int disk = file ? file_on_a_disk() : -1;
+	if (disk < 0)
+		return;
+	world_start(&world);
+	for (unsigned i = 0; i < N; i++) {
+		process_connect(&sockets[i], 1);
+		guest_join_by(&guests[i], &world, sockets[i]);
+		stall_on(&guests[i], file);
+		guest_leave(&guests[i]);
+	}
+	process_connect(strangers, 2);
+	guest_join_by(&other, &world, strangers[0]);
+	wl_shm_pool_destroy(wl_shm_create_pool(other.shm, disk, BYTES));
+	assert_no_error(&other);
+	guest_join_by(&again, &world, strangers[1]);
+	wl_shm_pool_destroy(pool_of_file(&again, file));
+	assert_error(&again, "wl_shm", WL_SHM_ERROR_INVALID_FD);
+	guest_leave(&again);
+	guest_leave(&other);
+	close(disk);
+	world_stop(&world);
+	fuse_file_stop(file);
+}
+END_TEST
+
 /* Whoever writes to a file holds its lock until it has the bytes, which this page never gives. */
 struct holder {
 	struct memory memory;
@@ -531,6 +581,7 @@ static TCase *files_that_block(void)
 	tcase_add_test(tcase, file_that_stalls_once_is_no_offence_however_often_it_is_committed);
 	tcase_add_test(tcase, file_that_stalls_again_and_again_is_an_error);
 	tcase_add_test(tcase, pool_of_a_file_that_stalls_stops_nobody);
+	add_of_libwayland(tcase, files_on_a_disk_are_taken_however_often_servers_stall);
 	tcase_add_test(tcase, seals_that_one_program_holds_up_cost_no_other_its_own);
 	add_of_libwayland(
 		tcase, program_that_was_disconnected_for_stalling_is_known_when_it_comes_back);

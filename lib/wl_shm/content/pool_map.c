@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* A pool has INT32_MAX bytes at most. Further planes of a buffer that ends there may need half of
  * that again, or twice as much: can_be_read() in regions/buffer_requests.c refuses what lies beyond
@@ -26,6 +27,22 @@ int pool_check_writable(int fd)
 	if ((flags & O_ACCMODE) != O_RDWR)
 		return -EACCES;
 	return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
+}
+
+/* Network file systems and FUSE have no device of their own. Does not wait for their servers. */
+static bool has_server(int fd)
+{
+	struct statx stx;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0 ||
+	       stx.stx_dev_major == 0;
+}
+
+uint32_t pool_map_any_file(const struct shm_client *client, int fd)
+{
+	const struct forgiveness *of_all = &client->display->forgiveness;
+	return program_is_in_disgrace(client->program, of_all, has_server(fd))
+		       ? 0
+		       : UFFD_GUARD_MAP_ANY_FILE;
 }
 
 /* The guard seals few files at a time, and a client that holds its file's lock can hold a seal up
@@ -68,7 +85,7 @@ static int pool_map_reserving(struct wl_shm_pool *pool, int fd, uint32_t flags, 
 	/* Nobody touches regions beside shadows: EAGER fills as little as it can. */
 	if (client->display->batch && !(uffd_guard_features(guard) & UFFD_GUARD_FEATURE_LAZY))
 		options.max_resident = 1;
-	if (program_is_in_disgrace(client->program, &client->display->forgiveness))
+	if (!pool_map_any_file(client, fd))
 		options.flags &= ~UFFD_GUARD_MAP_ANY_FILE; /* files that cannot block only */
 	const size_t length = (size_t)pool->size;
 	pool->reserve = reserve;

@@ -291,10 +291,12 @@ bool program_is_too_slow(struct shm_program *program, struct forgiveness *of_all
 	return count(&program->forgiveness, now, TIMEOUTS_FORGIVEN) || all_are;
 }
 
-bool program_is_in_disgrace(const struct shm_program *program, const struct forgiveness *of_all)
+bool program_is_in_disgrace(
+	const struct shm_program *program, const struct forgiveness *of_all, bool has_server)
 {
 	const int64_t now = milliseconds_now();
 	const struct forgiveness *own = &program->forgiveness;
 	return (!is_over(own, now) && own->n_timeouts > TIMEOUTS_FORGIVEN) ||
-	       (!is_over(of_all, now) && of_all->n_timeouts > TIMEOUTS_FORGIVEN_TO_ALL);
+	       (has_server && !is_over(of_all, now) &&
+		       of_all->n_timeouts > TIMEOUTS_FORGIVEN_TO_ALL);
 }

@@ -96,5 +96,7 @@ bool program_may_have(
 /* Count a read of a file that timed out; true if that was one too many. */
 bool program_is_too_slow(struct shm_program *program, struct forgiveness *of_all);
 
-/* True for some seconds after program_is_too_slow(): its files, or all, may not block again. */
-bool program_is_in_disgrace(const struct shm_program *program, const struct forgiveness *of_all);
+/* True for some seconds after program_is_too_slow(): its files may not block again; or, after all
+ * were too slow together, those of a server. */
+bool program_is_in_disgrace(
+	const struct shm_program *program, const struct forgiveness *of_all, bool has_server);

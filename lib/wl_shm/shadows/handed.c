@@ -7,6 +7,7 @@
 #include "shadows/handed.h"
 
 #include "base/pages.h"
+#include "content/pool_map.h"
 #include "content/watch.h"
 #include "record/client.h"
 #include "shadows/pools.h"
@@ -30,18 +31,11 @@ static const struct handing {
 };
 
 /* To wait for these files costs the program what it costs with those that it shows. */
-static uint32_t flags_for(const struct shm_client *client)
-{
-	return program_is_in_disgrace(client->program, &client->display->forgiveness)
-		       ? 0
-		       : UFFD_GUARD_MAP_ANY_FILE;
-}
-
 static int read_file(struct shm_client *client, int fd, struct shadow *copy, size_t length)
 {
 	const struct uffd_guard_map_options options = {
 		.size = sizeof(options),
-		.flags = flags_for(client),
+		.flags = pool_map_any_file(client, fd),
 		.max_resident = 1, /* EAGER fills as little as it can */
 	};
 	struct uffd_guard_region *region;
