@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # sh headers.sh SOURCE_DIRECTORY COMPILER INCLUDE_DIRECTORY
 #
-# libuffd_guard_wl_shm.so compiles with the headers of libwayland 1.21, and of 1.26: there getters take a const buffer, and
-# wl_shm_buffer_ref() and wl_shm_buffer_unref() are declared. Both are made of the installed ones.
+# libuffd_guard_wl_shm.so and libuffd_guard_wayland.so compile with the headers of libwayland 1.21, and of 1.26: there
+# getters take a const buffer, and wl_shm_buffer_ref() and wl_shm_buffer_unref() are declared. Both are made of the
+# installed ones.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -12,7 +13,7 @@ getter='wl_shm_buffer_get_\(stride\|format\|width\|height\)'
 
 compile() { # release, flag
 	for file in "$1"/lib/wl_shm/base/*.c "$1"/lib/wl_shm/record/*.c "$1"/lib/wl_shm/content/*.c "$1"/lib/wl_shm/protocol/*.c \
-		"$1"/lib/wl_shm/regions/*.c; do
+		"$1"/lib/wl_shm/regions/*.c "$1"/lib/wl_shm/shadows/*.c; do
 		case $file in */make_guard.c) continue ;; esac
 		"$2" -std=c11 -D_GNU_SOURCE ${4:+"$4"} -Wall -Wextra -Wmissing-prototypes -Werror -fsyntax-only -I"$work/$3" \
 			-I"$1/lib/wl_shm" -I"$1/include" "$file" || { echo "FAILED: $file with headers of $3"; status=1; }
