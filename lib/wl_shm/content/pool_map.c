@@ -45,10 +45,11 @@ uint32_t pool_map_any_file(const struct shm_client *client, int fd)
 		       : UFFD_GUARD_MAP_ANY_FILE;
 }
 
-/* The guard seals few files at a time, and a client that holds its file's lock can hold a seal up
- * for as long as it likes. So nobody gets more than this while it has as many: the rest is copied.
+/* The guard seals eight files at a time, and a client that holds its file's lock can hold a seal up
+ * for as long as it likes. So nobody has more than half of them: the rest is copied. On a busy
+ * machine the seals of a few pools come late that are made one after the other.
  */
-#define MOST_UNSEALED 2
+#define MOST_UNSEALED 4
 
 static bool may_have_sealed(struct shm_program *program)
 {
