@@ -20,6 +20,7 @@
 #include "daemon/loop.h"
 #include "daemon/scanned_reads.h"
 #include "file/inquiry.h"
+#include "file/short_read.h"
 #include "pages/fill.h"
 #include "pages/install.h"
 #include "state/guard.h"
@@ -82,18 +83,11 @@ static void close_when_idle(struct blocking_reads *reads, struct blocking_file *
 		ask(reads, &file->closing);
 }
 
-/* Whether the file may have more. As in source_read(): from the beginning of the page it stopped
- * in. */
+/* Whether the file may have more. */
 static bool take_result(struct blocking_read *read, int result)
 {
 	read->error = result < 0 ? result : 0;
-	const size_t before = read->got;
-	if (result >= 0)
-		read->got = max_u64(before, read->from + (size_t)result);
-	if (result < 0 || read->got <= before || read->got == read->length)
-		return false;
-	read->from = page_floor(read->got);
-	return true;
+	return short_read_goes_on(&read->from, &read->got, read->length, result);
 }
 
 /* All files of a guard have the same deadline. */

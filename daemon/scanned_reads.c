@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/watch.h"
 #include "daemon/loop.h"
+#include "file/short_read.h"
 #include "pages/fill.h"
 #include "state/guard.h"
 #include "state/region.h"
@@ -164,21 +165,14 @@ void scanned_reads_ask(struct scanned_reads *reads, struct inquiry *inquiry)
 
 /* ---- Answers ---- */
 
-/* Whether the file may have more. As in source_read(): from the beginning of the page it stopped
- * in. */
+/* Whether the file may have more. */
 static bool take_result(struct scanned_read *read, int result)
 {
 	if (result == -EINTR)
 		return true;
 	/* It is the buffer that the kernel has no page for. */
 	read->error = result == -EFAULT ? -ENOMEM : result < 0 ? result : 0;
-	const size_t before = read->got;
-	if (result >= 0)
-		read->got = max_u64(before, read->from + (size_t)result);
-	if (result < 0 || read->got <= before || read->got == read->length)
-		return false;
-	read->from = page_floor(read->got);
-	return true;
+	return short_read_goes_on(&read->from, &read->got, read->length, result);
 }
 
 static void fill_waited_for(struct scanned_reads *reads, const struct scanned_read *read, int error)
