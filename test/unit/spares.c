@@ -83,15 +83,21 @@ START_TEST(slot_that_is_claimed_is_nobody_elses)
 }
 END_TEST
 
+static struct spare *claim_and_fill(struct crowd *crowd)
+{
+	spares_init(&crowd->spares, &crowd->kept);
+	struct spare *spare = spares_claim(&crowd->spares);
+	ck_assert_ptr_nonnull(spare);
+	memset(spare->memory, 1, STAGING_SIZE);
+	return spare;
+}
+
 /* Nobody is to see what it holds, whatever the kernel refuses. */
 START_TEST(spare_that_the_kernel_does_not_take_for_free_is_emptied)
 {
 	static struct crowd crowd;
 	atomic_bool fails = true;
-	spares_init(&crowd.spares, &crowd.kept);
-	struct spare *spare = spares_claim(&crowd.spares);
-	ck_assert_ptr_nonnull(spare);
-	memset(spare->memory, 1, STAGING_SIZE);
+	struct spare *spare = claim_and_fill(&crowd);
 	inject_syscall(SYS_madvise, 2, MADV_FREE, inject_while_on, &fails);
 	spares_put(&crowd.spares, spare, &own_file);
 	ck_assert_int_eq(atomic_load(&spare->state), SPARE_EMPTY);
@@ -107,10 +113,7 @@ START_TEST(spare_that_cannot_be_made_empty_is_not_used_and_holds_nothing)
 {
 	static struct crowd crowd;
 	atomic_bool fails = true;
-	spares_init(&crowd.spares, &crowd.kept);
-	struct spare *spare = spares_claim(&crowd.spares);
-	ck_assert_ptr_nonnull(spare);
-	memset(spare->memory, 1, STAGING_SIZE);
+	struct spare *spare = claim_and_fill(&crowd);
 	inject_syscall(
 		SYS_mmap, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, inject_while_on, &fails);
 	spares_drop(spare);

@@ -537,16 +537,24 @@ static void giant_destroy(struct giant *giant)
 	close(giant->fd);
 }
 
+/* False: skipped. */
+static bool start_with_giant(struct stage *s, struct giant *giant)
+{
+	if (IS_32_BIT) {
+		runner_skip(NO_ROOM_FOR_GIBS);
+		return false;
+	}
+	stage_start(s, 0);
+	giant_create(giant, &s->guest, SIDE_OF_GIANT);
+	return true;
+}
+
 START_TEST(sparse_giant_costs_no_memory_and_little_time)
 {
 	struct stage s;
 	struct giant giant;
-	if (IS_32_BIT) {
-		runner_skip(NO_ROOM_FOR_GIBS);
+	if (!start_with_giant(&s, &giant))
 		return;
-	}
-	stage_start(&s, 0);
-	giant_create(&giant, &s.guest, SIDE_OF_GIANT);
 	const size_t before = memory_of_process();
 	for (unsigned i = 0; i < 100; i++)
 		giant_show(&giant, &s.guest, s.surface);
@@ -582,12 +590,8 @@ START_TEST(picture_larger_than_any_screen_comes_in_parts)
 	enum { END = BYTES_OF_GIANT - 4, LAST = END / 4 };
 	struct stage s;
 	struct giant giant;
-	if (IS_32_BIT) {
-		runner_skip(NO_ROOM_FOR_GIBS);
+	if (!start_with_giant(&s, &giant))
 		return;
-	}
-	stage_start(&s, 0);
-	giant_create(&giant, &s.guest, SIDE_OF_GIANT);
 	const uint32_t *pixels = wl_shm_buffer_get_data(served_buffer(&s.guest, giant.buffer));
 	for (uint32_t i = 1; i <= 2; i++) {
 		wait_for_the_next_period(&s);
