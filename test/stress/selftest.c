@@ -278,6 +278,15 @@ static void plant_what_a_cut_leaves(struct plant *plant)
 	judge_words(&plant->judge, &plant->reading);
 }
 
+/* Of words that are being written the high bytes alone may arrive, and their check may be right. */
+static void plant_high_byte(struct plant *plant)
+{
+	plant->judge.may_split = true;
+	for (unsigned bits = 0; bits < 64; bits++)
+		plant->reading.words[64 + bits] = (uint64_t)bits << 58;
+	judge_words(&plant->judge, &plant->reading);
+}
+
 static void plant_starvation(struct plant *plant)
 {
 	plant_starved_handler(&plant->judge);
@@ -323,6 +332,7 @@ static const struct {
 		VIOLATION_UNANSWERED },
 	{ "a good page", plant_nothing, N_VIOLATIONS },
 	{ "what a cut leaves", plant_what_a_cut_leaves, N_VIOLATIONS },
+	{ "the highest byte of a word that is being written", plant_high_byte, N_VIOLATIONS },
 	{ "a newer word", plant_newer, N_VIOLATIONS },
 	{ "a fault whose handler is kept from the processor", plant_starvation, N_VIOLATIONS },
 	{ "what eviction leaves", plant_what_eviction_leaves, N_VIOLATIONS },

@@ -3,7 +3,9 @@
  * Words of clients' files, and whether one may stand where it stands.
  *
  * Each 64-bit word of a client's file has its writer, its page, the number of the page's rewrite,
- * and a check over these. So a word alone tells whether it belongs here, and how old it is.
+ * and a check over these. So a word alone tells whether it belongs here, and how old it is. No word
+ * has the number 0, so that of a word of which only the high bytes have come it is known that no
+ * client wrote it: one in 64 of these has a check that is right.
  *
  * The library's promises are about bytes, and a file that ends within a word splits it: the low
  * bytes may be read before the client makes the file grow again, and the high bytes after, from
@@ -21,6 +23,7 @@
 #define WRITER_SHIFT (PAGE_SHIFT + WORD_PAGE_BITS)
 #define CHECK_SHIFT  (WRITER_SHIFT + WORD_WRITER_BITS)
 #define SEQ_MASK     ((UINT64_C(1) << WORD_SEQ_BITS) - 1)
+#define N_SEQS	     SEQ_MASK /* 1 to SEQ_MASK */
 #define PAGE_MASK    ((UINT64_C(1) << WORD_PAGE_BITS) - 1)
 #define WRITER_MASK  ((UINT64_C(1) << WORD_WRITER_BITS) - 1)
 #define BODY_MASK    ((UINT64_C(1) << CHECK_SHIFT) - 1)
@@ -42,7 +45,7 @@ static uint64_t place_bits(uint32_t writer, uint32_t page)
 
 uint64_t word_make(uint32_t writer, uint32_t page, uint64_t seq)
 {
-	return with_check(place_bits(writer, page) | (seq & SEQ_MASK));
+	return with_check(place_bits(writer, page) | (seq % N_SEQS + 1));
 }
 
 /* Whether every byte is zero, or the byte of the right writer and page. */
@@ -59,7 +62,7 @@ static bool is_cut(uint64_t word, uint64_t expected)
 enum word_kind word_judge(uint64_t word, const struct word_place *place)
 {
 	uint64_t expected = place_bits(place->writer, place->page);
-	bool is_whole = with_check(word & BODY_MASK) == word;
+	bool is_whole = with_check(word & BODY_MASK) == word && (word & SEQ_MASK) != 0;
 
 	if (is_whole && (word & PLACE_MASK) == expected)
 		return WORD_VALID;
@@ -88,7 +91,7 @@ uint32_t word_cut_near(uint32_t index)
 uint64_t word_seq(uint64_t word, uint64_t published)
 {
 	uint64_t newest = published + 1;
-	return newest - ((newest - word) & SEQ_MASK);
+	return newest - (newest + N_SEQS + 1 - (word & SEQ_MASK)) % N_SEQS;
 }
 
 uint32_t word_page(uint64_t word)
