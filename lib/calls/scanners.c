@@ -45,13 +45,11 @@ static void open_view(struct uffd_guard_region *region, size_t reserve)
 void scanners_expect(struct uffd_guard_region *region, size_t reserve)
 {
 	struct uffd_guard *guard = region->guard;
-	if (source_may_be_scanned(&region->source) && guard->has_views)
-		open_view(region, reserve);
-	if (guard_is_eager(guard) || !source_may_be_scanned(&region->source) ||
-		handler_expect_scanners(guard->handler))
+	if (!source_may_be_scanned(&region->source))
 		return;
-	atomic_store(&guard->has_views, true); /* nobody would stand in */
-	open_view(region, reserve);
+	const bool has_stand_in = guard_is_eager(guard) || handler_expect_scanners(guard->handler);
+	if (guard->has_views || !has_stand_in)
+		open_view(region, reserve);
 }
 
 static bool has_met_scanner(const struct uffd_guard_region *region)

@@ -73,7 +73,8 @@ static void assert_all_are(const struct fixture *f, unsigned char value)
 {
 	for (size_t i = 0; i < N_PAGES * f->page; i += 64) {
 		if (f->data[i] != value)
-			ck_abort_msg("byte %zu is %d, not %d", i, f->data[i], value);
+			ck_abort_msg("byte %zu is %d, not %d; lost: %#x", i, f->data[i], value,
+				uffd_guard_region_take_losses(f->region));
 	}
 }
 

@@ -460,6 +460,28 @@ START_TEST(where_no_second_thread_can_be_started_no_scanner_is_asked)
 }
 END_TEST
 
+/* A mapping of a client's file can be held up by the client. */
+START_TEST(second_thread_that_could_not_be_started_is_started_later_and_no_file_is_mapped_then)
+{
+	struct held h;
+	struct uffd_guard_region *later;
+	atomic_bool is_on = false;
+	inject_syscall(SYS_clone3, 1, 88, inject_while_on, &is_on);
+	if (!start_guard(&h))
+		return;
+	atomic_store(&is_on, true);
+	map_scanned(&h);
+	atomic_store(&is_on, false);
+	const int fd = file_create(FILE_TMPFS, 1, false);
+	assert_ok(uffd_guard_map(h.f.guard, fd, h.f.page, NULL, &later));
+	ck_assert_int_ne(find_thread("uffd-guard-aid"), 0);
+	ck_assert_uint_eq(file_count_mappings(fd), 0);
+	uffd_guard_unmap(later);
+	close(fd);
+	stop(&h);
+}
+END_TEST
+
 /* Reads of a file on a tmpfs without end. Answers whether anything was lost. */
 static int read_for(uint64_t ns)
 {
@@ -514,6 +536,8 @@ static TCase *relief_case(void)
 		tcase, file_that_may_block_and_was_waited_for_is_closed_though_the_guard_has_ended);
 	tcase_add_test(tcase, second_thread_is_there_for_files_on_a_mount_only);
 	tcase_add_test(tcase, where_no_second_thread_can_be_started_no_scanner_is_asked);
+	tcase_add_test(tcase,
+		second_thread_that_could_not_be_started_is_started_later_and_no_file_is_mapped_then);
 	tcase_add_test(tcase, process_that_was_stopped_takes_its_handler_for_held_up_in_no_case);
 	return tcase;
 }

@@ -296,21 +296,6 @@ START_TEST(file_on_a_tmpfs_that_is_cut_meanwhile_reads_as_it_was_or_as_zeros)
 }
 END_TEST
 
-/* Mappings of that file in this process. */
-static size_t count_mappings_of(int fd)
-{
-	struct stat st;
-	char inode[32], line[512];
-	size_t n = 0;
-	FILE *maps = fopen("/proc/self/maps", "re");
-	assert_ok(fstat(fd, &st));
-	snprintf(inode, sizeof(inode), " %ju ", (uintmax_t)st.st_ino);
-	while (maps && fgets(line, sizeof(line), maps))
-		n += strstr(line, inode) ? 1 : 0;
-	fclose(maps);
-	return n;
-}
-
 START_TEST(file_on_a_tmpfs_that_is_only_readable_is_read_past_scanners)
 {
 	struct fixture f;
@@ -326,7 +311,7 @@ START_TEST(file_on_a_tmpfs_that_is_only_readable_is_read_past_scanners)
 	ck_assert_int_ge(fd, 0);
 	assert_ok(uffd_guard_map(f.guard, fd, 600 * f.page, NULL, &region));
 	if (!runner_is_eager()) /* of f's region there is one too */
-		ck_assert_uint_eq(count_mappings_of(fd), 2);
+		ck_assert_uint_eq(file_count_mappings(fd), 2);
 	const unsigned char *data = uffd_guard_region_data(region);
 	for (size_t i = 0; i < 600; i++)
 		ck_assert_uint_eq(data[i * f.page + 7], i < 10 || i >= 510 ? page_value(i) : 0);
@@ -364,11 +349,11 @@ START_TEST(file_on_a_tmpfs_is_not_mapped_where_nobody_asks)
 	struct uffd_guard_region *region;
 	if (!fixture_start(&f, &(struct fixture_options){ .kind = FILE_TMPFS, .n_pages = 8 }))
 		return;
-	const size_t fds = count_fds(), mappings = count_mappings_of(f.fd);
+	const size_t fds = count_fds(), mappings = file_count_mappings(f.fd);
 	assert_ok(uffd_guard_map(f.guard, f.fd, 8 * f.page, NULL, &region));
 	assert_ok(uffd_guard_update(region, 0, 8 * f.page));
 	ck_assert_uint_eq(count_fds(), fds + 1);
-	ck_assert_uint_eq(count_mappings_of(f.fd), mappings);
+	ck_assert_uint_eq(file_count_mappings(f.fd), mappings);
 	uffd_guard_unmap(region);
 	fixture_stop(&f);
 }

@@ -93,6 +93,20 @@ void file_punch(int fd, size_t first, size_t n_pages)
 		(off_t)n_pages * size));
 }
 
+size_t file_count_mappings(int fd)
+{
+	struct stat st;
+	char inode[32], line[512];
+	size_t n = 0;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	assert_ok(fstat(fd, &st));
+	snprintf(inode, sizeof(inode), " %ju ", (uintmax_t)st.st_ino);
+	while (maps && fgets(line, sizeof(line), maps))
+		n += strstr(line, inode) ? 1 : 0;
+	fclose(maps);
+	return n;
+}
+
 size_t file_allocated_bytes(int fd)
 {
 	struct stat st;

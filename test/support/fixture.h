@@ -38,6 +38,8 @@ int file_create(enum file_kind kind, size_t n_pages, bool is_sparse);
 void file_write_page(int fd, size_t page, unsigned char value);
 void file_punch(int fd, size_t first, size_t n_pages);
 size_t file_allocated_bytes(int fd);
+/* In this process. */
+size_t file_count_mappings(int fd);
 /* Files of the kind are multiples of this: a page, or a huge page for hugetlb. */
 size_t file_granularity(enum file_kind kind);
 
