@@ -25,7 +25,8 @@ struct often {
 static bool start(struct often *often, uint32_t map_flags, int n_readers)
 {
 	if (!fixture_start(&often->f,
-		    &(struct fixture_options){ .n_pages = N_PAGES, .map_flags = map_flags }))
+		    &(struct fixture_options){
+			    .n_pages = N_PAGES, .map_flags = map_flags, .read_deadline_ms = 100 }))
 		return false;
 	if (mapping_client_start(&often->client, often->f.fd, N_PAGES * often->f.page, N_MAPPINGS,
 		    n_readers) == 0)

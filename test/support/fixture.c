@@ -114,13 +114,22 @@ size_t file_allocated_bytes(int fd)
 	return (size_t)st.st_blocks * 512;
 }
 
-struct uffd_guard *guard_start(uint32_t flags)
+/* On a machine that is busy for a moment, too, no file in memory counts as one that blocks. */
+#define DEADLINE_MS 3000
+
+static struct uffd_guard *start_with_deadline(uint32_t flags, uint32_t read_deadline_ms)
 {
 	struct uffd_guard *guard = NULL;
 	const struct uffd_guard_options options = { .size = sizeof(options),
-		.flags = flags | runner_guard_flags() };
+		.flags = flags | runner_guard_flags(),
+		.read_deadline_ms = read_deadline_ms ? read_deadline_ms : DEADLINE_MS };
 	assert_ok(uffd_guard_create(&options, &guard));
 	return guard;
+}
+
+struct uffd_guard *guard_start(uint32_t flags)
+{
+	return start_with_deadline(flags, 0);
 }
 
 /* UFFD_GUARD_MAP_SEAL does not wait: on a busy machine the region is LAZY at first. */
@@ -140,7 +149,7 @@ bool fixture_start(struct fixture *f, const struct fixture_options *options)
 	f->fd = file_create(options->kind, options->n_pages, options->is_sparse);
 	if (f->fd < 0)
 		return false;
-	f->guard = guard_start(options->guard_flags);
+	f->guard = start_with_deadline(options->guard_flags, options->read_deadline_ms);
 	const struct uffd_guard_map_options map = {
 		.size = sizeof(map),
 		.flags = options->map_flags,

@@ -22,6 +22,7 @@ struct fixture_options {
 	uint32_t map_flags;
 	size_t length; /* of the region; 0: the file's */
 	size_t reserve;
+	uint32_t read_deadline_ms; /* 0: longer than a busy machine holds anybody up */
 	void *user_data;
 };
 

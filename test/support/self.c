@@ -65,6 +65,21 @@ size_t count_anonymous_bytes(void)
 	return number_in("/proc/self/smaps_rollup", "Anonymous:") * 1024;
 }
 
+bool loads_cost_memory(void)
+{
+	enum { N_PAGES = 64 };
+	const size_t page = (size_t)getpagesize();
+	volatile char *memory = mmap(
+		NULL, N_PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne((void *)memory, MAP_FAILED);
+	const size_t before = count_anonymous_bytes();
+	for (size_t i = 0; i < N_PAGES; i++)
+		(void)memory[i * page];
+	const size_t after = count_anonymous_bytes();
+	munmap((void *)memory, N_PAGES * page);
+	return after > before + N_PAGES / 2 * page;
+}
+
 size_t count_fds_of(const char *file)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -19,6 +19,10 @@ size_t count_mappings(void); /* without that of the heap */
  * processor. */
 size_t count_anonymous_bytes(void);
 
+/* Whether a load of memory that was never stored to takes a page, as in a kernel that has no page
+ * of zeros to share. Then it takes one for a moment as well where a userfaultfd is asked. */
+bool loads_cost_memory(void);
+
 /* Whether a page is in memory, without touching it. */
 bool is_resident(const volatile void *address);
 
