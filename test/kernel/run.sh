@@ -128,7 +128,7 @@ make_root() {
   rm -rf "$root"
   cmake -D "BUILD=$build" -D "OUT=$work" -D "ONLY=$only" -D "EXCEPT=$except" -P "$here/tests.cmake"
   mapfile -t programs < <(printf '%s\n' "$build/test/kernel/observe" "$build/test/stress/uffd-guard-stress" |
-    sort -u - "$work/programs")
+    sort -u - "$work/programs" | grep .) # no test but stress: none
   install_programs "${programs[@]}"
   install -m 755 -D -t "$root/bin" "$(command -v busybox)"
   ln -s busybox "$root/bin/sh"
