@@ -15,8 +15,8 @@
 #include "calls/dispatch.h"
 #include "calls/populate.h"
 #include "calls/scanners.h"
+#include "file/aside.h"
 #include "file/blocking_file.h"
-#include "file/seal.h"
 #include "kernel/descriptor.h"
 #include "pages/begun.h"
 #include "pages/direct.h"
@@ -241,13 +241,14 @@ static int explain_file(const struct uffd_guard *guard, int err)
 
 static void close_source(struct uffd_guard_region *region)
 {
-	sealing_drop(region->sealing);
+	aside_drop(region->sealing);
 	end_fills(region);
 	source_close(&region->source);
 }
 
 static int fill_eagerly(struct uffd_guard_region *region)
 {
+	scanners_pass(region);
 	source_begin_call(&region->source);
 	int err = eager_fill(region, 0, region_reserve(region) / page_size());
 	source_end_call(&region->source);
@@ -425,7 +426,7 @@ void uffd_guard_unmap(struct uffd_guard_region *region)
 	resident_end(region);
 	publish_withdraw(region);
 	presence_finish(&region->presence);
-	sealing_drop(region->sealing);
+	aside_drop(region->sealing);
 	uncount_descriptor(region);
 	source_close(&region->source);
 	uncount_region(guard);

@@ -10,6 +10,9 @@
  * A thread that asks sleeps, also if it is answered at once. So a scanner that answers is known
  * too, and is read past before it might stop answering.
  *
+ * In EAGER there is no handler: a child process reads no byte (file/aside.c), and the caller waits
+ * for it, no longer than its deadline.
+ *
  * An answer counts for a second, since a scanner may come later. (From Linux 6.14 on it is asked
  * only about files that one watched when they were opened.)
  */
@@ -18,6 +21,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/watch.h"
+#include "file/aside.h"
 
 #include <stddef.h>
 #include <sys/resource.h>
@@ -124,6 +128,33 @@ enum inquiry_state inquiry_await(
 		futex_wait_until(&inquiry->state, INQUIRY_ASKED, deadline))
 		;
 	return (enum inquiry_state)state;
+}
+
+/* ---- Callers, without a handler ---- */
+
+#define MOST_ASIDE 4
+
+static int ask(int fd)
+{
+	return must_wait(fd);
+}
+
+enum inquiry_state inquiry_make_aside(
+	struct inquiry *inquiry, int fd, const struct descriptor_file *file, uint64_t deadline)
+{
+	static struct aside_count count = { .most = MOST_ASIDE };
+	const uint64_t now = now_coarse_ns();
+	struct aside *aside = aside_begin(&count, fd, file, ask);
+	if (!aside)
+		return INQUIRY_SCANNED; /* for all we know */
+	enum inquiry_state state = INQUIRY_ASKED;
+	if (aside_wait(aside, deadline)) {
+		state = aside_result(aside) == 0 ? INQUIRY_FREE : INQUIRY_SCANNED;
+		atomic_store(&inquiry->answered_at, now);
+		atomic_store(&inquiry->state, state);
+	}
+	aside_drop(aside);
+	return state;
 }
 
 void inquiry_finish(struct inquiry *inquiry)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct descriptor_file;
 struct watch;
 
 /* A futex. */
@@ -39,6 +40,10 @@ bool inquiry_is_free(const struct inquiry *inquiry);
 /* FREE, SCANNED; or another: there was no answer until @deadline. @fd: the file's */
 enum inquiry_state inquiry_await(
 	struct inquiry *inquiry, int fd, struct inbox *inbox, uint64_t deadline);
+
+/* The same where there is no handler to find out: a child process does. @fd: of @file. */
+enum inquiry_state inquiry_make_aside(
+	struct inquiry *inquiry, int fd, const struct descriptor_file *file, uint64_t deadline);
 
 /* Wait until the handler has left it, and does not come back: before it goes. */
 void inquiry_finish(struct inquiry *inquiry);

@@ -4,10 +4,8 @@
 
 #include <stdbool.h>
 
+struct aside;
 struct source;
-
-/* An attempt to add F_SEAL_SHRINK, made elsewhere. */
-struct sealing;
 
 enum seal_prospect {
 	SEAL_THERE,   /* the file cannot shrink already */
@@ -16,11 +14,9 @@ enum seal_prospect {
 };
 enum seal_prospect seal_prospect(const struct source *source);
 
-/* NULL: not now, for as many are waiting for clients as may, or there is no memory. */
-struct sealing *sealing_begin(const struct source *source);
+/* Have F_SEAL_SHRINK added. NULL: not now, for as many are waiting for clients as may, or there is
+ * no memory. */
+struct aside *sealing_begin(const struct source *source);
 /* Wait a little, for a client that does not hold it up; less, if others were waited for lately.
  * Whether the attempt has ended: the seal is there, or was refused. */
-bool sealing_wait(struct sealing *sealing);
-bool sealing_has_ended(const struct sealing *sealing);
-/* Does not wait: an attempt that has not ended goes on. NULL is a no-op. */
-void sealing_drop(struct sealing *sealing);
+bool sealing_wait(struct aside *sealing);

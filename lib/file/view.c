@@ -97,8 +97,12 @@ void view_open(
 
 void view_open_without_faults(struct view *view, int fd, uint64_t position, size_t length)
 {
+	if (atomic_exchange(&view->is_claimed, true))
+		return;
+	const bool can_be_asked = cached_pages(fd, position, length) >= 0;
 	set(view, NULL, length, fd, position);
-	atomic_store(&view->is_there, cached_pages(fd, position, length) >= 0);
+	atomic_store(&view->is_there, can_be_asked);
+	atomic_store(&view->is_claimed, can_be_asked);
 }
 
 void view_close(struct view *view)

@@ -22,6 +22,7 @@
 #include "pages/direct.h"
 #include "base/lock.h"
 
+#include "file/aside.h"
 #include "file/seal.h"
 #include "pages/mapping.h"
 #include "pages/resident.h"
@@ -103,7 +104,7 @@ static void seal(struct uffd_guard_region *region)
 		region->seal_is_due = !region->sealing;
 	}
 	if (region->sealing && sealing_wait(region->sealing)) {
-		sealing_drop(region->sealing);
+		aside_drop(region->sealing);
 		region->sealing = NULL;
 	}
 }
@@ -113,7 +114,7 @@ void direct_settle(struct uffd_guard_region *region)
 {
 	check(lock_is_held(&region->lock));
 	if (region->flags & UFFD_GUARD_MAP_WRITE ||
-		(region->sealing ? !sealing_has_ended(region->sealing) : !region->seal_is_due))
+		(region->sealing ? !aside_has_ended(region->sealing) : !region->seal_is_due))
 		return;
 	region->seal_is_due = false;
 	direct_extend(region);

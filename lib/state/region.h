@@ -37,7 +37,7 @@ struct uffd_guard_region {
 	_Atomic uint64_t direct_end;
 	uint32_t direct_flags; /* UFFD_GUARD_MAP_DIRECT, _SEAL; lock: make_direct() adds to them */
 	/* Lock: the attempt to seal the file that is under way, or one that is to be made. */
-	struct sealing *sealing;
+	struct aside *sealing;
 	bool seal_is_due;
 	/* It was populated, and system calls cannot wait for pages. */
 	atomic_bool is_populated;

@@ -346,7 +346,7 @@ active proctype client() {
 }
 
 #ifdef SEAL
-active proctype child() { /* lib/file/seal.c:run */
+active proctype child() { /* lib/file/aside.c:make_call */
 end:	child_adds_seal;
 	child_adds_seal = false;
 #ifdef X_ENDED_EARLY

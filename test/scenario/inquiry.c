@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Callers read files on a tmpfs, as nobody has asked beforehand that they be read past scanners of
- * files. Whether there is a scanner, the handler finds out: a call waits for none beyond its
- * deadline.
+ * files. Whether there is a scanner, the handler finds out, or in EAGER a child process: a call
+ * waits for none beyond its deadline.
  */
 #include "../support/fixture.h"
 #include "../support/inject.h"
@@ -41,14 +41,16 @@ static bool start_by(struct asked *a, uint32_t deadline_ms)
 	const struct uffd_guard_options options = { .size = sizeof(options),
 		.flags = runner_guard_flags(),
 		.read_deadline_ms = deadline_ms };
-	if (runner_skip_eager())
-		return false;
 	a->scanner = scanner_start();
 	if (a->scanner < 0)
 		return false;
 	a->f.fd = scanner_create_file("/tmp/file", N_PAGES);
 	assert_ok(uffd_guard_create(&options, &a->f.guard));
+	scanner_ignore(a->scanner, "/tmp/file");
 	map_scanned(a);
+	scanner_watch(a->scanner, "/tmp/file");
+	if (runner_is_eager()) /* map has read it, and its answer counts for a second */
+		clock_sleep(1100 * NS_PER_MS);
 	return true;
 }
 
@@ -217,6 +219,38 @@ START_TEST(call_goes_on_when_its_deadline_has_passed)
 }
 END_TEST
 
+/* It is left at that. */
+START_TEST(scanner_is_asked_once_though_it_does_not_answer)
+{
+	struct asked a;
+	if (!start_by(&a, 1600))
+		return;
+	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
+	clock_sleep(1100 * NS_PER_MS);
+	const uint64_t before = clock_ns();
+	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
+	ck_assert_msg(ends_soon(&a, call_map), "waited for the scanner"); /* another region */
+	ck_assert_msg(clock_ns() - before < 800 * NS_PER_MS, "asked it again");
+	stop(&a);
+}
+END_TEST
+
+START_TEST(question_that_nobody_holds_up_is_answered_at_once)
+{
+	const struct uffd_guard_options options = {
+		.size = sizeof(options), .flags = runner_guard_flags(), .read_deadline_ms = 20000
+	};
+	struct fixture f = { .page = (size_t)sysconf(_SC_PAGESIZE) };
+	assert_ok(uffd_guard_create(&options, &f.guard));
+	f.fd = file_create(FILE_TMPFS, N_PAGES, false);
+	const uint64_t before = clock_ns();
+	assert_ok(uffd_guard_map(f.guard, f.fd, N_PAGES * f.page, NULL, &f.region));
+	assert_ok(uffd_guard_update(f.region, 0, N_PAGES * f.page));
+	ck_assert_msg(clock_ns() - before < 10 * NS_PER_S, "waited until the deadline");
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(begin_asks_no_scanner)
 {
 	enum { N = 64 };
@@ -253,7 +287,8 @@ START_TEST(scanner_that_has_answered_may_stop_answering)
 	const uint64_t before = clock_ns();
 	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
 	ck_assert_msg(clock_ns() - before < 800 * NS_PER_MS, "asked it again");
-	assert_ok(uffd_guard_discard(a.f.region, 0, N_PAGES * a.f.page));
+	if (!runner_is_eager()) /* where it takes a call to read again */
+		assert_ok(uffd_guard_discard(a.f.region, 0, N_PAGES * a.f.page));
 	reader_start(&reader, &a.f.data[3 * a.f.page]);
 	ck_assert_int_eq(reader_finish(&reader), page_value(3));
 	assert_losses_eq(&a.f, 0);
@@ -325,6 +360,23 @@ START_TEST(guard_ends_while_its_handler_asks_a_scanner)
 }
 END_TEST
 
+static void call_setresuid(struct fixture *f, size_t length)
+{
+	call_update(f, length);
+	assert_ok(setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1));
+}
+
+/* It is done by all threads of the program: none of them may wait for the scanner. */
+START_TEST(credentials_change_while_a_child_asks_a_scanner)
+{
+	struct asked a;
+	if (!runner_is_eager() || !start(&a))
+		return;
+	ck_assert_msg(ends_soon(&a, call_setresuid), "setresuid waited for the scanner");
+	stop(&a);
+}
+END_TEST
+
 /* Memory that was freed is soon another's. */
 START_TEST(nothing_of_a_region_is_touched_after_unmap)
 {
@@ -370,6 +422,8 @@ START_TEST(regions_that_are_asked_about_together_can_be_unmapped)
 	static struct caller callers[N];
 	struct asked a;
 	struct hold hold;
+	if (runner_skip_eager())
+		return;
 	hold_init(&hold);
 	inject_syscall(SYS_read, 2, 64, hold_handler, &hold);
 	if (!start(&a))
@@ -416,7 +470,7 @@ START_TEST(handler_that_gives_up_leaves_no_call_and_no_unmap_waiting)
 {
 	struct asked a;
 	struct caller caller;
-	if (!start_by(&a, 10000))
+	if (runner_skip_eager() || !start_by(&a, 10000))
 		return;
 	caller_start(&caller, &a.f, call_update_in_vain);
 	clock_sleep(50 * NS_PER_MS);
@@ -442,10 +496,16 @@ static void call_update_and_look(struct fixture *f, size_t length)
 	free(buffer);
 }
 
+static int deny(const struct injected_call *call, void *data)
+{
+	(void)call;
+	(void)data;
+	return -EPERM;
+}
+
 static void deny_views(void)
 {
-	static atomic_bool is_denied = true;
-	inject_syscall(SYS_process_vm_readv, 0, (uint32_t)getpid(), inject_while_on, &is_denied);
+	inject_syscall(SYS_process_vm_readv, 0, (uint32_t)getpid(), deny, NULL);
 }
 
 START_TEST(call_that_has_no_other_way_ends_with_zeros)
@@ -515,11 +575,14 @@ static TCase *inquiry_case(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, no_call_waits_for_a_scanner_that_nobody_has_met, 0, N_CALLS);
 	tcase_add_test(tcase, call_goes_on_when_its_deadline_has_passed);
+	tcase_add_test(tcase, scanner_is_asked_once_though_it_does_not_answer);
+	tcase_add_test(tcase, question_that_nobody_holds_up_is_answered_at_once);
 	tcase_add_test(tcase, begin_asks_no_scanner);
 	tcase_add_test(tcase, scanner_that_has_answered_may_stop_answering);
 	tcase_add_test(tcase, scanner_that_comes_later_is_noticed_after_a_second);
 	tcase_add_test(tcase, write_back_waits_for_no_scanner_that_has_come_later);
 	tcase_add_test(tcase, guard_ends_while_its_handler_asks_a_scanner);
+	tcase_add_test(tcase, credentials_change_while_a_child_asks_a_scanner);
 	tcase_add_test(tcase, nothing_of_a_region_is_touched_after_unmap);
 	tcase_add_test(tcase, regions_that_are_asked_about_together_can_be_unmapped);
 	tcase_add_test(tcase, handler_that_gives_up_leaves_no_call_and_no_unmap_waiting);

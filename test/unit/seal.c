@@ -5,6 +5,7 @@
 
 #include "../support/inject.h"
 #include "../support/self.h"
+#include "file/aside.h"
 #include "file/source.h"
 #include "together.h"
 #include "unit.h"
@@ -23,7 +24,7 @@ struct stage {
 	struct source source;
 	size_t n_threads; /* without those that wait for a child */
 	atomic_bool is_held;
-	_Atomic(struct sealing *) begun[N_TOGETHER * N_TRIES];
+	_Atomic(struct aside *) begun[N_TOGETHER * N_TRIES];
 	atomic_uint n_begun;
 };
 
@@ -61,7 +62,7 @@ static void *begin_some(void *data)
 {
 	struct stage *stage = data;
 	for (int i = 0; i < N_TRIES; i++) {
-		struct sealing *sealing = sealing_begin(&stage->source);
+		struct aside *sealing = sealing_begin(&stage->source);
 		if (sealing)
 			stage->begun[atomic_fetch_add(&stage->n_begun, 1)] = sealing;
 	}
@@ -81,7 +82,7 @@ START_TEST(as_many_seals_as_may_be_are_under_way_and_no_more)
 		ck_assert_uint_eq(stage.n_begun, MOST_SEALINGS);
 		atomic_store(&stage.is_held, false);
 		for (unsigned i = 0; i < MOST_SEALINGS; i++)
-			sealing_drop(stage.begun[i]);
+			aside_drop(stage.begun[i]);
 		await_ends(&stage);
 	}
 	source_close(&stage.source);
@@ -92,14 +93,14 @@ static void *drop_as_they_end(void *data)
 {
 	struct stage *stage = data;
 	for (unsigned i = 0; i < N_DROPPED;) {
-		struct sealing *sealing = sealing_begin(&stage->source);
+		struct aside *sealing = sealing_begin(&stage->source);
 		if (!sealing) {
 			sched_yield();
 			continue;
 		}
-		while (!sealing_has_ended(sealing))
+		while (!aside_has_ended(sealing))
 			sched_yield();
-		sealing_drop(sealing);
+		aside_drop(sealing);
 		i++;
 	}
 	return NULL;
@@ -137,11 +138,11 @@ START_TEST(seal_for_which_there_is_no_thread_leaves_nothing_behind)
 		ck_assert_ptr_null(sealing_begin(&stage.source));
 	ck_assert_uint_eq(count_fds(), n_fds);
 	atomic_store(&fails, false);
-	struct sealing *sealing = sealing_begin(&stage.source);
+	struct aside *sealing = sealing_begin(&stage.source);
 	ck_assert_ptr_nonnull(sealing);
 	while (!sealing_wait(sealing))
 		sched_yield();
-	sealing_drop(sealing);
+	aside_drop(sealing);
 	ck_assert_int_eq(seal_prospect(&stage.source), SEAL_THERE);
 	source_close(&stage.source);
 }
