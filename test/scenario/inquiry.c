@@ -251,6 +251,25 @@ START_TEST(question_that_nobody_holds_up_is_answered_at_once)
 }
 END_TEST
 
+START_TEST(file_is_read_where_nobody_can_be_sent_to_ask)
+{
+	struct fixture f = { .page = (size_t)sysconf(_SC_PAGESIZE) };
+	atomic_bool is_on = false;
+	inject_syscall(SYS_clone3, 1, 88, inject_while_on, &is_on);
+	f.guard = guard_start(0);
+	f.fd = file_create(FILE_TMPFS, N_PAGES, false);
+	atomic_store(&is_on, true); /* no thread can be started */
+	assert_ok(uffd_guard_map(f.guard, f.fd, N_PAGES * f.page, NULL, &f.region));
+	assert_ok(uffd_guard_update(f.region, 0, N_PAGES * f.page));
+	atomic_store(&is_on, false);
+	f.data = uffd_guard_region_data(f.region);
+	for (size_t i = 0; i < N_PAGES; i++)
+		assert_page_is(&f, i, page_value(i));
+	assert_losses_eq(&f, 0);
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(begin_asks_no_scanner)
 {
 	enum { N = 64 };
@@ -581,6 +600,7 @@ static TCase *inquiry_case(void)
 	tcase_add_test(tcase, call_goes_on_when_its_deadline_has_passed);
 	tcase_add_test(tcase, scanner_is_asked_once_though_it_does_not_answer);
 	tcase_add_test(tcase, question_that_nobody_holds_up_is_answered_at_once);
+	tcase_add_test(tcase, file_is_read_where_nobody_can_be_sent_to_ask);
 	tcase_add_test(tcase, begin_asks_no_scanner);
 	tcase_add_test(tcase, scanner_that_has_answered_may_stop_answering);
 	tcase_add_test(tcase, scanner_that_comes_later_is_noticed_after_a_second);
