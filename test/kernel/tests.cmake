@@ -16,7 +16,7 @@ function(quote_word result word)
 endfunction()
 
 # These run programs from where they were built, and read the corpus there.
-set(not_there "^scenario\\.(doctor\\..*|fuzz\\.corpus)$")
+set(not_there "^(scenario\\.(doctor\\..*|fuzz\\.corpus|.*\\.cli)|compared)$")
 
 set(lines)
 set(programs)
