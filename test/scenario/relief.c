@@ -443,16 +443,24 @@ START_TEST(second_thread_is_there_for_files_on_a_mount_only)
 }
 END_TEST
 
+/* It can be started again after that. */
+static bool start_without_second_thread(struct held *h)
+{
+	static atomic_bool is_on;
+	inject_syscall(SYS_clone3, 1, 88, inject_while_on, &is_on);
+	if (!start_guard(h))
+		return false;
+	atomic_store(&is_on, true);
+	map_scanned(h);
+	atomic_store(&is_on, false);
+	return true;
+}
+
 START_TEST(where_no_second_thread_can_be_started_no_scanner_is_asked)
 {
 	struct held h;
-	atomic_bool is_on = false;
-	inject_syscall(SYS_clone3, 1, 88, inject_while_on, &is_on);
-	if (!start_guard(&h))
+	if (!start_without_second_thread(&h))
 		return;
-	atomic_store(&is_on, true);
-	map_scanned(&h);
-	atomic_store(&is_on, false);
 	ck_assert_int_eq(find_thread("uffd-guard-aid"), 0);
 	for (size_t i = 0; i < N_PAGES; i += 3)
 		ck_assert_int_eq(read_soon(&h, &h.f.data[i * h.f.page]), page_value(i));
@@ -465,13 +473,8 @@ START_TEST(second_thread_that_could_not_be_started_is_started_later_and_no_file_
 {
 	struct held h;
 	struct uffd_guard_region *later;
-	atomic_bool is_on = false;
-	inject_syscall(SYS_clone3, 1, 88, inject_while_on, &is_on);
-	if (!start_guard(&h))
+	if (!start_without_second_thread(&h))
 		return;
-	atomic_store(&is_on, true);
-	map_scanned(&h);
-	atomic_store(&is_on, false);
 	const int fd = file_create(FILE_TMPFS, 1, false);
 	assert_ok(uffd_guard_map(h.f.guard, fd, h.f.page, NULL, &later));
 	ck_assert_int_ne(find_thread("uffd-guard-aid"), 0);
