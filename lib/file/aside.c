@@ -6,8 +6,8 @@
  *
  * Not a thread of the program: it could not be ended, and setuid(), exec() and exit would wait for
  * it. It is a child process that shares memory and descriptors and tells nobody of its end, so it
- * costs no copy of either. A thread starts it and waits for it, interruptibly. Both are gone after
- * microseconds, unless the client or the scanner wants otherwise; then they are few.
+ * costs no copy of either. A thread starts it and waits for it, interruptibly. Both are soon gone,
+ * unless the client or the scanner wants otherwise; then they are few.
  */
 #include "file/aside.h"
 
