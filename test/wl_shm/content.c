@@ -708,21 +708,6 @@ static void large_stop(struct large *large)
 	guest_leave(&large->guest);
 }
 
-/* What this thread has worked: others may have the processor. */
-static double worked_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static double turn_ms(struct world *world)
-{
-	const double before = worked_ms();
-	turn(world);
-	return worked_ms() - before;
-}
-
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -762,13 +747,13 @@ static void large_fill(struct large *large)
 	memset(large->memory.pixels, 1, large->memory.length);
 }
 
-/* As many allowances as programs, and a turn that lasts longer than a period, would be a turn
- * without an end. */
-START_TEST(programs_that_flood_together_stop_the_display_for_a_period_and_a_frame)
+/* Each copy takes some of the time that all have. On a busy machine so much time may pass between
+ * two copies that the next one is in order, but not always. */
+START_TEST(programs_that_flood_together_do_not_all_have_a_copy_in_one_turn)
 {
 	struct world world;
 	struct large all[N_PROGRAMS];
-	double one = 0, most = 0;
+	unsigned fewest = N_PROGRAMS;
 	world_start(&world);
 	for (unsigned i = 0; i < N_PROGRAMS; i++) {
 		int sockets[1][2];
@@ -776,19 +761,17 @@ START_TEST(programs_that_flood_together_stop_the_display_for_a_period_and_a_fram
 		large_start(&all[i], &world, sockets[0]);
 		large_fill(&all[i]);
 	}
-	for (unsigned i = 0; i < 3; i++) {
+	for (uint32_t colour = 0; colour < 10; colour++) {
+		unsigned n_copied = 0;
 		usleep(200000);
-		large_show(&all[0], NEW);
-		const double took = turn_ms(&world);
-		one = took > one ? took : one;
-	}
-	for (unsigned round = 0; round < 10; round++) {
 		for (unsigned i = 0; i < N_PROGRAMS; i++)
-			large_show(&all[i], NEW);
-		const double took = turn_ms(&world);
-		most = took > most ? took : most;
+			large_show(&all[i], colour);
+		turn(&world);
+		for (unsigned i = 0; i < N_PROGRAMS; i++)
+			n_copied += all[i].data[0] == colour;
+		fewest = n_copied < fewest ? n_copied : fewest;
 	}
-	ck_assert_msg(most < 16 + 2 * one, "%f ms, and a frame takes %f", most, one);
+	ck_assert_uint_lt(fewest, N_PROGRAMS);
 	for (unsigned i = 0; i < N_PROGRAMS; i++)
 		large_stop(&all[i]);
 	world_stop(&world);
@@ -1279,8 +1262,7 @@ static TCase *readers(void)
 	tcase_add_test(tcase, what_was_too_much_at_once_is_there_when_the_buffer_goes);
 	add_of_libwayland(tcase, pointer_sees_a_commit_made_during_an_access_when_that_ends);
 	add_of_libwayland(tcase, connections_of_a_program_have_one_allowance);
-	add_of_libwayland(
-		tcase, programs_that_flood_together_stop_the_display_for_a_period_and_a_frame);
+	add_of_libwayland(tcase, programs_that_flood_together_do_not_all_have_a_copy_in_one_turn);
 	tcase_add_test(tcase, planes_behind_the_first_are_brought_along);
 	tcase_add_test(tcase, colours_of_the_last_pixel_are_brought_along);
 	tcase_add_test(tcase, colours_of_a_last_row_without_a_pair_are_brought_along);

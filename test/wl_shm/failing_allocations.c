@@ -195,7 +195,6 @@ END_TEST
 static TCase *failing(void)
 {
 	TCase *tcase = tcase_create("failing allocations");
-	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, client_for_whom_there_is_no_memory_harms_nobody);
 	tcase_add_test(tcase, display_that_finds_no_memory_says_so);
 	return tcase;

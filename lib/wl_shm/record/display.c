@@ -57,7 +57,7 @@ struct shm_display *display_of(struct wl_display *wl_display)
 	};
 	atomic_init(&display->thread, pthread_self());
 	wl_array_init(&display->formats);
-	wl_list_init(&display->programs);
+	programs_init(&display->programs);
 	allowance_init(&display->allowance);
 	wl_display_add_destroy_listener(wl_display, &display->destroy);
 	return display;

@@ -26,8 +26,8 @@ struct shm_display {
 	_Atomic(struct wl_shm_buffer *) dead; /* buffers_bury_dead(); any thread */
 	struct batch *batch;		      /* of shadows/; NULL in regions/ */
 	unsigned n_pools;		      /* or rather their descriptors */
-	struct wl_list programs;	      /* struct shm_program.link, the latest first */
-	struct allowance allowance;	      /* of all programs */
+	struct programs programs;
+	struct allowance allowance; /* of all programs */
 	struct forgiveness forgiveness;
 	unsigned references; /* one of wl_display, and of each client */
 };

@@ -5,6 +5,7 @@
  */
 #include "record/program.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,53 +24,77 @@ int64_t client_period(void)
 	return milliseconds_now() / CLIENT_PERIOD;
 }
 
-/* ---- Life ---- */
+/* ---- By process ---- */
 
-#define KEPT	  10000 /* milliseconds; not less than TIMEOUTS_PERIOD */
-#define MOST_KEPT 256	/* records of what is gone */
-
-static void program_destroy(struct shm_program *program)
-{
-	wl_list_remove(&program->link);
-	pthread_mutex_destroy(&program->allowance.lock);
-	pthread_mutex_destroy(&program->memory.lock);
-	free(program);
-}
-
-/* The most recently gone is the first of these, and those with clients may lie between. */
-static void destroy_old(struct wl_list *programs)
-{
-	struct shm_program *program, *next;
-	const int64_t oldest = milliseconds_now() - KEPT;
-	unsigned n = 0;
-	wl_list_for_each_safe (program, next, programs, link) {
-		if (program->references == 0 && (program->gone_at < oldest || ++n > MOST_KEPT))
-			program_destroy(program);
-	}
-}
-
-void programs_finish(struct wl_list *programs)
-{
-	struct shm_program *program, *next;
-	wl_list_for_each_safe (program, next, programs, link)
-		program_destroy(program);
-}
-
-/* Answer false if connections cannot be told apart by process: those from other namespaces have no
- * number here, and those that the compositor made itself, for the programs it starts, have its. */
+/* False if connections cannot be told apart by process: those from other namespaces have no number
+ * here, and those that the compositor made itself, for the programs it starts, have its. */
 static bool has_number(pid_t pid)
 {
 	return pid > 0 && pid != getpid();
 }
 
-static struct shm_program *find(struct wl_list *programs, pid_t pid, uid_t uid)
+static int compare_processes(const void *a, const void *b)
+{
+	const struct shm_program *one = a, *other = b;
+	if (one->pid != other->pid)
+		return one->pid < other->pid ? -1 : 1;
+	if (one->uid != other->uid)
+		return one->uid < other->uid ? -1 : 1;
+	return 0;
+}
+
+static struct shm_program *find(struct programs *programs, pid_t pid, uid_t uid)
+{
+	const struct shm_program key = { .pid = pid, .uid = uid };
+	struct shm_program *const *found = tfind(&key, &programs->by_process, compare_processes);
+	return found ? *found : NULL;
+}
+
+/* ---- Life ---- */
+
+#define KEPT	  10000 /* milliseconds; not less than TIMEOUTS_PERIOD */
+#define MOST_KEPT 256	/* records of what is gone */
+
+void programs_init(struct programs *programs)
+{
+	*programs = (struct programs){ .by_process = NULL };
+	wl_list_init(&programs->gone);
+}
+
+static void leave_gone(struct shm_program *program)
+{
+	wl_list_remove(&program->gone);
+	program->programs->n_gone--;
+}
+
+/* One without a number is not found in the tree. */
+static void program_destroy(struct shm_program *program)
+{
+	leave_gone(program);
+	tdelete(program, &program->programs->by_process, compare_processes);
+	pthread_mutex_destroy(&program->allowance.lock);
+	pthread_mutex_destroy(&program->memory.lock);
+	free(program);
+}
+
+static struct shm_program *first_gone(const struct programs *programs)
 {
 	struct shm_program *program;
-	wl_list_for_each (program, programs, link) {
-		if (program->pid == pid && program->uid == uid && has_number(pid))
-			return program;
-	}
-	return NULL;
+	return wl_container_of(programs->gone.prev, program, gone);
+}
+
+static void destroy_old(struct programs *programs)
+{
+	const int64_t oldest = milliseconds_now() - KEPT;
+	while (programs->n_gone > MOST_KEPT ||
+		(programs->n_gone > 0 && first_gone(programs)->gone_at < oldest))
+		program_destroy(first_gone(programs));
+}
+
+void programs_finish(struct programs *programs)
+{
+	while (programs->n_gone > 0)
+		program_destroy(first_gone(programs));
 }
 
 void allowance_init(struct allowance *allowance)
@@ -78,22 +103,25 @@ void allowance_init(struct allowance *allowance)
 	pthread_mutex_init(&allowance->lock, NULL);
 }
 
-static struct shm_program *program_create(struct wl_list *programs, pid_t pid, uid_t uid)
+static struct shm_program *program_create(struct programs *programs, pid_t pid, uid_t uid)
 {
 	struct shm_program *program = calloc(1, sizeof(*program));
 	if (!program)
 		return NULL;
-	*program = (struct shm_program){ .pid = pid, .uid = uid };
+	*program = (struct shm_program){ .programs = programs, .pid = pid, .uid = uid };
+	if (has_number(pid) && !tsearch(program, &programs->by_process, compare_processes)) {
+		free(program);
+		return NULL;
+	}
 	allowance_init(&program->allowance);
 	pthread_mutex_init(&program->memory.lock, NULL);
 	wl_list_init(&program->shadows);
 	wl_list_init(&program->unsealed);
 	wl_list_init(&program->memory.reclaimable);
-	wl_list_insert(programs, &program->link);
 	return program;
 }
 
-struct shm_program *program_of(struct wl_list *programs, struct wl_client *wl_client)
+struct shm_program *program_of(struct programs *programs, struct wl_client *wl_client)
 {
 	pid_t pid = 0;
 	uid_t uid = 0;
@@ -102,6 +130,8 @@ struct shm_program *program_of(struct wl_list *programs, struct wl_client *wl_cl
 	struct shm_program *program = find(programs, pid, uid);
 	if (!program)
 		program = program_create(programs, pid, uid);
+	else if (program->references == 0)
+		leave_gone(program);
 	if (program)
 		program->references++;
 	return program;
@@ -109,8 +139,11 @@ struct shm_program *program_of(struct wl_list *programs, struct wl_client *wl_cl
 
 void program_unref(struct shm_program *program)
 {
-	if (--program->references == 0)
-		program->gone_at = milliseconds_now();
+	if (--program->references > 0)
+		return;
+	program->gone_at = milliseconds_now();
+	wl_list_insert(&program->programs->gone, &program->gone);
+	program->programs->n_gone++;
 }
 
 uint64_t program_as_owner(const struct shm_program *program)

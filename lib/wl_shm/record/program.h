@@ -38,11 +38,12 @@ struct memory_account {
  * many of them it makes. It is kept for some seconds after the last, so that nothing is forgiven by
  * connecting again. */
 struct shm_program {
-	struct wl_list link; /* shm_display.programs, the latest first */
+	struct programs *programs;
 	pid_t pid;
 	uid_t uid;
 	unsigned references; /* of its clients */
-	int64_t gone_at;     /* milliseconds; without references */
+	struct wl_list gone; /* programs.gone; without references */
+	int64_t gone_at;     /* milliseconds; the same */
 	unsigned n_pools;    /* or rather their descriptors */
 	struct wl_list
 		unsealed; /* wl_shm_pool.unsealed: its files that the guard has not sealed yet */
@@ -54,13 +55,22 @@ struct shm_program {
 	struct forgiveness forgiveness;
 };
 
+/* Those of a display. */
+struct programs {
+	void *by_process;    /* a tree of tsearch(3): those that have a number here */
+	struct wl_list gone; /* shm_program.gone, the latest first */
+	unsigned n_gone;
+};
+
+void programs_init(struct programs *programs);
+
+/* Destroy the records; no client is left. */
+void programs_finish(struct programs *programs);
+
 /* The record of the process that @wl_client is a connection of, with one more reference. NULL
  * without memory. */
-struct shm_program *program_of(struct wl_list *programs, struct wl_client *wl_client);
+struct shm_program *program_of(struct programs *programs, struct wl_client *wl_client);
 void program_unref(struct shm_program *program);
-
-/* Destroy the records of all that is gone, if no client is left. */
-void programs_finish(struct wl_list *programs);
 
 /* Whose descriptors they are, for close_aside.h and exchange.h. @program may be NULL. */
 uint64_t program_as_owner(const struct shm_program *program);
