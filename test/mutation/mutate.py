@@ -222,9 +222,15 @@ def run(command, directory, seconds):
         return status, log.read()
 
 
+def skips_of(output):
+    """Reasons for which something was not tested."""
+    return set(re.findall(r'^SKIP: .*', output, flags=re.M))
+
+
 class Tests:
     def __init__(self, source, build, patience, is_concurrent):
         self.source, self.build, self.is_concurrent = source, build, is_concurrent
+        self.skips = {} # of a target, on the unchanged source
         with open(os.path.join(HERE, 'tests.txt'), encoding='utf-8') as f:
             rows = [line.split() for line in f if line.strip() and not line.startswith('#')]
         self.rows = [(row[0], patience * float(row[1]), row[2], row[3:]) for row in rows]
@@ -261,19 +267,22 @@ class Tests:
         for seconds, target, command in self.for_file(mutant['file']):
             if self.make(target)[0] != 0:
                 return 'does not build', ''
-            status, _ = run(command, self.build, seconds)
+            status, output = run(command, self.build, seconds)
             if status is None or status not in (0, 77):
                 return 'killed', target + (': too late' if status is None else '')
+            if skips_of(output) - self.skips.get(target, set()): # which .ci/run does not take
+                return 'killed', target + ': skips'
         return 'survived', ''
 
     def check_unchanged(self, names):
-        rows = {target: (seconds, command) for name in names for seconds, target, command in self.for_file(name)}
-        for target, (seconds, command) in rows.items():
+        rows = {tuple(command): (seconds, target) for name in names for seconds, target, command in self.for_file(name)}
+        for command, (seconds, target) in rows.items():
             status, output = self.make(target)
             if status == 0:
                 status, output = run(command, self.build, seconds)
             if status not in (0, 77):
                 sys.exit(f'{" ".join(command)}: fails on the unchanged source ({status})\n{output[-2000:]}')
+            self.skips.setdefault(target, set()).update(skips_of(output))
 
 
 def copy_changed(path, to):

@@ -60,6 +60,8 @@ void fixture_changed(struct fixture *f);
 /* Have pages filled without touching them. */
 void fixture_ask(struct fixture *f, size_t first, size_t n_pages);
 enum uffd_guard_mode mode_without_direct(void);
+/* In EAGER, before Linux 6.5: nothing tells where they are. */
+bool holes_are_read(void);
 /* True: return from the test. EAGER needs that call to tell holes, and to read past scanners. */
 bool skip_no_cachestat(void);
 /* True: return from the test. A sanitizer has no room for a terabyte, and EAGER would read all its

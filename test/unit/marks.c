@@ -60,10 +60,18 @@ static void take(struct scene *scene, uint64_t start, uint64_t end, struct marks
 	ck_assert_uint_eq(n_forgotten, 0);
 }
 
-START_TEST(marks_in_a_range_are_taken_and_the_others_stay)
+#define SEEDS 50 /* of a process, which is dear */
+
+static void for_seeds(int process, void (*one)(int seed))
+{
+	for (int i = 0; i < SEEDS; i++)
+		one(process * SEEDS + i);
+}
+
+static void take_a_range(int seed)
 {
 	struct scene scene;
-	scene_start(&scene, _i);
+	scene_start(&scene, seed);
 	for (int round = 0; round < 20; round++) {
 		for (uint32_t i = random_below(&scene.state, 8); i-- > 0;)
 			mark(&scene);
@@ -80,12 +88,17 @@ START_TEST(marks_in_a_range_are_taken_and_the_others_stay)
 	ck_assert(!marks_are_pending(scene.marks, 0, N_BYTES));
 	marks_destroy(scene.marks);
 }
+
+START_TEST(marks_in_a_range_are_taken_and_the_others_stay)
+{
+	for_seeds(_i, take_a_range);
+}
 END_TEST
 
-START_TEST(few_marks_are_taken_exactly)
+static void take_few(int seed)
 {
 	struct scene scene;
-	scene_start(&scene, _i);
+	scene_start(&scene, seed);
 	for (int i = 0; i < 20; i++)
 		mark(&scene);
 	struct marks_taken taken;
@@ -94,12 +107,17 @@ START_TEST(few_marks_are_taken_exactly)
 	marks_settle(&taken, true);
 	marks_destroy(scene.marks);
 }
+
+START_TEST(few_marks_are_taken_exactly)
+{
+	for_seeds(_i, take_few);
+}
 END_TEST
 
-START_TEST(more_marks_than_there_is_room_for_are_none_forgotten)
+static void take_more(int seed)
 {
 	struct scene scene;
-	scene_start(&scene, _i);
+	scene_start(&scene, seed);
 	for (int i = 0; i < 500; i++)
 		mark(&scene);
 	struct marks_taken taken;
@@ -108,15 +126,20 @@ START_TEST(more_marks_than_there_is_room_for_are_none_forgotten)
 	marks_settle(&taken, true);
 	marks_destroy(scene.marks);
 }
+
+START_TEST(more_marks_than_there_is_room_for_are_none_forgotten)
+{
+	for_seeds(_i, take_more);
+}
 END_TEST
 
 #define STRIDE 100 /* of a picture */
 
 /* Of one picture, so that marks become rectangles of it. */
-START_TEST(more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves)
+static void take_more_of_a_picture(int seed)
 {
 	struct scene scene;
-	scene_start(&scene, _i);
+	scene_start(&scene, seed);
 	uint64_t start = N_BYTES, end = 0;
 	for (int i = 0; i < 300; i++) {
 		const uint64_t column = random_below(&scene.state, STRIDE - 8);
@@ -137,6 +160,11 @@ START_TEST(more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves)
 	ck_assert_uint_eq(n_outside, 0);
 	marks_settle(&taken, true);
 	marks_destroy(scene.marks);
+}
+
+START_TEST(more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves)
+{
+	for_seeds(_i, take_more_of_a_picture);
 }
 END_TEST
 
@@ -456,11 +484,11 @@ END_TEST
 static TCase *marks_case(void)
 {
 	TCase *tcase = tcase_create("marks");
-	tcase_add_loop_test(tcase, marks_in_a_range_are_taken_and_the_others_stay, 0, 300);
-	tcase_add_loop_test(tcase, few_marks_are_taken_exactly, 0, 300);
-	tcase_add_loop_test(tcase, more_marks_than_there_is_room_for_are_none_forgotten, 0, 100);
-	tcase_add_loop_test(tcase,
-		more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves, 0, 100);
+	tcase_add_loop_test(tcase, marks_in_a_range_are_taken_and_the_others_stay, 0, 6);
+	tcase_add_loop_test(tcase, few_marks_are_taken_exactly, 0, 6);
+	tcase_add_loop_test(tcase, more_marks_than_there_is_room_for_are_none_forgotten, 0, 2);
+	tcase_add_loop_test(
+		tcase, more_marks_of_a_picture_than_there_is_room_for_stay_among_themselves, 0, 2);
 	tcase_add_test(tcase, taken_marks_are_pending_until_they_are_settled);
 	tcase_add_test(tcase, marks_are_taken_with_a_rectangle_that_has_all_of_them);
 	tcase_add_test(tcase, marks_stay_that_only_another_rectangle_has);

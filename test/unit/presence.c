@@ -2,6 +2,7 @@
 /* Two bits a page against an array that keeps one byte a page and counts one by one. */
 #include "base/presence.h"
 
+#include "../support/inject.h"
 #include "../support/self.h"
 #include "unit.h"
 
@@ -10,12 +11,15 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- The naive model ---- */
 
 #define MOST_PAGES 1000
+#define TERABYTE   ((size_t)1 << 28) /* pages */
 
 struct model {
 	enum presence_kind pages[MOST_PAGES];
@@ -268,6 +272,23 @@ START_TEST(stores_are_noted_of_their_pages_and_gone_with_them)
 }
 END_TEST
 
+START_TEST(claim_of_a_page_that_was_stored_to_is_given_back)
+{
+	struct presence presence;
+	assert_ok(presence_init(&presence, 64));
+	assert_ok(presence_track_stores(&presence));
+	presence_fill(&presence, 0, 64, PRESENCE_HELD);
+	presence_mark_stored(&presence, 5, 1);
+	ck_assert_uint_eq(presence_claim(&presence, 0, 0x70), 0x50);
+	ck_assert(page_is_going(&presence, 4));
+	ck_assert(!page_is_going(&presence, 5));
+	ck_assert_uint_eq(presence_claim(&presence, 0, 0xf0), 0x80); /* the others are claimed */
+	presence_unclaim(&presence, 0, 0xd0);
+	ck_assert(!page_is_going(&presence, 4));
+	presence_finish(&presence);
+}
+END_TEST
+
 /* Address space is the client's to declare: a bitmap for it must not become memory, nor by being
  * looked at or cleared. */
 START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
@@ -280,7 +301,7 @@ START_TEST(bitmap_of_a_terabyte_costs_nothing_while_unused)
 		unit_skip("this kernel has no page of zeros to share");
 		return;
 	}
-	const size_t n_pages = (size_t)((UINT64_C(1) << 40) / 4096);
+	const size_t n_pages = TERABYTE;
 	const size_t bitmap = n_pages / 8 * 2;
 	struct presence presence;
 	const size_t before = count_anonymous_bytes();
@@ -307,7 +328,7 @@ static size_t mapped_pages(void)
  */
 START_TEST(bitmaps_leave_nothing_behind)
 {
-	static const size_t sizes_in_pages[] = { 1000, (size_t)4 << 20, (size_t)1 << 28 };
+	static const size_t sizes_in_pages[] = { 1000, (size_t)4 << 20, TERABYTE };
 	struct presence presence;
 	const size_t rounds = 1000, before = mapped_pages();
 	const struct mallinfo2 info = mallinfo2();
@@ -323,18 +344,104 @@ END_TEST
 
 START_TEST(bitmaps_without_memory_are_refused)
 {
-	const size_t terabyte = (size_t)1 << 28;
 	struct presence presence, other;
 	struct rlimit all, none = { 0, 0 };
-	assert_ok(presence_init(&presence, terabyte));
+	assert_ok(presence_init(&presence, TERABYTE));
 	assert_ok(getrlimit(RLIMIT_AS, &all));
 	none.rlim_max = all.rlim_max;
 	assert_ok(setrlimit(RLIMIT_AS, &none));
-	const int err = presence_init(&other, terabyte),
+	const int err = presence_init(&other, TERABYTE),
 		  track_err = presence_track_stores(&presence);
 	assert_ok(setrlimit(RLIMIT_AS, &all));
 	ck_assert_int_eq(err, -ENOMEM);
 	ck_assert_int_eq(track_err, -ENOMEM);
+	presence_finish(&presence);
+}
+END_TEST
+
+#define BITMAP_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+static int refuse_one(const struct injected_call *call, void *data)
+{
+	const unsigned *which = data;
+	return call->n_before == *which ? -ENOMEM : INJECT_CONTINUE;
+}
+
+START_TEST(no_bitmap_is_left_if_one_of_them_has_no_memory)
+{
+	struct presence presence;
+	unsigned which = (unsigned)_i;
+	if (IS_SANITIZED) {
+		unit_skip("a sanitizer has an allocator of its own");
+		return;
+	}
+	inject_syscall(SYS_mmap, 3, BITMAP_FLAGS, refuse_one, &which);
+	const size_t before = mapped_pages();
+	ck_assert_int_eq(presence_init(&presence, TERABYTE), -ENOMEM);
+	ck_assert_uint_lt(mapped_pages(), before + 100);
+}
+END_TEST
+
+/* munmap(2) may need memory. */
+START_TEST(bitmap_that_stays_mapped_takes_no_memory)
+{
+	const size_t n_filled = TERABYTE / 4, size = 2 * (TERABYTE / 64 - 1) * sizeof(uint64_t);
+	struct presence presence;
+	atomic_bool fails = false;
+	if (IS_SANITIZED) {
+		unit_skip("a sanitizer has an allocator of its own");
+		return;
+	}
+	inject_syscall(SYS_munmap, 1, (uint32_t)size, inject_while_on, &fails);
+	assert_ok(presence_init(&presence, TERABYTE));
+	presence_fill(&presence, 0, n_filled, PRESENCE_HELD);
+	const size_t before = count_anonymous_bytes();
+	atomic_store(&fails, true);
+	presence_finish(&presence);
+	atomic_store(&fails, false);
+	ck_assert_uint_lt(count_anonymous_bytes(), before - n_filled / 8);
+}
+END_TEST
+
+/* ---- Where to look: a bit for each so many pages ---- */
+
+#define APART (64 * (size_t)512)
+
+START_TEST(bitmap_of_where_to_look_has_a_bit_for_the_last_page)
+{
+	const size_t n_pages = 64 * APART + 1;
+	struct presence presence;
+	assert_ok(presence_init(&presence, n_pages));
+	ck_assert_uint_eq(presence_next_held(&presence, 0), n_pages);
+	presence_fill(&presence, n_pages - 1, 1, PRESENCE_HELD);
+	ck_assert_uint_eq(presence_next_held(&presence, 0), n_pages - 1);
+	presence_finish(&presence);
+}
+END_TEST
+
+/* Of a region that once held something, what follows its bitmap is the allocator's. */
+START_TEST(what_follows_the_bitmap_is_not_looked_at)
+{
+	struct presence presence;
+	assert_ok(presence_init(&presence, MOST_PAGES));
+	presence_fill(&presence, MOST_PAGES - 1, 1, PRESENCE_HELD);
+	presence_clear(&presence, MOST_PAGES - 1, 1);
+	ck_assert_uint_eq(presence_next_held(&presence, 0), MOST_PAGES);
+	presence_finish(&presence);
+}
+END_TEST
+
+START_TEST(bitmap_of_huge_pages_has_a_bit_for_the_last_page)
+{
+	const size_t skew = 100, n_pages = 64 * (size_t)PRESENCE_HUGE, last = n_pages - skew;
+	struct presence presence;
+	assert_ok(presence_init(&presence, n_pages));
+	presence.skew = skew;
+	presence_note_huge(&presence, last);
+	ck_assert_uint_eq(presence_next_huge(&presence, 0, last + PRESENCE_HUGE), last);
+	presence_clear(&presence, n_pages - 1, 1);
+	ck_assert_uint_eq(
+		presence_next_huge(&presence, 0, last + PRESENCE_HUGE), last + PRESENCE_HUGE);
 	presence_finish(&presence);
 }
 END_TEST
@@ -477,7 +584,6 @@ START_TEST(threads_that_share_a_word_lose_no_store_and_no_huge_page)
 END_TEST
 
 /* One page for each bit that says where to look. */
-#define APART	(64 * (size_t)512)
 #define N_APART 512
 
 static void *fill_pages_apart(void *data)
@@ -545,9 +651,15 @@ static TCase *memory_case(void)
 	tcase_add_test(tcase, clearing_leaves_the_neighbours_alone);
 	tcase_add_loop_test(tcase, stores_are_noted_of_their_pages_and_gone_with_them, 0,
 		n_elements(store_rows));
+	tcase_add_test(tcase, claim_of_a_page_that_was_stored_to_is_given_back);
 	tcase_add_test(tcase, bitmap_of_a_terabyte_costs_nothing_while_unused);
 	tcase_add_loop_test(tcase, bitmaps_leave_nothing_behind, 0, 3);
 	tcase_add_test(tcase, bitmaps_without_memory_are_refused);
+	tcase_add_loop_test(tcase, no_bitmap_is_left_if_one_of_them_has_no_memory, 0, 3);
+	tcase_add_test(tcase, bitmap_that_stays_mapped_takes_no_memory);
+	tcase_add_test(tcase, bitmap_of_where_to_look_has_a_bit_for_the_last_page);
+	tcase_add_test(tcase, what_follows_the_bitmap_is_not_looked_at);
+	tcase_add_test(tcase, bitmap_of_huge_pages_has_a_bit_for_the_last_page);
 	tcase_add_test(tcase, threads_that_share_a_word_lose_no_bit);
 	tcase_add_test(tcase, threads_that_share_a_word_lose_no_store_and_no_huge_page);
 	tcase_add_test(tcase, threads_that_fill_for_the_first_time_are_all_found_by_a_sweep);

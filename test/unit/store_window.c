@@ -106,7 +106,7 @@ static void *drop_while_others_store(void *data)
 static void *keep_and_drop(void *data)
 {
 	const struct storer *it = data;
-	for (unsigned i = 0; i < N_ROUNDS; i++) {
+	for (unsigned i = 0; i < N_ROUNDS / 4; i++) {
 		struct store_window window = { .n_stores = FEW_STORES };
 		if (store_window_take(&window, i % 2 ? it->fd : -1, 0, page_size(), false))
 			store_window_give(&window);
@@ -168,8 +168,10 @@ START_TEST(windows_that_come_and_go_at_once_are_counted_exactly)
 		unit_skip("32 bits have no room for windows");
 		return;
 	}
-	ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
-	run(keep_and_drop, fd);
+	for (int i = 0; i < 4; i++) { /* one that is lost both ways is made up for */
+		ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
+		run(keep_and_drop, fd);
+	}
 	ck_assert_uint_eq(count_room(fd), MOST_WINDOWS);
 	close(fd);
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define UNIT_TIMEOUT 60 /* seconds, after which a test counts as hanging */
+#define UNIT_TIMEOUT 240 /* seconds, after which a test counts as hanging */
 
 #define assert_ok(call)	  ck_assert_int_eq((call), 0)
 #define n_elements(array) (sizeof(array) / sizeof((array)[0]))

@@ -3,6 +3,7 @@
  * until that sleeps or has returned: no clock is looked at. */
 #pragma once
 
+#include "../support/asleep.h"
 #include "base/epoch.h"
 #include "base/lock.h"
 #include "unit.h"
@@ -28,18 +29,6 @@ static inline void *waiting_call_run(void *data)
 	it->call(it->data);
 	atomic_store(&it->has_returned, true);
 	return NULL;
-}
-
-static inline bool thread_is_asleep(int tid)
-{
-	char path[64], state = 'X';
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	FILE *f = tid ? fopen(path, "r") : NULL;
-	if (!f)
-		return false;
-	const int n = fscanf(f, "%*d %*[^)]) %c", &state);
-	fclose(f);
-	return n == 1 && state == 'S';
 }
 
 /* How many threads of this process have that name; *tid is one of them. */
