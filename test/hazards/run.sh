@@ -23,11 +23,10 @@ program_of() {
 	esac
 }
 
-# How long a test of it may take: growth is measured again and again before it is believed, and a client that maps often
-# takes a while to be noticed.
+# How long a test of it may take: a client that maps often takes a while to be noticed.
 seconds_of() {
 	case $1 in
-	wl_shm_growth) echo 200 ;;
+	wl_shm_growth) echo 60 ;;
 	mapped_often) echo 60 ;;
 	*) echo 8 ;;
 	esac

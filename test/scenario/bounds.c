@@ -287,7 +287,7 @@ START_TEST(refreshing_some_bytes_of_each_page_stays_within)
 	if (runner_skip_eager())
 		return;
 	start_guard(&f, &bounds[_i]);
-	const size_t length = 32 * MIB, n = length / f.page;
+	const size_t length = 16 * MIB, n = length / f.page;
 	f.fd = create_file(length, 50);
 	map_sampled(&f, &bounds[_i], length, &s);
 	struct uffd_guard_span *spans = calloc(n, sizeof(*spans));
@@ -351,7 +351,7 @@ static void *work_for_a_while(void *data)
 {
 	struct worker *worker = data;
 	unsigned n = 0;
-	for (uint64_t end = now_ms() + 600; now_ms() < end; n++)
+	for (uint64_t end = now_ms() + 300; now_ms() < end; n++)
 		worker->work(worker->f, worker->length, n);
 	return NULL;
 }

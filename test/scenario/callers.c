@@ -117,9 +117,10 @@ START_TEST(regions_are_unmapped_while_their_events_use_them)
 	struct loop loop;
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = 1 }));
 	loop_start(&loop, &f, uses[_i]);
-	map_lose_and_unmap(&f);
+	do
+		map_lose_and_unmap(&f);
+	while (loop.n_events == 0); /* on a busy machine the other thread may never be in time */
 	loop_stop(&loop);
-	ck_assert_uint_gt(loop.n_events, 0);
 	fixture_stop(&f);
 }
 END_TEST

@@ -630,7 +630,8 @@ START_TEST(four_pages_of_a_sparse_gigabyte_cost_four_pages)
 	for (size_t i = 0; i < 4; i++)
 		assert_page_is(&f, pages[i], (unsigned char)(i + 1));
 	ck_assert_uint_le(fixture_stats(&f).bytes_resident, (size_t)1 << 20);
-	ck_assert_uint_le(fixture_stats(&f).pages_zeroed, runner_is_eager() ? 4096 : 1024);
+	if (!holes_are_read())
+		ck_assert_uint_le(fixture_stats(&f).pages_zeroed, runner_is_eager() ? 4096 : 1024);
 	ck_assert_uint_le(file_allocated_bytes(f.fd), 8 * f.page);
 	fixture_stop(&f);
 }

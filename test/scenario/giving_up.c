@@ -212,11 +212,13 @@ static struct scene *scene_start(void)
 	return scene;
 }
 
+/* A check that passes is a system call, which goes by way of our supervisor: not for each page. */
 static void take_value(struct scene *scene, int kind, size_t at, int value)
 {
 	struct pool *pool = &scene->pools[kind];
 	const int right = right_value(kind, at);
-	ck_assert_msg(value == right || value == 0, "page %zu is %d, not %d", at, value, right);
+	if (value != right && value != 0)
+		ck_abort_msg("page %zu is %d, not %d", at, value, right);
 	if (value != right && !pool->is_lost[at]) {
 		pool->is_lost[at] = true;
 		pool->n_lost++;
@@ -316,8 +318,10 @@ static void assert_lost(struct scene *scene)
 static void assert_goes_on(struct scene *scene)
 {
 	ck_assert_uint_eq(scene->reasons, UFFD_GUARD_LOST_TRUNCATED);
+	size_t n_wrong = 0;
 	for (size_t i = 0; i < pools[DATA].n_pages; i++)
-		ck_assert_int_eq(scene->pools[DATA].data[i * page], right_value(DATA, i));
+		n_wrong += scene->pools[DATA].data[i * page] != right_value(DATA, i);
+	ck_assert_uint_eq(n_wrong, 0);
 	assert_all_calls_answer(scene, 0);
 }
 
@@ -341,6 +345,14 @@ static void assert_nothing(struct scene *scene)
 	(void)scene;
 }
 
+/* A handler that gives up may have calls to make when all readers are awake. */
+static void wait_for_the_call(const struct failure *failure)
+{
+	const bool is_to_come = atomic_load(&failure->err) && failure->call->outcome == GIVES_UP;
+	for (int i = 0; is_to_come && i < 5000 && atomic_load(&failure->n_failed) == 0; i++)
+		usleep(1000);
+}
+
 /* From the first fault to the end, with the handler failing so. */
 static void play(
 	struct failure *failure, size_t n_pages, void (*assert_outcome)(struct scene *scene))
@@ -352,8 +364,10 @@ static void play(
 	uffd_guard_dispatch(scene->guard, note_loss, scene);
 	ck_assert_uint_eq(scene->pools[DATA].n_lost, 0); /* every zero was reported */
 	assert_getters_answer(scene);
-	if (!failure->call->is_at_the_end)
+	if (!failure->call->is_at_the_end) {
+		wait_for_the_call(failure);
 		atomic_store(&failure->thread, 0);
+	}
 	assert_outcome(scene);
 	scene_stop(scene);
 	atomic_store(&failure->thread, 0);

@@ -209,12 +209,12 @@ END_TEST
 START_TEST(call_goes_on_when_its_deadline_has_passed)
 {
 	struct asked a;
-	if (!start_by(&a, 1600))
+	if (!start_by(&a, 3200))
 		return;
 	const uint64_t before = clock_ns();
 	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
 	const uint64_t took = clock_ns() - before;
-	ck_assert_msg(took < 1900 * NS_PER_MS, "%.3f s", (double)took / NS_PER_S);
+	ck_assert_msg(took < 3900 * NS_PER_MS, "%.3f s", (double)took / NS_PER_S);
 	stop(&a);
 }
 END_TEST
@@ -223,14 +223,14 @@ END_TEST
 START_TEST(scanner_is_asked_once_though_it_does_not_answer)
 {
 	struct asked a;
-	if (skip_no_cachestat() || !start_by(&a, 1600))
+	if (skip_no_cachestat() || !start_by(&a, 3200))
 		return;
 	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
 	clock_sleep(1100 * NS_PER_MS);
 	const uint64_t before = clock_ns();
 	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
 	ck_assert_msg(ends_soon(&a, call_map), "waited for the scanner"); /* another region */
-	ck_assert_msg(clock_ns() - before < 800 * NS_PER_MS, "asked it again");
+	ck_assert_msg(clock_ns() - before < 1600 * NS_PER_MS, "asked it again");
 	stop(&a);
 }
 END_TEST
@@ -275,7 +275,7 @@ START_TEST(begin_asks_no_scanner)
 	enum { N = 64 };
 	struct asked a;
 	struct uffd_guard_region *large;
-	if (!start_by(&a, 1600))
+	if (!start_by(&a, 6400))
 		return;
 	const struct uffd_guard_rect all = { 0, N * a.f.page, N * a.f.page, 1 };
 	const int fd = scanner_create_file("/tmp/large", N);
@@ -283,7 +283,7 @@ START_TEST(begin_asks_no_scanner)
 	const uint64_t before = clock_ns();
 	assert_ok(uffd_guard_mark_rects(large, &all, 1));
 	assert_ok(uffd_guard_begin(large));
-	ck_assert_msg(clock_ns() - before < 800 * NS_PER_MS, "it waited for one");
+	ck_assert_msg(clock_ns() - before < 3200 * NS_PER_MS, "it waited for one");
 	uffd_guard_unmap(large);
 	close(fd);
 	stop(&a);
@@ -297,7 +297,7 @@ START_TEST(scanner_that_has_answered_may_stop_answering)
 	struct asked a;
 	struct scanner_answers answers;
 	struct reader reader;
-	if (skip_no_cachestat() || !start_by(&a, 1600))
+	if (skip_no_cachestat() || !start_by(&a, 6400))
 		return;
 	scanner_start_answering(&answers, a.scanner);
 	assert_ok(uffd_guard_update(a.f.region, 0, N_PAGES * a.f.page));
@@ -305,7 +305,7 @@ START_TEST(scanner_that_has_answered_may_stop_answering)
 
 	const uint64_t before = clock_ns();
 	ck_assert_msg(ends_soon(&a, call_update), "waited for the scanner");
-	ck_assert_msg(clock_ns() - before < 800 * NS_PER_MS, "asked it again");
+	ck_assert_msg(clock_ns() - before < 3200 * NS_PER_MS, "asked it again");
 	if (!runner_is_eager()) /* where it takes a call to read again */
 		assert_ok(uffd_guard_discard(a.f.region, 0, N_PAGES * a.f.page));
 	reader_start(&reader, &a.f.data[3 * a.f.page]);
@@ -415,11 +415,13 @@ START_TEST(nothing_of_a_region_is_touched_after_unmap)
 		memset(blocks[i], 0x5a, LEAST + i / N * STEP);
 	}
 	clock_sleep(600 * NS_PER_MS); /* the handler is relieved */
+	size_t n_touched = 0;
 	for (size_t i = 0; i < N * MOST / STEP; i++) {
 		for (size_t at = 0; at < LEAST + i / N * STEP; at++)
-			ck_assert_uint_eq(blocks[i][at], 0x5a);
+			n_touched += blocks[i][at] != 0x5a;
 		free(blocks[i]);
 	}
+	ck_assert_uint_eq(n_touched, 0);
 	a.f.region = NULL;
 	stop(&a);
 }
@@ -595,7 +597,6 @@ END_TEST
 static TCase *inquiry_case(void)
 {
 	TCase *tcase = tcase_create("inquiry");
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, no_call_waits_for_a_scanner_that_nobody_has_met, 0, N_CALLS);
 	tcase_add_test(tcase, call_goes_on_when_its_deadline_has_passed);
 	tcase_add_test(tcase, scanner_is_asked_once_though_it_does_not_answer);

@@ -143,7 +143,6 @@ END_TEST
 static TCase *often_case(void)
 {
 	TCase *test_case = tcase_create("mapped often");
-	tcase_set_timeout(test_case, 60);
 	tcase_add_test(test_case, handler_that_was_held_up_leaves_the_file_alone);
 	tcase_add_test(test_case, call_that_was_held_up_ends_in_zeros_and_a_loss);
 	tcase_add_test(test_case, file_is_read_again_when_its_client_has_let_go);

@@ -526,7 +526,6 @@ END_TEST
 static TCase *relief_case(void)
 {
 	TCase *tcase = tcase_create("relief");
-	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, readers_go_on_though_a_scanner_holds_the_handler_up);
 	tcase_add_loop_test(tcase, faults_that_the_handler_had_taken_are_answered, 0, 4);
 	tcase_add_test(tcase, calls_read_past_a_scanner_that_was_met);

@@ -285,11 +285,13 @@ START_TEST(file_on_a_tmpfs_that_is_cut_meanwhile_reads_as_it_was_or_as_zeros)
 		const ssize_t n = uffd_guard_read(f.region, 0, buffer, 64 * f.page);
 		ck_assert_int_ge(n, (ssize_t)(3 * f.page));
 		assert_ok(uffd_guard_update(f.region, 0, 64 * f.page));
+		size_t n_others = 0;
 		for (size_t at = 0; at < 64 * f.page; at += 64) {
 			const unsigned char whole = page_value(at / f.page);
-			ck_assert(buffer[at] == whole || buffer[at] == 0);
-			ck_assert(f.data[at] == whole || f.data[at] == 0);
+			n_others += buffer[at] != whole && buffer[at] != 0;
+			n_others += f.data[at] != whole && f.data[at] != 0;
 		}
+		ck_assert_uint_eq(n_others, 0);
 	}
 	pthread_join(client, NULL);
 	free(buffer);
@@ -446,7 +448,6 @@ END_TEST
 static TCase *scanned_case(void)
 {
 	TCase *tcase = tcase_create("scanned");
-	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, readers_of_watched_and_other_files_wait_for_no_scanner);
 	tcase_add_test(tcase, no_call_waits_for_a_scanner);
 	tcase_add_test(tcase, holes_of_a_file_on_a_tmpfs_get_no_page);

@@ -248,7 +248,6 @@ END_TEST
 static TCase *sealing_case(void)
 {
 	TCase *tcase = tcase_create("sealing");
-	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, seal_that_the_client_holds_up_is_not_waited_for);
 	tcase_add_test(tcase, region_with_stores_does_not_become_live_by_a_refresh);
 	tcase_add_test(tcase, seals_that_clients_hold_up_cost_a_few_threads_and_no_time);

@@ -250,7 +250,6 @@ static TCase *pages_case(void)
 	tcase_add_test(tc, kernel_may_take_what_is_kept);
 	tcase_add_test(tc, region_with_a_bound_keeps_nothing);
 	tcase_add_test(tc, pages_that_are_locked_or_withdrawn_are_not_kept_and_harm_nothing);
-	tcase_set_timeout(tc, 60);
 	return tc;
 }
 

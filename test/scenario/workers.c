@@ -537,7 +537,6 @@ END_TEST
 static TCase *workers_case(void)
 {
 	TCase *tcase = tcase_create("workers");
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, setuid_waits_for_no_scanner, 0, 3);
 	tcase_add_test(tcase, setuid_waits_for_no_scanner_that_had_answered_before);
 	tcase_add_test(tcase, scanner_that_answers_late_loses_nothing);
