@@ -102,22 +102,19 @@ static void clear(struct page_marks *marks, size_t from, size_t to, uint8_t mome
 	memset(marks->newer + from, NEVER, to - from);
 }
 
-/* What lies on both sides of the range becomes a rectangle of its own. */
+/* What lies on both sides of the range becomes a rectangle of its own; and where there are too
+ * many, two that become one may lie on either side of it. */
 void view_forget_marks(struct view *view, uint64_t offset, uint64_t length)
 {
 	if (view->n_marks == 0 || length == 0)
 		return;
-	if (offset <= view->marked.start && offset + length >= view->marked.end)
-		view->n_marks = 0;
-	else
-		view->n_marks = (uint32_t)least(2 * (uint64_t)view->n_marks, MOST_COUNTED);
 	for_pages(view, offset, offset + length, 0, clear);
-	const struct stretch all = view->marked;
-	if (view->n_marks > MOST_RECTS) {
-		for_pages(view, all.start, offset, view->marked_since, add_newer);
-		for_pages(view, offset + length, least(all.end, pages_in(view->reserve) * PAGE),
-			view->marked_since, add_newer);
+	if (offset <= view->marked.start && offset + length >= view->marked.end) {
+		view->n_marks = 0;
+		return;
 	}
+	view->n_marks = (uint32_t)least(2 * (uint64_t)view->n_marks, MOST_COUNTED);
+	blur(view);
 }
 
 void view_note_store_over_marks(struct page *page, size_t from, size_t to)
