@@ -86,13 +86,20 @@ static bool open_strangers(ino_t inodes[N_STRANGERS])
 	return true;
 }
 
-static bool stranger_is_untouched(int fd, ino_t inode)
+/* NULL: nobody has touched it. */
+static const char *find_touch(int fd, ino_t inode)
 {
 	char bytes[65];
 	struct stat st;
-	return fstat(fd, &st) == 0 && st.st_ino == inode && lseek(fd, 0, SEEK_CUR) == 64 &&
-	       pread(fd, bytes, sizeof(bytes), 0) == 64 && bytes[0] == STRANGER_BYTE &&
-	       memcmp(bytes, bytes + 1, 63) == 0;
+	if (fstat(fd, &st) < 0)
+		return "closed";
+	if (st.st_ino != inode)
+		return "replaced";
+	if (pread(fd, bytes, sizeof(bytes), 0) != 64)
+		return "written to, and another length";
+	if (bytes[0] != STRANGER_BYTE || memcmp(bytes, bytes + 1, 63) != 0)
+		return "written to";
+	return lseek(fd, 0, SEEK_CUR) == 64 ? NULL : "read from";
 }
 
 static int start_readers(struct scene *scene)
@@ -125,9 +132,13 @@ static int judge_closed(struct scene *scene, const ino_t inodes[N_STRANGERS], ch
 	uffd_guard_unmap(scene->region);
 	uffd_guard_destroy(scene->guard);
 	for (int i = 0; i < N_STRANGERS; i++) {
-		if (!stranger_is_untouched(3 + i, inodes[i]))
-			return found(
-				text, "a file that the program opened later was touched", 3 + i);
+		const char *touch = find_touch(3 + i, inodes[i]);
+		if (touch) {
+			snprintf(text, HELPER_TEXT,
+				"a file that the program opened later was %s: descriptor %d", touch,
+				3 + i);
+			return 1;
+		}
 	}
 	return 0;
 }
