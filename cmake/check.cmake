@@ -5,8 +5,10 @@ include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 dependencies(compiler make pkg-config liburing libseccomp wayland-server ncursesw check fuse3 json-c)
 build(check -DUFFD_GUARD_TESTS=ON -DUFFD_GUARD_WAYLAND=ON -DUFFD_GUARD_WERROR=ON)
 
-# Side by side, but few: some wait for what must come within a time.
-cmake_host_system_information(RESULT n_tests_at_once QUERY NUMBER_OF_LOGICAL_CORES)
+# Side by side, and one more than there are processors, since tests wait for a third of their time. But few: some wait for
+# what must come within a time.
+cmake_host_system_information(RESULT n_processors QUERY NUMBER_OF_LOGICAL_CORES)
+math(EXPR n_tests_at_once "${n_processors} + 1")
 if(n_tests_at_once GREATER 4)
   set(n_tests_at_once 4)
 endif()

@@ -201,21 +201,26 @@ bool growth_is_hidden_factor(const struct cost_growth *growth)
 	return growth->exponent > growth->expected + EXPONENT_TOO;
 }
 
-/* Answer the median of at least LEAST_ROUNDS samples, of more if there is time. -EINTR after
- * interrupt_came(). */
+/* There are more than two hundred points: who gives a few seconds wants an answer soon. */
+static unsigned least_samples(const struct bench *bench)
+{
+	return bench->options->seconds < LEAST_ROUNDS ? bench->options->seconds : LEAST_ROUNDS;
+}
+
+/* Answer the median of least_samples(), of more if there is time. -EINTR after interrupt_came(). */
 static int measure(const struct cost_kind *kind, struct cost *cost, uint64_t ns, double *median)
 {
 	struct series samples = { .n = 0 };
+	const unsigned least = least_samples(cost->bench);
 	uint64_t deadline = clock_ns() + ns;
 	double value = kind->sample(cost); /* warms up */
-	while (value >= 0 && !interrupt_came() &&
-		(samples.n < LEAST_ROUNDS || clock_ns() < deadline)) {
+	while (value >= 0 && !interrupt_came() && (samples.n < least || clock_ns() < deadline)) {
 		value = kind->sample(cost);
 		if (value >= 0)
 			series_add(&samples, value);
 	}
 	*median = samples.n ? series_median(&samples) : 0;
-	const bool is_whole = samples.n >= LEAST_ROUNDS;
+	const bool is_whole = samples.n >= least;
 	series_finish(&samples);
 	if (value < 0)
 		return (int)value;

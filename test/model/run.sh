@@ -18,6 +18,16 @@ mkdir -p "$work"
 cd "$work"
 cp "$models"/*.pml .
 status=0 n=0
+# What spin makes is 20,000 lines of C: gcc takes 1.1 s to compile them, clang 0.4, tcc 0.04, and they run as fast.
+compiler=$(command -v tcc || command -v clang) || compiler=${CC:-cc}
+
+# A search that goes deeper is made again: the kernel has to clear the memory for all that it may need.
+search() {
+	for depth in 20000 3000000; do
+		./pan -m"$depth" >pan.log 2>&1 || true
+		grep -q 'max search depth' pan.log || break
+	done
+}
 
 # Prints what spin found, or "holds"; fails if it could not look everywhere.
 check() { # model, flags...
@@ -25,8 +35,9 @@ check() { # model, flags...
 	shift
 	# spin calls the preprocessor by a shell.
 	spin "$@" -a "$file" >spin.log 2>&1 || { echo "does not parse: $(tail -n 3 spin.log)"; return 1; }
-	"${CC:-cc}" -O0 -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=3000 -o pan pan.c
-	./pan -m3000000 >pan.log 2>&1 || true
+	# shellcheck disable=SC2086 # words
+	$compiler -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=3000 -o pan pan.c
+	search
 	found=$(sed -n 's/^pan:[0-9]*: \(.*\) (at depth.*/\1/p' pan.log | head -n 1)
 	n_states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.log | head -n 1)
 	if [ -n "$found" ]; then
