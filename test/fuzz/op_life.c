@@ -2,6 +2,7 @@
 /* Regions come, change their length, and go. */
 #include "world.h"
 
+#include "../support/room.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -41,11 +42,8 @@ static const uint32_t map_flags = UFFD_GUARD_MAP_WRITE | UFFD_GUARD_MAP_DIRECT |
 static void *fixed_place(void)
 {
 	static void *place;
-	if (!place) {
-		const size_t size = (VIEW_PAGES + 512) * PAGE;
-		place = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		munmap(place, size);
-	}
+	if (!place)
+		place = find_room((VIEW_PAGES + 512) * PAGE);
 	return place;
 }
 

@@ -247,8 +247,8 @@ START_TEST(fixed_address_is_taken_or_refused_but_never_clobbered)
 	struct uffd_guard *guard = guard_start(0);
 	struct uffd_guard_region *region, *second = NULL;
 	int fd = file_create(FILE_MEMFD, 4, false);
-	char *taken =
-		mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *taken = mmap(find_room(8 * PAGE), 8 * PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(taken, 42, 8 * PAGE);
 
 	struct uffd_guard_map_options options = { .size = sizeof(options),

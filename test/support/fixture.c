@@ -171,14 +171,6 @@ void fixture_stop(struct fixture *f)
 	close(f->fd);
 }
 
-void *find_room(size_t length)
-{
-	void *room = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne(room, MAP_FAILED);
-	munmap(room, length);
-	return room;
-}
-
 struct uffd_guard_region *map_at(struct uffd_guard *guard, int fd, size_t length, void *address)
 {
 	const struct uffd_guard_map_options options = {

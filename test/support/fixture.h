@@ -3,6 +3,7 @@
  * descriptor. */
 #pragma once
 
+#include "room.h"
 #include "runner.h"
 #include "self.h"
 
@@ -50,8 +51,6 @@ struct uffd_guard *guard_start(uint32_t flags);
 bool fixture_start(struct fixture *f, const struct fixture_options *options);
 void fixture_stop(struct fixture *f);
 
-/* find_room() answers a free range of addresses; map_at() maps a region there. */
-void *find_room(size_t length);
 struct uffd_guard_region *map_at(struct uffd_guard *guard, int fd, size_t length, void *address);
 
 void fixture_truncate(struct fixture *f, size_t n_pages);

@@ -10,6 +10,7 @@
 #include "pages/fill.h"
 
 #include "../support/inject.h"
+#include "../support/room.h"
 #include "../support/tmpfs_file.h"
 #include "base/page.h"
 #include "base/watch.h"
@@ -128,10 +129,8 @@ static int guard_start(struct stage *stage)
 /* What is filled in one go ends where a huge page may: here no region goes across such a border. */
 static void *find_border(void)
 {
-	char *room = mmap(NULL, 2 * STAGING_SIZE, PROT_NONE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *room = find_room(2 * STAGING_SIZE);
 	ck_assert_ptr_ne(room, MAP_FAILED);
-	assert_ok(munmap(room, 2 * STAGING_SIZE));
 	return room + (STAGING_SIZE - (uintptr_t)room % STAGING_SIZE) % STAGING_SIZE;
 }
 
