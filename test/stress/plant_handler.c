@@ -14,8 +14,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define LIMIT	      (100 * NS_PER_MS)
 #define BETWEEN_LOOKS (10 * NS_PER_MS)
@@ -174,4 +177,36 @@ void plant_handler_starved_for_ever(struct judge *judge)
 		return;
 	comes_true(&scene, is_reported, 3 * MOST_LIMITS);
 	end(&scene);
+}
+
+/* In a process of its own, whose parent lets it go on. True: the load was reported. */
+static bool stand_still(struct judge *judge)
+{
+	struct scene scene = { .judge = judge };
+	if (begin(&scene))
+		return true;
+	watch_end(&scene.watch);
+	clock_sleep(LIMIT);
+	watch_begin(&scene.watch, WATCHED_LOAD, 0);
+	raise(SIGSTOP);
+	clock_sleep(LIMIT / 2);
+	const bool is_bad = is_reported(&scene);
+	watch_end(&scene.watch);
+	end(&scene);
+	return is_bad;
+}
+
+void plant_standstill(struct judge *judge)
+{
+	int status = 0;
+	const pid_t pid = fork();
+	if (pid == 0)
+		_exit(stand_still(judge));
+	if (pid > 0 && waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)) {
+		clock_sleep(5 * LIMIT);
+		kill(pid, SIGCONT);
+		waitpid(pid, &status, 0);
+	}
+	if (pid < 0 || status != 0)
+		judge_report(judge, VIOLATION_UNANSWERED, "stood still, and was not excused");
 }

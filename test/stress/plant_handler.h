@@ -11,3 +11,6 @@ void plant_sleeping_handler(struct judge *judge);
 void plant_starved_handler(struct judge *judge);
 /* The same for ever: excused, and in the end reported. */
 void plant_handler_starved_for_ever(struct judge *judge);
+/* All threads stand still for a while, the watchdog too, right after a load has begun. To be
+ * excused. */
+void plant_standstill(struct judge *judge);

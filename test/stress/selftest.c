@@ -292,6 +292,11 @@ static void plant_starvation(struct plant *plant)
 	plant_starved_handler(&plant->judge);
 }
 
+static void plant_stop(struct plant *plant)
+{
+	plant_standstill(&plant->judge);
+}
+
 static void plant_newer(struct plant *plant)
 {
 	plant->reading.words[44] = word_make(control_writer(FILE_NUMBER), PAGE, SEQ + 1);
@@ -335,6 +340,7 @@ static const struct {
 	{ "the highest byte of a word that is being written", plant_high_byte, N_VIOLATIONS },
 	{ "a newer word", plant_newer, N_VIOLATIONS },
 	{ "a fault whose handler is kept from the processor", plant_starvation, N_VIOLATIONS },
+	{ "a fault in a process that stands still", plant_stop, N_VIOLATIONS },
 	{ "what eviction leaves", plant_what_eviction_leaves, N_VIOLATIONS },
 	{ "a guard within its budget", plant_within_budget, N_VIOLATIONS },
 	{ "memory and open files that stay", plant_no_growth, N_VIOLATIONS },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/self/task/TID/schedstat has three numbers: nanoseconds on a processor, nanoseconds runnable
+ * /proc/PID/task/TID/schedstat has three numbers: nanoseconds on a processor, nanoseconds runnable
  * without one, and how often the thread was given one. The kernel adds to the second only when the
  * thread gets its turn, so one that still waits is told by being runnable at two looks without
  * having run between them. What is missed by that makes the judge stricter, not milder. A kernel
@@ -25,10 +25,15 @@ struct sample {
 
 /* ---- What the kernel says ---- */
 
-static bool read_text(pid_t thread, const char *name, char *text, size_t size)
+static pid_t process_of(const struct starvation *starvation)
+{
+	return starvation->process ? starvation->process : getpid();
+}
+
+static bool read_text(pid_t process, pid_t thread, const char *name, char *text, size_t size)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/task/%d/%s", (int)thread, name);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)process, (int)thread, name);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false; /* it has ended */
@@ -45,11 +50,11 @@ static bool is_name_of_library(const char *name)
 	       (strncmp(name, "uffd-guard", 10) == 0 && strncmp(name, "uffd-guard-stre", 15) != 0);
 }
 
-static bool take_sample(pid_t thread, struct sample *sample)
+static bool take_sample(pid_t process, pid_t thread, struct sample *sample)
 {
 	char stat[512], schedstat[128];
-	if (!read_text(thread, "stat", stat, sizeof(stat)) ||
-		!read_text(thread, "schedstat", schedstat, sizeof(schedstat)))
+	if (!read_text(process, thread, "stat", stat, sizeof(stat)) ||
+		!read_text(process, thread, "schedstat", schedstat, sizeof(schedstat)))
 		return false;
 	const char *name = strchr(stat, '('), *end = strrchr(stat, ')');
 	if (!name || !end ||
@@ -110,7 +115,7 @@ static void look_at(struct starvation *starvation, pid_t thread)
 {
 	struct sample sample;
 	struct starved_thread *it = find(starvation, thread);
-	if (!take_sample(thread, &sample))
+	if (!take_sample(process_of(starvation), thread, &sample))
 		return;
 	if (it)
 		take_next(it, &sample, starvation->looked_at);
@@ -120,7 +125,9 @@ static void look_at(struct starvation *starvation, pid_t thread)
 
 static void look_at_all(struct starvation *starvation)
 {
-	DIR *tasks = opendir("/proc/self/task");
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)process_of(starvation));
+	DIR *tasks = opendir(path);
 	if (!tasks)
 		return;
 	for (struct dirent *task; (task = readdir(tasks));) {

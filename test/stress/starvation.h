@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long threads of this process could have run and were not let. On a busy machine that takes
+ * How long threads of a process could have run and were not let. On a busy machine that takes
  * seconds, and is no fault of the library. A thread that sleeps is kept from nothing, whatever it
  * sleeps for: a handler that is held up shows nothing here.
  */
@@ -24,6 +24,7 @@ struct starved_thread {
 };
 
 struct starvation {
+	pid_t process; /* 0: this one */
 	struct starved_thread threads[MOST_STARVED_THREADS];
 	unsigned n;
 	uint64_t looked_at;

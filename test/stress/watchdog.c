@@ -114,15 +114,16 @@ static void report(struct watchdog *watchdog, unsigned number, enum watched what
 		print_userfaultfds();
 }
 
-/* Nothing is taken off for the time before it was first seen. */
-static void add_starved(
-	struct watchdog *watchdog, struct watch *watch, enum watched what, uint64_t since)
+/* Of the step in which it began, no more than what it was there for. */
+static void add_starved(struct watchdog *watchdog, struct watch *watch, enum watched what,
+	uint64_t since, uint64_t age)
 {
+	const uint64_t step = starvation_step(
+		&watchdog->starvation, atomic_load(&watch->thread), kinds[what].served_by);
 	if (watch->seen == since)
-		watch->starved_ns += starvation_step(
-			&watchdog->starvation, atomic_load(&watch->thread), kinds[what].served_by);
+		watch->starved_ns += step;
 	else
-		watch->starved_ns = 0;
+		watch->starved_ns = step < age ? step : age;
 	watch->seen = since;
 }
 
@@ -141,9 +142,9 @@ static void look(struct watchdog *watchdog, unsigned number)
 	/* .what may belong to a later thing than .since did: check that .since is the same. */
 	if (since == 0 || atomic_load(&watch->since) != since)
 		return;
-	add_starved(watchdog, watch, what, since);
-
 	const uint64_t now = clock_coarse_ns(), age = now > since ? now - since : 0;
+	add_starved(watchdog, watch, what, since, age);
+
 	const uint64_t limit = watchdog->limits_ns[what];
 	if (age < limit || since == atomic_load(&watch->reported))
 		return;
