@@ -431,17 +431,36 @@ int source_check_store(const struct source *source)
 
 char *source_take_place(struct source *source, uint64_t end)
 {
-	if (source->memory)
+	if (source->memory || source->kind != SOURCE_MEMORY)
 		return source->memory;
-	return source->kind == SOURCE_MEMORY ? store_window_take(&source->window, source->fd,
-						       source->offset, end, is_doubtful(source))
-					     : NULL;
+	char *place = store_window_take(
+		&source->window, source->fd, source->offset, end, is_doubtful(source));
+	if (!place || source_is_ours(source))
+		return place;
+	store_window_give(&source->window);
+	store_window_drop(&source->window);
+	return NULL;
 }
 
 void source_give_place(struct source *source)
 {
 	if (!source->memory)
 		store_window_give(&source->window);
+}
+
+/* What is mapped is looked at afterwards: before that, the number may become another file's at any
+ * moment. NULL, and *err says why. */
+static char *map_for_stores(
+	const struct source *source, uint64_t position, size_t size, int flags, int *err)
+{
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | flags,
+		source->fd, (off_t)position);
+	*err = map == MAP_FAILED ? -errno : 0;
+	if (!*err && !source_is_ours(source)) {
+		munmap(map, size);
+		*err = -EIO;
+	}
+	return *err ? NULL : map;
 }
 
 /* All of it is stored to: its pages at once, which is cheaper than a fault for each. */
@@ -451,12 +470,11 @@ static int store_by_mapping(const struct source *source, uint64_t position, cons
 	const size_t alignment = source->block_size;
 	const uint64_t skip = position & (alignment - 1);
 	const size_t size = (skip + length + alignment - 1) & ~(alignment - 1);
-	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_NORESERVE | MAP_POPULATE, source->fd, (off_t)(position - skip));
-	if (map == MAP_FAILED)
-		return -errno;
-
-	int err = copy_checked(map + skip, bytes, length, stored);
+	int err;
+	char *map = map_for_stores(source, position - skip, size, MAP_POPULATE, &err);
+	if (!map)
+		return err;
+	err = copy_checked(map + skip, bytes, length, stored);
 	munmap(map, size);
 	return err;
 }
@@ -529,9 +547,9 @@ static bool store_parts_by_mapping(const struct source *source, uint64_t positio
 	const size_t size = (skip + length + source->block_size - 1) & ~(source->block_size - 1);
 	if (length > STORE_CHUNK)
 		return false;
-	char *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, source->fd,
-		(off_t)(position - skip));
-	if (all == MAP_FAILED)
+	int err;
+	char *all = map_for_stores(source, position - skip, size, 0, &err);
+	if (!all)
 		return false;
 	const bool is_done = store_parts_at(all + skip, stride, parts, n_parts);
 	munmap(all, size);

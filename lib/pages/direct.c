@@ -50,7 +50,9 @@ static void *map_file(
 	*err = scratch == MAP_FAILED ? -errno : 0;
 	if (*err)
 		return NULL;
-	if (munlock(scratch, size) == 0 && madvise(scratch, size, MADV_DONTDUMP) == 0 &&
+	errno = EIO; /* if the number has become another file's before it was mapped */
+	if (source_is_ours(&region->source) && munlock(scratch, size) == 0 &&
+		madvise(scratch, size, MADV_DONTDUMP) == 0 &&
 		mprotect(scratch, size, PROT_READ | PROT_WRITE) == 0)
 		return scratch;
 	*err = -errno;
