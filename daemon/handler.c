@@ -259,7 +259,7 @@ static struct handler *handler_create(
 	server->loop.n_workers = TURNS_MOST + N_SCANNED_READS;
 	server->loop.on_answer = on_answer;
 	server->loop.on_answer_data = server;
-	server->loop.wake = (struct wake){ .read_fd = -1, .write_fd = -1 };
+	wake_init_closed(&server->loop.wake);
 	return fresh;
 }
 
@@ -279,7 +279,7 @@ static int handler_prepare(struct handler *handler)
 		return err;
 	handler->server.blocking_reads.inbox.wake = wake;
 	if (handler->options.may_use_sandbox)
-		sandbox_prepare(&handler->sandbox, &guard->uffd, wake->read_fd, guard->events.fd);
+		sandbox_prepare(&handler->sandbox, &guard->uffd, &wake->bell, &guard->events.bell);
 	return 0;
 }
 

@@ -17,14 +17,19 @@ static int poll_start(struct loop *loop)
 	return 0;
 }
 
+enum polled { POLLED_FAULTS, POLLED_WAKE, POLLED_HANGUP, N_POLLED };
+
 /* poll() works with numbers, so they must be ours each time. */
-static bool poll_prepare(struct loop *loop, struct pollfd fds[2])
+static bool poll_prepare(struct loop *loop, struct pollfd fds[N_POLLED])
 {
 	const struct wake *wake = &loop->wake;
-	loop->is_deaf = loop->is_deaf || !descriptor_is_ours(wake->read_fd, wake->mark);
-	fds[0] =
+	loop->is_deaf = loop->is_deaf || !descriptor_is_ours(wake->bell.fd, wake->mark) ||
+			!descriptor_is_ours(wake->read_fd, wake->mark);
+	fds[POLLED_FAULTS] =
 		(struct pollfd){ .fd = loop->is_abandoned ? -1 : loop->uffd->fd, .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = loop->is_deaf ? -1 : wake->read_fd, .events = POLLIN };
+	fds[POLLED_WAKE] =
+		(struct pollfd){ .fd = loop->is_deaf ? -1 : wake->bell.fd, .events = POLLIN };
+	fds[POLLED_HANGUP] = (struct pollfd){ .fd = loop->is_deaf ? -1 : wake->read_fd };
 	return loop->is_abandoned || !loop->is_deaf;
 }
 
@@ -53,20 +58,20 @@ static void note_vain(struct loop *loop, bool is_vain)
 
 static int poll_wait(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block)
 {
-	struct pollfd fds[2];
+	struct pollfd fds[N_POLLED];
 	if (!poll_prepare(loop, fds))
 		return -EBADF;
-	const int n = poll(fds, 2, time_limit(loop, shall_block));
+	const int n = poll(fds, N_POLLED, time_limit(loop, shall_block));
 	note_vain(loop, shall_block && n == 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : errno == ENOMEM ? -EAGAIN : -errno;
-	if (fds[1].revents && !wake_take(&loop->wake)) {
+	if (fds[POLLED_HANGUP].revents || (fds[POLLED_WAKE].revents && !wake_take(&loop->wake))) {
 		loop->is_deaf = true;
 		return -EBADF;
 	}
-	if (fds[0].revents & (POLLERR | POLLNVAL))
+	if (fds[POLLED_FAULTS].revents & (POLLERR | POLLNVAL))
 		return -EIO;
-	return fds[0].revents & POLLIN ? read_faults(loop, messages) : 0;
+	return fds[POLLED_FAULTS].revents & POLLIN ? read_faults(loop, messages) : 0;
 }
 
 static void poll_abandon(struct loop *loop)

@@ -3,8 +3,9 @@
  * Waiting with io_uring: one system call both asks for the next messages and waits for them.
  *
  * A ring can read a userfaultfd from Linux 6.10 on, and could on 6.1; on releases between, the read
- * is answered -EAGAIN at once, and the ring polls instead. Two requests are always in flight: that
- * one, and a poll of the wake-up descriptor; beside them those of blocking_reads.c.
+ * is answered -EAGAIN at once, and the ring polls instead. Three requests are always in flight:
+ * that one, a poll of the wake-up bell, and a poll that ends when nobody can ring it any more;
+ * beside them those of blocking_reads.c.
  *
  * The ring has the userfaultfd as a file of its own: by its number it would find whatever the
  * program has opened there meanwhile, and take from that.
@@ -25,7 +26,14 @@
 
 #define SLOT 0 /* where the ring has the userfaultfd */
 
-enum request { REQUEST_READ = 1, REQUEST_POLL, REQUEST_WAKE, REQUEST_CANCEL, REQUEST_CLOSE };
+enum request {
+	REQUEST_READ = 1,
+	REQUEST_POLL,
+	REQUEST_WAKE,
+	REQUEST_HANGUP,
+	REQUEST_CANCEL,
+	REQUEST_CLOSE
+};
 
 /* Made room for where there is none. */
 static struct io_uring_sqe *get_sqe(struct loop *loop)
@@ -36,11 +44,16 @@ static struct io_uring_sqe *get_sqe(struct loop *loop)
 	return sqe;
 }
 
-static void queue_wake(struct loop *loop)
+static void queue_poll(struct loop *loop, int fd, unsigned events, enum request request)
 {
 	struct io_uring_sqe *sqe = get_sqe(loop);
-	io_uring_prep_poll_add(sqe, loop->wake.read_fd, POLLIN);
-	io_uring_sqe_set_data64(sqe, REQUEST_WAKE);
+	io_uring_prep_poll_add(sqe, fd, events);
+	io_uring_sqe_set_data64(sqe, request);
+}
+
+static void queue_wake(struct loop *loop)
+{
+	queue_poll(loop, loop->wake.bell.fd, POLLIN, REQUEST_WAKE);
 }
 
 static void queue_faults(struct loop *loop)
@@ -145,6 +158,7 @@ static int uring_start(struct loop *loop)
 	io_uring_register_ring_fd(
 		&loop->ring); /* 5.18: saves a look-up each time; elsewhere no matter */
 	queue_wake(loop);
+	queue_poll(loop, loop->wake.read_fd, POLLHUP, REQUEST_HANGUP);
 	return 0;
 }
 
@@ -173,13 +187,20 @@ static int take_poll(struct loop *loop, int result, struct uffd_msg *messages)
 	return uffd_read(loop->uffd, messages, LOOP_MESSAGES);
 }
 
+/* Hung up once, it stays so. */
 static int take_wake(struct loop *loop)
 {
-	loop->is_deaf = !wake_take(&loop->wake);
+	loop->is_deaf = loop->is_deaf || !wake_take(&loop->wake);
 	if (loop->is_deaf)
 		return -EBADF;
 	queue_wake(loop);
 	return 0;
+}
+
+static int take_hangup(struct loop *loop)
+{
+	loop->is_deaf = true;
+	return -EBADF;
 }
 
 static int handle_completion(
@@ -195,6 +216,8 @@ static int handle_completion(
 			loop, cqe->res, messages);
 	case REQUEST_WAKE:
 		return take_wake(loop);
+	case REQUEST_HANGUP:
+		return take_hangup(loop);
 	case REQUEST_CANCEL:
 	case REQUEST_CLOSE:
 		return 0;

@@ -16,6 +16,7 @@
 
 #include "file/cached.h"
 #include "file/view.h"
+#include "kernel/bell.h"
 #include "kernel/descriptor.h"
 #include "kernel/uffd.h"
 
@@ -134,7 +135,8 @@ static int allow_marks(scmp_filter_ctx filter, int call)
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, LOW_32_BITS(1, F_GETSIG));
 }
 
-static int allow_all(scmp_filter_ctx filter, int uffd, int wake_fd, int events_fd)
+static int allow_all(
+	scmp_filter_ctx filter, int uffd, const struct bell *wake, const struct bell *events)
 {
 	int err = allow_all_of(filter, plain, sizeof(plain) / sizeof(plain[0]));
 	if (!err)
@@ -148,9 +150,9 @@ static int allow_all(scmp_filter_ctx filter, int uffd, int wake_fd, int events_f
 	if (!err)
 		err = allow_on_fd(filter, SCMP_SYS(read), uffd);
 	if (!err)
-		err = allow_on_fd(filter, SCMP_SYS(read), wake_fd);
+		err = allow_on_fd(filter, SCMP_SYS(epoll_ctl), wake->fd);
 	if (!err)
-		err = allow_on_fd(filter, SCMP_SYS(write), events_fd);
+		err = allow_on_fd(filter, SCMP_SYS(epoll_ctl), events->fd);
 #ifdef UFFD_GUARD_CHECKS /* a broken contract tells which */
 	if (!err)
 		err = allow_on_fd(filter, SCMP_SYS(write), STDERR_FILENO);
@@ -190,7 +192,8 @@ static int export_program(scmp_filter_ctx filter, int mark, struct sandbox *sand
 	return err;
 }
 
-int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, int wake_fd, int events_fd)
+int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, const struct bell *wake,
+	const struct bell *events)
 {
 	const uint32_t denied = SCMP_ACT_ERRNO(EPERM);
 	scmp_filter_ctx filter = seccomp_init(denied);
@@ -201,7 +204,7 @@ int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, int wake_f
 	/* A call by another architecture's table kills the thread by default. */
 	int err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, denied);
 	if (!err)
-		err = allow_all(filter, uffd->fd, wake_fd, events_fd);
+		err = allow_all(filter, uffd->fd, wake, events);
 	if (!err)
 		err = export_program(filter, uffd->mark, sandbox);
 	seccomp_release(filter);

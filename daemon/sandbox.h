@@ -4,6 +4,7 @@
 
 #include <linux/filter.h>
 
+struct bell;
 struct uffd;
 
 #define SANDBOX_LENGTH 256 /* instructions; some 70 are used */
@@ -13,9 +14,10 @@ struct sandbox {
 	struct sock_filter program[SANDBOX_LENGTH];
 };
 
-/* On a caller's thread: it allocates. The fds are those that the handler works with. 0, or a
- * negative errno, and then there is none. */
-int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, int wake_fd, int events_fd);
+/* On a caller's thread: it allocates. @wake and @events are silenced and rung by the handler. 0, or
+ * a negative errno, and then there is none. */
+int sandbox_prepare(struct sandbox *sandbox, const struct uffd *uffd, const struct bell *wake,
+	const struct bell *events);
 
 /*
  * Confine the calling thread, and it alone. 0, or a negative errno where the process may not do

@@ -126,7 +126,7 @@ int uffd_guard_get_fd(const struct uffd_guard *guard)
 {
 	if (!guard)
 		return -EINVAL;
-	return guard_is_in_child(guard) ? -ECHILD : guard->events.fd;
+	return guard_is_in_child(guard) ? -ECHILD : guard->events.bell.fd;
 }
 
 uint32_t uffd_guard_region_take_losses(struct uffd_guard_region *region)

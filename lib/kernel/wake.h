@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waking the handler: a pipe. Not an eventfd, for a pipe also tells that nobody can write to it any
- * more. So the handler hears at once when the program closes the guard's descriptors; and a caller
- * who is denied write(2) closes its end instead.
+ * Waking the handler: a bell, and a pipe that nobody writes to. A pipe tells its reader when the
+ * last descriptor for writing is closed. So the handler hears at once when the program closes the
+ * guard's descriptors; and a caller who may not ring closes its end.
  */
 #pragma once
+
+#include "kernel/bell.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
 struct wake {
-	int read_fd;	     /* the handler's */
+	struct bell bell;    /* of write_fd */
+	int read_fd;	     /* the handler's: polls as hung up when nobody can ring any more */
 	atomic_int write_fd; /* callers'; -1: closed */
 	int mark;
 };
 
 int wake_open(struct wake *wake, int mark);
-void wake_close(struct wake *wake); /* also one of zeros */
+void wake_init_closed(struct wake *wake);
+void wake_close(struct wake *wake); /* also a closed one */
 
 /* Any thread. */
 void wake_send(struct wake *wake);
 
-/* The handler, when read_fd can be read. False: nobody will send any more. */
+/* The handler, when it was sent for. False: nobody will send any more. */
 bool wake_take(const struct wake *wake);

@@ -9,11 +9,10 @@
 
 #include <errno.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 int events_init(struct events *events, int mark)
 {
-	*events = (struct events){ .fd = -1, .mark = mark };
+	*events = (struct events){ .bell = { .fd = -1, .mark = mark }, .source = -1 };
 	for (uint64_t i = 0; i < EVENTS_QUEUE; i++)
 		atomic_init(&events->slots[i].turn, i);
 	pthread_mutexattr_t attr;
@@ -24,8 +23,10 @@ int events_init(struct events *events, int mark)
 
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fd = descriptor_adopt(fd < 0 ? -errno : fd, mark);
-	events->fd = fd < 0 ? -1 : fd;
-	return fd < 0 ? fd : 0;
+	if (fd < 0)
+		return fd;
+	events->source = fd;
+	return bell_open(&events->bell, fd, mark);
 }
 
 /* model: losses push */
@@ -62,22 +63,20 @@ bool events_pop(struct events *events, struct loss *loss)
 /* model: losses signal */
 void events_signal(struct events *events)
 {
-	if (!atomic_exchange(&events->is_signalled, true) &&
-		descriptor_is_ours(events->fd, events->mark))
-		eventfd_write(events->fd, 1);
+	if (!atomic_exchange(&events->is_signalled, true))
+		bell_ring(&events->bell);
 }
 
 /* model: losses clear_signal */
 void events_clear_signal(struct events *events)
 {
-	eventfd_t count;
-	if (descriptor_is_ours(events->fd, events->mark))
-		eventfd_read(events->fd, &count);
+	bell_silence(&events->bell);
 	atomic_store(&events->is_signalled, false);
 }
 
 void events_finish(struct events *events)
 {
 	pthread_mutex_destroy(&events->delivery);
-	descriptor_close(events->fd, events->mark);
+	descriptor_close(events->source, events->bell.mark);
+	bell_close(&events->bell);
 }

@@ -2,6 +2,8 @@
 /* Losses that wait to be delivered. Posting: any thread, without a lock. Taking: with delivery. */
 #pragma once
 
+#include "kernel/bell.h"
+
 #include <uffd_guard.h>
 
 #include <pthread.h>
@@ -29,9 +31,9 @@ struct loss_overflow {
 #define EVENTS_QUEUE 1024 /* a power of two */
 
 struct events {
-	int fd;	     /* eventfd, readable while something waits */
-	int mark;    /* descriptor.h */
-	bool is_off; /* UFFD_GUARD_NO_EVENTS: nothing is queued; set by create */
+	struct bell bell; /* rung while something waits */
+	int source;	  /* its: an eventfd, to which nobody writes */
+	bool is_off;	  /* UFFD_GUARD_NO_EVENTS: nothing is queued; set by create */
 	atomic_bool is_signalled;
 	/* Recursive; held while on_event runs. Order: before all other locks. */
 	pthread_mutex_t delivery;
@@ -51,7 +53,7 @@ void events_finish(struct events *events); /* also after an init that failed */
 
 /* Any thread, the handler's too: neither waits nor allocates. False: the queue is full. */
 bool events_push(struct events *events, const struct loss *loss);
-void events_signal(struct events *events); /* after a push: make fd readable */
+void events_signal(struct events *events); /* after a push: ring */
 
 /* With delivery. False: the queue is empty. */
 bool events_pop(struct events *events, struct loss *loss);

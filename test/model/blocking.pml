@@ -35,7 +35,7 @@ bool stranger_answered;
 /* Wait for their turn. */
 bool fault_waits, call_waits, close_waits;
 bool is_stalled = false;
-bool is_rung = false; /* the eventfd */
+bool is_rung = false; /* bell.c */
 
 inline wake_all() {
 	d_step { is_waiting[0] = 0; is_waiting[1] = 0; is_queued[0] = 0; is_queued[1] = 0 }

@@ -74,7 +74,7 @@ static const struct handler_call handler_calls[] = {
 	{ CALL(madvise), .outcome = GOES_ON, .is_of_moves = true },
 	{ CALL(munlock), .outcome = GOES_ON, .is_of_moves = true },
 	/* telling of a loss */
-	{ CALL(write), .outcome = GOES_ON },
+	{ CALL(epoll_ctl), .outcome = GOES_ON },
 	/* giving up, and the end */
 	{ IOCTL(UFFDIO_UNREGISTER), .outcome = GIVES_UP, .provoke = fail_zeropage },
 	{ CALL(dup3), .outcome = GIVES_UP, .provoke = fail_zeropage },

@@ -3,7 +3,7 @@
  * The process stays its own: what a program and its libraries could do without a guard they can do
  * with one. Who it is, whom it cancels, which descriptors it closes, in which order it ends.
  *
- * What would harm the test itself (its descriptors closed, write(2) denied) is done in a child,
+ * What would harm the test itself (its descriptors closed, epoll_ctl(2) denied) is done in a child,
  * which answers 0, or a number that says what was wrong.
  */
 #include "../support/fixture.h"
@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -717,11 +718,11 @@ START_TEST(program_that_closes_all_descriptors_is_not_hung_and_its_new_ones_not_
 }
 END_TEST
 
-/* Our descriptor of that kind, or -1. */
-static int find_descriptor(const char *kind)
+/* Our first descriptor of that kind, from @fd on; or -1. */
+static int find_descriptor(const char *kind, int fd)
 {
 	char path[32], name[64];
-	for (int fd = 3; fd < 64; fd++) {
+	for (; fd < 64; fd++) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		const ssize_t n = readlink(path, name, sizeof(name) - 1);
 		name[n > 0 ? n : 0] = 0;
@@ -744,7 +745,7 @@ START_TEST(what_takes_the_number_of_the_userfaultfd_at_the_last_moment_is_not_re
 	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES }));
 	ck_assert_uint_eq(f.data[f.page], page_value(1));
 	sem_wait(&hold.is_held);
-	const int number = find_descriptor("anon_inode:[userfaultfd]");
+	const int number = find_descriptor("anon_inode:[userfaultfd]", 3);
 	ck_assert_int_ge(number, 3);
 	const int stranger = eventfd(7, EFD_NONBLOCK | EFD_CLOEXEC);
 	ck_assert_int_eq(dup3(stranger, number, O_CLOEXEC), number); /* closes ours */
@@ -761,15 +762,209 @@ START_TEST(what_takes_the_number_of_the_userfaultfd_at_the_last_moment_is_not_re
 }
 END_TEST
 
-/* By write(2) the handler cannot be told to stop. */
-static int end_without_write(void *data)
+/* ---- At the last moment ---- */
+
+/* Each would show if it were written to, read from or closed. */
+enum kind { COUNTER, MEMORY, PIPE, OTHER_EPOLL, N_LAST_KINDS };
+
+struct newcomer {
+	enum kind kind;
+	int fd;
+};
+
+static struct newcomer newcomer_open(enum kind kind)
+{
+	int ends[2];
+	struct newcomer it = { .kind = kind };
+	struct epoll_event event = { .events = EPOLLIN };
+	switch (kind) {
+	case COUNTER:
+		it.fd = eventfd(7, EFD_NONBLOCK | EFD_CLOEXEC);
+		break;
+	case MEMORY:
+		it.fd = memfd_create("newcomer", MFD_CLOEXEC);
+		ck_assert_int_eq(write(it.fd, "newcomer", 8), 8);
+		break;
+	case PIPE:
+		assert_ok(pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+		it.fd = ends[1];
+		break;
+	default:
+		it.fd = epoll_create1(EPOLL_CLOEXEC);
+		assert_ok(epoll_ctl(it.fd, EPOLL_CTL_ADD, eventfd(0, EFD_CLOEXEC), &event));
+	}
+	ck_assert_int_ge(it.fd, 3);
+	return it;
+}
+
+static void assert_untouched(const struct newcomer *it)
+{
+	eventfd_t count = 0;
+	int n_bytes = 0;
+	struct pollfd poll_fd = { .fd = it->fd, .events = POLLIN };
+	switch (it->kind) {
+	case COUNTER:
+		assert_ok(eventfd_read(it->fd, &count));
+		ck_assert_uint_eq(count, 7);
+		break;
+	case MEMORY:
+		ck_assert_int_eq(lseek(it->fd, 0, SEEK_CUR), 8);
+		ck_assert_int_eq(lseek(it->fd, 0, SEEK_END), 8);
+		break;
+	case PIPE:
+		assert_ok(ioctl(it->fd, FIONREAD, &n_bytes));
+		ck_assert_int_eq(n_bytes, 0);
+		break;
+	default:
+		ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
+	}
+}
+
+/* Descriptors of that kind. Answers how many. */
+static int find_descriptors(const char *kind, int found[8])
+{
+	int n = 0;
+	for (int fd = find_descriptor(kind, 3); fd >= 0 && n < 8;
+		fd = find_descriptor(kind, fd + 1))
+		found[n++] = fd;
+	return n;
+}
+
+static void *read_byte_behind_the_end(void *data)
+{
+	const struct fixture *f = data;
+	return (void *)(uintptr_t)f->data[N_PAGES * f->page];
+}
+
+static void *destroy_guard(void *data)
+{
+	uffd_guard_destroy(data);
+	return NULL;
+}
+
+/* A thread has looked whose number it is, and is about to ring: the handler for a loss that it has
+ * to tell, or one that destroys the guard. */
+START_TEST(what_takes_the_numbers_of_a_bell_at_the_last_moment_is_not_touched)
+{
+	struct fixture f;
+	struct hold hold;
+	pthread_t thread;
+	int places[16];
+	const bool is_loss = _i % 2;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	if (runner_skip_eager())
+		return;
+	hold_init(&hold);
+	inject_syscall(SYS_epoll_ctl, 1, EPOLL_CTL_MOD, inject_hold_first, &hold);
+	ck_assert(fixture_start(&f,
+		&(struct fixture_options){ .n_pages = N_PAGES, .length = (N_PAGES + 1) * page }));
+	if (!is_loss)
+		uffd_guard_unmap(f.region);
+	int n = find_descriptors("anon_inode:[eventpoll]", places);
+	n += find_descriptors("anon_inode:[eventfd]", places + n);
+	ck_assert_int_eq(n, 3);
+	const struct newcomer it = newcomer_open((enum kind)(_i / 2));
+	assert_ok(pthread_create(&thread, NULL, is_loss ? read_byte_behind_the_end : destroy_guard,
+		is_loss ? (void *)&f : (void *)f.guard));
+	sem_wait(&hold.is_held);
+	for (int i = 0; i < n; i++)
+		ck_assert_int_eq(dup3(it.fd, places[i], O_CLOEXEC), places[i]);
+	sem_post(&hold.may_go);
+	assert_ok(pthread_join(thread, NULL));
+	if (is_loss) {
+		uffd_guard_unmap(f.region);
+		uffd_guard_destroy(f.guard);
+	}
+	assert_untouched(&it);
+	for (int i = 0; i < n; i++)
+		ck_assert(is_open(places[i]));
+	close(f.fd);
+}
+END_TEST
+
+#define N_STORES 12 /* of which the later go through a mapping that is kept */
+
+struct storing {
+	struct fixture *f;
+	ssize_t result;
+};
+
+/* Until one fails. */
+static void *store_some_times(void *data)
+{
+	struct storing *it = data;
+	for (int i = 0; i < N_STORES && it->result >= 0; i++) {
+		it->f->data[9] = 'x';
+		it->result = uffd_guard_write_back(it->f->region, 0, 64);
+	}
+	return NULL;
+}
+
+static void *grow_to_all(void *data)
+{
+	struct storing *it = data;
+	it->result = uffd_guard_resize(it->f->region, N_PAGES * it->f->page);
+	return NULL;
+}
+
+static const struct {
+	uint32_t mmap_flags, map_flags;
+	void *(*call)(void *data);
+} last_mappings[] = {
+	{ MAP_SHARED | MAP_NORESERVE | MAP_POPULATE, UFFD_GUARD_MAP_WRITE, store_some_times },
+	{ MAP_SHARED | MAP_NORESERVE, UFFD_GUARD_MAP_WRITE, store_some_times },
+	{ MAP_PRIVATE | MAP_NORESERVE, UFFD_GUARD_MAP_DIRECT | UFFD_GUARD_MAP_SEAL, grow_to_all },
+};
+
+/* A call has looked whose number it is, and is about to map the file to store to it, or to show it.
+ */
+START_TEST(what_takes_the_number_of_a_file_at_the_last_moment_is_not_mapped)
+{
+	struct fixture f;
+	struct hold hold;
+	struct storing storing = { .f = &f };
+	pthread_t thread;
+	char bytes[64];
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	if (last_mappings[_i].call == grow_to_all && runner_skip_eager())
+		return;
+	hold_init(&hold);
+	ck_assert(fixture_start(&f, &(struct fixture_options){ .n_pages = N_PAGES,
+					    .map_flags = last_mappings[_i].map_flags,
+					    .length = N_PAGES / 2 * page,
+					    .reserve = N_PAGES * page }));
+	const int stranger = memfd_create("stranger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_ok(ftruncate(stranger, (off_t)(N_PAGES * page)));
+	const int number = uffd_guard_region_get_fd(f.region);
+	ck_assert_int_ge(number, 3);
+	inject_syscall(SYS_mmap, 3, last_mappings[_i].mmap_flags, inject_hold_first, &hold);
+	assert_ok(pthread_create(&thread, NULL, last_mappings[_i].call, &storing));
+	sem_wait(&hold.is_held);
+	ck_assert_int_eq(dup3(stranger, number, O_CLOEXEC), number);
+	sem_post(&hold.may_go);
+	assert_ok(pthread_join(thread, NULL));
+	if (last_mappings[_i].call == store_some_times) {
+		ck_assert_int_eq(storing.result, -EIO);
+		ck_assert_int_eq(pread(stranger, bytes, sizeof(bytes), 0), sizeof(bytes));
+		ck_assert_int_eq(bytes[9], 0);
+	}
+	assert_ok(ftruncate(stranger, 0)); /* a load would be a signal */
+	ck_assert_uint_eq(f.data[(N_PAGES - 1) * page], 0);
+	ck_assert_uint_eq(f.data[8], page_value(0));
+	fixture_stop(&f);
+	ck_assert(is_open(number));
+}
+END_TEST
+
+/* By epoll_ctl(2) the handler cannot be told to stop. */
+static int end_without_ringing(void *data)
 {
 	struct life life = { .afterwards = ENDS };
 	(void)data;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!life_start(&life) || !filter)
 		return 1;
-	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(write), 0) ||
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(epoll_ctl), 0) ||
 		seccomp_load(filter))
 		return 2;
 	uffd_guard_unmap(life.regions[0]);
@@ -778,11 +973,11 @@ static int end_without_write(void *data)
 	return 0;
 }
 
-START_TEST(guard_is_destroyed_where_write_is_denied)
+START_TEST(guard_is_destroyed_where_epoll_ctl_is_denied)
 {
 	if (skip_sanitized())
 		return;
-	assert_child_answers_0(end_without_write, NULL);
+	assert_child_answers_0(end_without_ringing, NULL);
 }
 END_TEST
 
@@ -794,7 +989,12 @@ static TCase *strangers_case(void)
 		N_AFTERWARDS * N_KINDS);
 	tcase_add_test(
 		tcase, what_takes_the_number_of_the_userfaultfd_at_the_last_moment_is_not_read);
-	tcase_add_test(tcase, guard_is_destroyed_where_write_is_denied);
+	tcase_add_loop_test(tcase,
+		what_takes_the_numbers_of_a_bell_at_the_last_moment_is_not_touched, 0,
+		2 * N_LAST_KINDS);
+	tcase_add_loop_test(tcase, what_takes_the_number_of_a_file_at_the_last_moment_is_not_mapped,
+		0, N_ELEMENTS(last_mappings));
+	tcase_add_test(tcase, guard_is_destroyed_where_epoll_ctl_is_denied);
 	return tcase;
 }
 

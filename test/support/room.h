@@ -9,8 +9,8 @@
 static inline void *find_room(size_t length)
 {
 	const size_t size = length + ((size_t)256 << 20);
-	void *room = mmap(
-		NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *room =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room != MAP_FAILED)
 		munmap(room, size);
 	return room;

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Waking the handler, also where a descriptor of the pipe is gone or has become another's. */
+/* Waking the handler, also where one of the descriptors is gone or has become another's. */
 #include "kernel/wake.h"
 
 #include "kernel/descriptor.h"
 #include "unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 static void start(struct wake *wake)
 {
 	assert_ok(wake_open(wake, descriptor_new_mark()));
+}
+
+static bool polls(int fd, short events)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & events;
 }
 
 static bool is_open(int fd)
@@ -25,20 +32,23 @@ START_TEST(what_is_sent_is_taken_however_often)
 	start(&wake);
 	ck_assert(wake_take(&wake)); /* nothing was: it does not block */
 	for (int i = 0; i < 100000; i++)
-		wake_send(&wake); /* more than a pipe holds */
+		wake_send(&wake);
+	ck_assert(polls(wake.bell.fd, POLLIN));
 	ck_assert(wake_take(&wake));
+	ck_assert(!polls(wake.bell.fd, POLLIN) && !polls(wake.read_fd, POLLHUP));
 	ck_assert_int_ge(atomic_load(&wake.write_fd), 0);
 	wake_close(&wake);
 }
 END_TEST
 
-START_TEST(nobody_reads_so_the_writing_end_is_closed_and_no_signal_comes)
+START_TEST(bell_cannot_be_rung_so_the_writing_end_is_closed)
 {
 	struct wake wake;
 	start(&wake);
 	const int write_fd = atomic_load(&wake.write_fd);
-	close(wake.read_fd);
+	close(wake.bell.fd);
 	wake_send(&wake);
+	ck_assert(polls(wake.read_fd, POLLHUP));
 	ck_assert_int_eq(atomic_load(&wake.write_fd), -1);
 	ck_assert(!is_open(write_fd));
 	wake_send(&wake);
@@ -51,6 +61,7 @@ START_TEST(nobody_can_send_any_more_so_the_handler_is_told)
 	struct wake wake;
 	start(&wake);
 	close(atomic_load(&wake.write_fd));
+	ck_assert(polls(wake.read_fd, POLLHUP));
 	ck_assert(!wake_take(&wake));
 	wake_close(&wake);
 }
@@ -62,21 +73,24 @@ START_TEST(files_of_the_program_are_neither_written_nor_read_nor_closed)
 	struct wake wake;
 	char byte;
 	start(&wake);
-	const int read_fd = wake.read_fd, write_fd = atomic_load(&wake.write_fd);
+	const int read_fd = wake.read_fd, write_fd = atomic_load(&wake.write_fd),
+		  bell_fd = wake.bell.fd;
 	const int own = memfd_create("wake", 0);
 	ck_assert_int_eq(pwrite(own, "a", 1, 0), 1);
 	ck_assert_int_eq(dup2(own, read_fd), read_fd);
 	ck_assert_int_eq(dup2(own, write_fd), write_fd);
+	ck_assert_int_eq(dup2(own, bell_fd), bell_fd);
 	wake_send(&wake);
 	ck_assert(!wake_take(&wake));
 	wake_close(&wake);
-	ck_assert(is_open(read_fd) && is_open(write_fd));
+	ck_assert(is_open(read_fd) && is_open(write_fd) && is_open(bell_fd));
 	ck_assert_int_eq(lseek(own, 0, SEEK_CUR), 0);
 	ck_assert_int_eq(pread(own, &byte, 1, 0), 1);
 	ck_assert_int_eq(byte, 'a');
 	close(own);
 	close(read_fd);
 	close(write_fd);
+	close(bell_fd);
 }
 END_TEST
 
@@ -84,7 +98,7 @@ static TCase *wake_case(void)
 {
 	TCase *tcase = tcase_create("wake");
 	tcase_add_test(tcase, what_is_sent_is_taken_however_often);
-	tcase_add_test(tcase, nobody_reads_so_the_writing_end_is_closed_and_no_signal_comes);
+	tcase_add_test(tcase, bell_cannot_be_rung_so_the_writing_end_is_closed);
 	tcase_add_test(tcase, nobody_can_send_any_more_so_the_handler_is_told);
 	tcase_add_test(tcase, files_of_the_program_are_neither_written_nor_read_nor_closed);
 	return tcase;
