@@ -16,18 +16,23 @@ static bool wait_for(const struct bell *bell, int fd, int operation, uint32_t ev
 	return epoll_ctl(fd, operation, bell->source, &event) == 0;
 }
 
+static int create_epoll(void)
+{
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int bell_open(struct bell *bell, int source, int mark)
 {
 	*bell = (struct bell){ .fd = -1, .source = source, .mark = mark };
-	int fd = epoll_create1(EPOLL_CLOEXEC);
-	fd = descriptor_adopt(fd < 0 ? -errno : fd, mark);
-	if (fd >= 0 && !wait_for(bell, fd, EPOLL_CTL_ADD, 0)) {
+	const int fd = descriptor_adopt(create_epoll(), mark);
+	if (fd < 0)
+		return fd;
+	if (!wait_for(bell, fd, EPOLL_CTL_ADD, 0)) {
 		const int err = -errno;
 		descriptor_close(fd, mark);
 		return err;
 	}
-	if (fd < 0)
-		return fd;
 	bell->fd = fd;
 	return 0;
 }
