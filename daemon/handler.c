@@ -94,6 +94,7 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 	struct loop *loop = &handler->server.loop;
 	struct uffd_msg messages[LOOP_MESSAGES];
 	uint64_t limit = 0;
+	bool is_told = false;
 	int err = 0;
 	while (count_in_flight(handler) > 0 && err >= 0 && (!limit || now_ns() < limit)) {
 		if (!limit && has_time_limit &&
@@ -101,6 +102,10 @@ static void wait_for_blocking_files(struct handler *handler, bool has_time_limit
 			limit = now_ns() + handler->stop_limit_ns;
 		loop->wake_at = limit;
 		err = loop->ops->wait(loop, messages, true);
+		if (err == -EBADF && loop->is_deaf && !is_told) {
+			is_told = true; /* that is no reason to end before the files */
+			err = 0;
+		}
 		blocking_reads_take_requests(&handler->server.blocking_reads, NULL);
 	}
 }
@@ -274,7 +279,7 @@ static int handler_prepare(struct handler *handler)
 	memset(handler->server.serving.staging->memory, 0, STAGING_SIZE);
 
 	struct wake *wake = &handler->server.loop.wake;
-	int err = wake_open(wake, guard->mark);
+	int err = wake_open(wake, guard->events.source, guard->mark);
 	if (err)
 		return err;
 	handler->server.blocking_reads.inbox.wake = wake;

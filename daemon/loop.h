@@ -19,8 +19,8 @@ struct loop_ops {
 	/* 0, or a negative errno: then this loop cannot work here, and another may. */
 	int (*start)(struct loop *loop);
 	/* The faults that are there; if there is none and @shall_block, wait for one, or for the
-	 * wake-up descriptor. The number of messages, perhaps 0, or a negative errno, which is
-	 * fatal, except -EAGAIN: ask the kernel again. */
+	 * bell. The number of messages, perhaps 0, or a negative errno, which is fatal, except
+	 * -EAGAIN: ask the kernel again. */
 	int (*wait)(struct loop *loop, struct uffd_msg messages[LOOP_MESSAGES], bool shall_block);
 	/* Wait for no more faults: the userfaultfd is not ours any more, or about to be closed. */
 	void (*abandon)(struct loop *loop);

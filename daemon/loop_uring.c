@@ -187,20 +187,20 @@ static int take_poll(struct loop *loop, int result, struct uffd_msg *messages)
 	return uffd_read(loop->uffd, messages, LOOP_MESSAGES);
 }
 
-/* Hung up once, it stays so. */
-static int take_wake(struct loop *loop)
+/* Told once, though both requests end. */
+static int become_deaf(struct loop *loop)
 {
-	loop->is_deaf = loop->is_deaf || !wake_take(&loop->wake);
-	if (loop->is_deaf)
-		return -EBADF;
-	queue_wake(loop);
-	return 0;
+	const bool is_told = loop->is_deaf;
+	loop->is_deaf = true;
+	return is_told ? 0 : -EBADF;
 }
 
-static int take_hangup(struct loop *loop)
+static int take_wake(struct loop *loop)
 {
-	loop->is_deaf = true;
-	return -EBADF;
+	if (loop->is_deaf || !wake_take(&loop->wake))
+		return become_deaf(loop);
+	queue_wake(loop);
+	return 0;
 }
 
 static int handle_completion(
@@ -217,7 +217,7 @@ static int handle_completion(
 	case REQUEST_WAKE:
 		return take_wake(loop);
 	case REQUEST_HANGUP:
-		return take_hangup(loop);
+		return become_deaf(loop);
 	case REQUEST_CANCEL:
 	case REQUEST_CLOSE:
 		return 0;

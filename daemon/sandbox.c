@@ -26,6 +26,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -100,6 +101,13 @@ static int allow_on_fd(scmp_filter_ctx filter, int call, int fd)
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, LOW_32_BITS(0, fd));
 }
 
+/* To ring and to silence it, but to have nothing else ring it. */
+static int allow_bell(scmp_filter_ctx filter, const struct bell *bell)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(epoll_ctl), 2,
+		LOW_32_BITS(0, bell->fd), LOW_32_BITS(1, EPOLL_CTL_MOD));
+}
+
 static int allow_ioctls(scmp_filter_ctx filter, int uffd)
 {
 	/* First: the kernel remembers of other calls that they pass. */
@@ -150,9 +158,9 @@ static int allow_all(
 	if (!err)
 		err = allow_on_fd(filter, SCMP_SYS(read), uffd);
 	if (!err)
-		err = allow_on_fd(filter, SCMP_SYS(epoll_ctl), wake->fd);
+		err = allow_bell(filter, wake);
 	if (!err)
-		err = allow_on_fd(filter, SCMP_SYS(epoll_ctl), events->fd);
+		err = allow_bell(filter, events);
 #ifdef UFFD_GUARD_CHECKS /* a broken contract tells which */
 	if (!err)
 		err = allow_on_fd(filter, SCMP_SYS(write), STDERR_FILENO);

@@ -343,7 +343,11 @@ err_source:
 /* The program may have closed all of them, and the handler not have heard of it yet. */
 static int check_descriptors(const struct uffd_guard *guard)
 {
-	return descriptor_is_ours(guard->events.bell.fd, guard->mark) ? 0 : -EIO;
+	const struct bell *bell = &guard->events.bell;
+	return descriptor_is_ours(bell->fd, bell->mark) &&
+			       descriptor_is_ours(bell->source, bell->mark)
+		       ? 0
+		       : -EIO;
 }
 
 int uffd_guard_map(struct uffd_guard *guard, int fd, size_t length,

@@ -4,8 +4,11 @@
  * of ours, which always has room for it, or waits for nothing.
  *
  * To ring is to change what it waits for (EPOLL_CTL_MOD), and the kernel does that only where the
- * one file is in the other. So no file of the program is written to or read from, even if it takes
- * the place of ours at the last moment, between a look at a number and its use.
+ * one number is of an epoll, and the file with the other is in it under that number. So no file of
+ * the program is written to or read from, even if it takes the place of ours at the last moment,
+ * between a look at a number and its use. It would have to be an epoll of the program that has come
+ * to the one number, with a file in it that has come to the other; which is why the other is far
+ * away (descriptor_move_away()).
  */
 #pragma once
 
@@ -13,7 +16,7 @@
 
 struct bell {
 	int fd;	    /* to poll for reading; -1: none */
-	int source; /* always has room for output; borrowed */
+	int source; /* always has room for output, and is far away; borrowed */
 	int mark;
 };
 

@@ -26,6 +26,9 @@
 
 #define FIRST_NOT_STANDARD (STDERR_FILENO + 1)
 
+#define FIRST_FAR 512 /* half of the usual limit */
+#define N_FAR	  256
+
 int descriptor_new_mark(void)
 {
 	static atomic_uint n_marks;
@@ -91,6 +94,19 @@ int descriptor_find_file(int fd, bool may_block, struct descriptor_file *file)
 bool descriptor_same_file(const struct descriptor_file *one, const struct descriptor_file *other)
 {
 	return one->device == other->device && one->inode == other->inode;
+}
+
+int descriptor_move_away(int fd)
+{
+	static atomic_uint n_moved;
+	if (fd < 0)
+		return fd;
+	const unsigned turn = atomic_fetch_add(&n_moved, 1) % N_FAR;
+	const int fresh = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FAR + (int)turn);
+	if (fresh < 0)
+		return fd; /* the limit is below that */
+	close(fd);
+	return fresh;
 }
 
 bool descriptor_is_of(int fd, const struct descriptor_file *file)

@@ -21,6 +21,11 @@ int descriptor_adopt(int fd, int mark);
 /* Another descriptor of @fd's file, which stays open and is not marked. */
 int descriptor_duplicate(int fd);
 
+/* To a number that few programs come to, and that is another each time: so that what is closed and
+ * opened does not get it. Answers the new number, and @fd is closed; or @fd, which may be a
+ * negative errno. */
+int descriptor_move_away(int fd);
+
 bool descriptor_is_ours(int fd, int mark);
 void descriptor_close(int fd, int mark); /* if it is */
 

@@ -10,7 +10,7 @@ void wake_init_closed(struct wake *wake)
 	*wake = (struct wake){ .bell = { .fd = -1 }, .read_fd = -1, .write_fd = -1 };
 }
 
-int wake_open(struct wake *wake, int mark)
+int wake_open(struct wake *wake, int source, int mark)
 {
 	int ends[2];
 	wake_init_closed(wake);
@@ -18,7 +18,7 @@ int wake_open(struct wake *wake, int mark)
 	if (err)
 		return err;
 	*wake = (struct wake){ .read_fd = ends[0], .write_fd = ends[1], .mark = mark };
-	err = bell_open(&wake->bell, ends[1], mark);
+	err = bell_open(&wake->bell, source, mark);
 	if (err)
 		wake_close(wake);
 	return err;

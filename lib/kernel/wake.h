@@ -12,18 +12,18 @@
 #include <stdbool.h>
 
 struct wake {
-	struct bell bell;    /* of write_fd */
+	struct bell bell;
 	int read_fd;	     /* the handler's: polls as hung up when nobody can ring any more */
 	atomic_int write_fd; /* callers'; -1: closed */
 	int mark;
 };
 
-int wake_open(struct wake *wake, int mark);
+int wake_open(struct wake *wake, int source, int mark); /* @source: see bell.h */
 void wake_init_closed(struct wake *wake);
 void wake_close(struct wake *wake); /* also a closed one */
 
 /* Any thread. */
 void wake_send(struct wake *wake);
 
-/* The handler, when it was sent for. False: nobody will send any more. */
+/* The handler, when it was sent for. False: the bell is not ours any more. */
 bool wake_take(const struct wake *wake);

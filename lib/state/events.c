@@ -22,7 +22,7 @@ int events_init(struct events *events, int mark)
 	pthread_mutexattr_destroy(&attr);
 
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	fd = descriptor_adopt(fd < 0 ? -errno : fd, mark);
+	fd = descriptor_move_away(descriptor_adopt(fd < 0 ? -errno : fd, mark));
 	if (fd < 0)
 		return fd;
 	events->source = fd;

@@ -32,7 +32,7 @@ struct loss_overflow {
 
 struct events {
 	struct bell bell; /* rung while something waits */
-	int source;	  /* its: an eventfd, to which nobody writes */
+	int source;	  /* of the guard's bells: an eventfd, to which nobody writes */
 	bool is_off;	  /* UFFD_GUARD_NO_EVENTS: nothing is queued; set by create */
 	atomic_bool is_signalled;
 	/* Recursive; held while on_event runs. Order: before all other locks. */

@@ -530,6 +530,8 @@ START_TEST(unmap_and_destroy_do_not_wait_for_a_stalled_file)
 	for (size_t i = 0; i < 4; i++)
 		assert_ok(uffd_guard_refresh(s.f.region, i * s.f.page, 1));
 	uffd_guard_unmap(s.f.region); /* closing it asks the server, too */
+	while (fuse_file_count_held(s.file) == 0)
+		usleep(1000); /* it may not have been asked yet */
 	uffd_guard_destroy(s.f.guard);
 	ck_assert_uint_gt(fuse_file_count_held(s.file), 0);
 	/* What was left behind goes when the file answers. */

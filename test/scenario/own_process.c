@@ -28,6 +28,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -722,7 +723,7 @@ END_TEST
 static int find_descriptor(const char *kind, int fd)
 {
 	char path[32], name[64];
-	for (; fd < 64; fd++) {
+	for (; fd < FD_SETSIZE; fd++) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		const ssize_t n = readlink(path, name, sizeof(name) - 1);
 		name[n > 0 ? n : 0] = 0;
@@ -842,43 +843,102 @@ static void *destroy_guard(void *data)
 	return NULL;
 }
 
-/* A thread has looked whose number it is, and is about to ring: the handler for a loss that it has
- * to tell, or one that destroys the guard. */
-START_TEST(what_takes_the_numbers_of_a_bell_at_the_last_moment_is_not_touched)
+/* The first ring: by the handler for a loss, or by the thread that destroys the guard. */
+static int hold_ring(const struct injected_call *call, void *data)
 {
+	static unsigned n_rings;
+	const struct epoll_event *event = (const void *)(uintptr_t)call->args[3];
+	struct injected_call ring = *call;
+	if (event->events != EPOLLOUT)
+		return INJECT_CONTINUE;
+	ring.n_before = n_rings++;
+	return inject_hold_first(&ring, data);
+}
+
+/* A thread has looked whose number it is, and is about to ring. */
+struct ringing {
 	struct fixture f;
 	struct hold hold;
+	bool is_loss;
 	pthread_t thread;
-	int places[16];
-	const bool is_loss = _i % 2;
+	bool was_open[FD_SETSIZE]; /* before there was a guard */
+};
+
+static void ringing_begin(struct ringing *it, bool is_loss)
+{
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	if (runner_skip_eager())
-		return;
-	hold_init(&hold);
-	inject_syscall(SYS_epoll_ctl, 1, EPOLL_CTL_MOD, inject_hold_first, &hold);
-	ck_assert(fixture_start(&f,
+	it->is_loss = is_loss;
+	hold_init(&it->hold);
+	inject_syscall(SYS_epoll_ctl, 1, EPOLL_CTL_MOD, hold_ring, &it->hold);
+	for (int fd = 0; fd < FD_SETSIZE; fd++)
+		it->was_open[fd] = is_open(fd);
+	ck_assert(fixture_start(&it->f,
 		&(struct fixture_options){ .n_pages = N_PAGES, .length = (N_PAGES + 1) * page }));
 	if (!is_loss)
-		uffd_guard_unmap(f.region);
+		uffd_guard_unmap(it->f.region);
+	assert_ok(pthread_create(&it->thread, NULL,
+		is_loss ? read_byte_behind_the_end : destroy_guard,
+		is_loss ? (void *)&it->f : (void *)it->f.guard));
+	sem_wait(&it->hold.is_held);
+}
+
+static void ringing_end(struct ringing *it)
+{
+	sem_post(&it->hold.may_go);
+	assert_ok(pthread_join(it->thread, NULL));
+	if (it->is_loss) {
+		uffd_guard_unmap(it->f.region);
+		uffd_guard_destroy(it->f.guard);
+	}
+	close(it->f.fd);
+}
+
+START_TEST(what_takes_the_numbers_of_a_bell_at_the_last_moment_is_not_touched)
+{
+	static struct ringing ringing;
+	int places[16];
+	if (runner_skip_eager())
+		return;
+	ringing_begin(&ringing, _i % 2);
 	int n = find_descriptors("anon_inode:[eventpoll]", places);
 	n += find_descriptors("anon_inode:[eventfd]", places + n);
 	ck_assert_int_eq(n, 3);
 	const struct newcomer it = newcomer_open((enum kind)(_i / 2));
-	assert_ok(pthread_create(&thread, NULL, is_loss ? read_byte_behind_the_end : destroy_guard,
-		is_loss ? (void *)&f : (void *)f.guard));
-	sem_wait(&hold.is_held);
 	for (int i = 0; i < n; i++)
 		ck_assert_int_eq(dup3(it.fd, places[i], O_CLOEXEC), places[i]);
-	sem_post(&hold.may_go);
-	assert_ok(pthread_join(thread, NULL));
-	if (is_loss) {
-		uffd_guard_unmap(f.region);
-		uffd_guard_destroy(f.guard);
-	}
+	ringing_end(&ringing);
 	assert_untouched(&it);
 	for (int i = 0; i < n; i++)
 		ck_assert(is_open(places[i]));
-	close(f.fd);
+}
+END_TEST
+
+#define N_LOOPS 12
+
+/* It closes all, and is about to wait for events of files that it has opened in their place: each
+ * epoll has all eventfds in it. */
+START_TEST(event_loop_that_is_made_at_the_last_moment_is_not_touched)
+{
+	static struct ringing ringing;
+	int counters[N_LOOPS], loops[N_LOOPS];
+	struct epoll_event event = { .events = EPOLLIN };
+	if (runner_skip_eager())
+		return;
+	ringing_begin(&ringing, _i % 2);
+	for (int fd = 3; fd < FD_SETSIZE; fd++) {
+		if (!ringing.was_open[fd] && fd != ringing.f.fd)
+			close(fd);
+	}
+	for (int i = 0; i < N_LOOPS; i++) {
+		counters[i] = eventfd(0, EFD_CLOEXEC);
+		loops[i] = epoll_create1(EPOLL_CLOEXEC);
+	}
+	for (int i = 0; i < N_LOOPS * N_LOOPS; i++)
+		assert_ok(epoll_ctl(
+			loops[i / N_LOOPS], EPOLL_CTL_ADD, counters[i % N_LOOPS], &event));
+	ringing_end(&ringing);
+	for (int i = 0; i < N_LOOPS; i++)
+		ck_assert_int_eq(epoll_wait(loops[i], &event, 1, 0), 0);
 }
 END_TEST
 
@@ -992,6 +1052,7 @@ static TCase *strangers_case(void)
 	tcase_add_loop_test(tcase,
 		what_takes_the_numbers_of_a_bell_at_the_last_moment_is_not_touched, 0,
 		2 * N_LAST_KINDS);
+	tcase_add_loop_test(tcase, event_loop_that_is_made_at_the_last_moment_is_not_touched, 0, 2);
 	tcase_add_loop_test(tcase, what_takes_the_number_of_a_file_at_the_last_moment_is_not_mapped,
 		0, N_ELEMENTS(last_mappings));
 	tcase_add_test(tcase, guard_is_destroyed_where_epoll_ctl_is_denied);

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -97,7 +98,7 @@ START_TEST(handler_that_ends_refuses_what_callers_ask_for_from_then_on)
 	char byte;
 	size_t got;
 	stage_start(&stage);
-	assert_ok(wake_open(&wake, 0));
+	assert_ok(wake_open(&wake, eventfd(0, EFD_CLOEXEC), 0));
 	blocking_reads_init(&reads, &loop);
 	reads.inbox.wake = &wake;
 	blocking_reads_close(&reads);
@@ -149,7 +150,7 @@ static void crowd_start(struct crowd *crowd)
 	*crowd = (struct crowd){ .n_left = N_CALLERS };
 	assert_ok(descriptor_find_file(fd, false, &crowd->identity));
 	close(fd);
-	assert_ok(wake_open(&crowd->wake, 0));
+	assert_ok(wake_open(&crowd->wake, eventfd(0, EFD_CLOEXEC), 0));
 	crowd->inbox.wake = &crowd->wake;
 }
 

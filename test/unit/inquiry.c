@@ -10,6 +10,7 @@
 #include "unit.h"
 #include "waits.h"
 
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ static void stage_start(struct stage *stage)
 {
 	*stage = (struct stage){ .fd = memfd_create("inquiry", MFD_CLOEXEC) };
 	ck_assert_int_ge(stage->fd, 0);
-	assert_ok(wake_open(&stage->wake, 0));
+	assert_ok(wake_open(&stage->wake, eventfd(0, EFD_CLOEXEC), 0));
 	stage->inbox.wake = &stage->wake;
 	watch_init(&stage->watch);
 }

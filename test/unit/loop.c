@@ -41,7 +41,7 @@ static bool stage_start(struct stage *stage, int way)
 		return false;
 	}
 	stage->loop.uffd = &stage->uffd;
-	assert_ok(wake_open(&stage->loop.wake, mark));
+	assert_ok(wake_open(&stage->loop.wake, eventfd(0, EFD_CLOEXEC), mark));
 	if (stage->loop.ops->start(&stage->loop) != 0) {
 		unit_skip("io_uring is denied");
 		wake_close(&stage->loop.wake);

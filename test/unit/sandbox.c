@@ -187,7 +187,7 @@ START_TEST(ring_does_nothing_but_read_and_poll)
 {
 	const struct uffd no_faults = { .fd = eventfd(0, EFD_CLOEXEC) };
 	struct loop loop = { .uffd = &no_faults, .shall_restrict = _i == 0 };
-	ck_assert_int_eq(wake_open(&loop.wake, descriptor_new_mark()), 0);
+	ck_assert_int_eq(wake_open(&loop.wake, eventfd(0, EFD_CLOEXEC), descriptor_new_mark()), 0);
 	ck_assert_int_eq(loop_uring.start(&loop), 0);
 	ck_assert_int_eq(loop.is_restricted, _i == 0);
 	ck_assert_int_eq(submit_nop(&loop), _i == 0 ? -EACCES : 0);
