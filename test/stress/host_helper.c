@@ -102,7 +102,7 @@ static void try_child(struct helper_found *found, enum host_attack attack, struc
 	const struct helper_file *file)
 {
 	const struct rng its_rng = { .state = rng_next(rng) };
-	char *text = found->text[attack];
+	char *text = found->doing;
 	int status = 0;
 	text[0] = '\0';
 	pid_t pid = fork();
@@ -112,8 +112,10 @@ static void try_child(struct helper_found *found, enum host_attack attack, struc
 		be_child(children[attack], its_rng, file, text);
 	const bool has_hung = await_child(pid, &status);
 	describe_death(text, status, has_hung);
-	if (status != 0)
+	if (status != 0) {
+		memcpy(found->text[attack], text, HELPER_TEXT);
 		atomic_fetch_add(&found->n_failed[attack], 1);
+	}
 	atomic_fetch_add(&found->n_done[attack], 1);
 }
 

@@ -19,6 +19,7 @@ enum host_attack { HOST_SETUID, HOST_CANCEL, HOST_CLOSE, HOST_FORK, HOST_LIMITS,
 /* Shared with the helper and its children. */
 struct helper_found {
 	_Atomic uint64_t n_done[N_HOST_ATTACKS], n_failed[N_HOST_ATTACKS];
+	char doing[HELPER_TEXT];		/* what the child waits for, or has found */
 	char text[N_HOST_ATTACKS][HELPER_TEXT]; /* of the latest failure */
 };
 
