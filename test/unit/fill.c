@@ -116,9 +116,12 @@ static void begin_refusing(struct stage *stage, const struct trial *trial)
 
 /* ---- Stages ---- */
 
+/* With more patience than a busy machine takes: of a read that took long nothing more is read. */
 static int guard_start(struct stage *stage)
 {
-	const int err = uffd_guard_create(NULL, &stage->guard);
+	const struct uffd_guard_options options = { .size = sizeof(options),
+		.read_deadline_ms = 60000 };
+	const int err = uffd_guard_create(&options, &stage->guard);
 	if (err) {
 		ck_assert(err == -EPERM || err == -ENOSYS);
 		unit_skip("userfaultfd is denied");
