@@ -5,10 +5,12 @@
 #include "kernel/descriptor.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void start(struct wake *wake)
@@ -94,12 +96,32 @@ START_TEST(files_of_the_program_are_neither_written_nor_read_nor_closed)
 }
 END_TEST
 
+/* There are that many for it: of three. */
+START_TEST(wake_without_descriptors_is_none_and_leaves_none)
+{
+	struct wake wake;
+	const int source = eventfd(0, EFD_CLOEXEC), next = source + 1;
+	const struct rlimit limit = { (rlim_t)(next + _i), (rlim_t)(next + _i) };
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	ck_assert_int_eq(wake_open(&wake, source, descriptor_new_mark()), -EMFILE);
+	ck_assert_int_eq(wake.bell.fd, -1);
+	ck_assert_int_eq(wake.read_fd, -1);
+	ck_assert_int_eq(atomic_load(&wake.write_fd), -1);
+	for (int fd = next; fd < next + 3; fd++)
+		ck_assert(!is_open(fd));
+	wake_send(&wake);
+	ck_assert(!wake_take(&wake));
+	wake_close(&wake);
+}
+END_TEST
+
 static TCase *wake_case(void)
 {
 	TCase *tcase = tcase_create("wake");
 	tcase_add_test(tcase, what_is_sent_is_taken_however_often);
 	tcase_add_test(tcase, bell_cannot_be_rung_so_the_writing_end_is_closed);
 	tcase_add_test(tcase, nobody_can_send_any_more_so_the_handler_is_told);
+	tcase_add_loop_test(tcase, wake_without_descriptors_is_none_and_leaves_none, 0, 3);
 	tcase_add_test(tcase, files_of_the_program_are_neither_written_nor_read_nor_closed);
 	return tcase;
 }
