@@ -433,8 +433,7 @@ static int hold_handler(const struct injected_call *call, void *data)
 {
 	static bool was_held;
 	struct injected_call first = *call;
-	const struct epoll_event *event = (const void *)(uintptr_t)call->args[3];
-	if (event->events != 0 || was_held)
+	if (inject_look_at(call->args[3]) != 0 || was_held) /* struct epoll_event.events */
 		return INJECT_CONTINUE;
 	was_held = true;
 	first.n_before = 0;

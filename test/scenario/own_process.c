@@ -847,9 +847,8 @@ static void *destroy_guard(void *data)
 static int hold_ring(const struct injected_call *call, void *data)
 {
 	static unsigned n_rings;
-	const struct epoll_event *event = (const void *)(uintptr_t)call->args[3];
 	struct injected_call ring = *call;
-	if (event->events != EPOLLOUT)
+	if (inject_look_at(call->args[3]) != EPOLLOUT) /* struct epoll_event.events */
 		return INJECT_CONTINUE;
 	ring.n_before = n_rings++;
 	return inject_hold_first(&ring, data);
@@ -922,6 +921,10 @@ START_TEST(event_loop_that_is_made_at_the_last_moment_is_not_touched)
 	static struct ringing ringing;
 	int counters[N_LOOPS], loops[N_LOOPS];
 	struct epoll_event event = { .events = EPOLLIN };
+	if (IS_SANITIZED) {
+		runner_skip("a sanitizer reports descriptors that are closed while they are used");
+		return;
+	}
 	if (runner_skip_eager())
 		return;
 	ringing_begin(&ringing, _i % 2);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct inject {
@@ -122,6 +123,14 @@ void inject_any_syscall(inject_fn *fn, void *data)
 		SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 	atomic_store(&inject->notify_fd, fd); /* before another call, which would wait for it */
 	ck_assert_int_ge(fd, 0);
+}
+
+uint32_t inject_look_at(uint64_t address)
+{
+	uint32_t value = 0;
+	const struct iovec to = { &value, sizeof(value) };
+	const struct iovec from = { (void *)(uintptr_t)address, sizeof(value) };
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 ? 0 : value;
 }
 
 int inject_while_on(const struct injected_call *call, void *data)

@@ -37,6 +37,9 @@ void inject_any_syscall(inject_fn *fn, void *data);
 /* Fails calls with -EINVAL while *data, an atomic_bool, is true. */
 inject_fn inject_while_on;
 
+/* What the caller has at that address. It waits, which no sanitizer of threads knows. */
+uint32_t inject_look_at(uint64_t address);
+
 /* inject_hold_first() holds the first call up until sem_post(&hold->may_go). Other calls pass. */
 struct hold {
 	sem_t is_held, may_go;
