@@ -28,6 +28,7 @@ seconds_of() {
 	case $1 in
 	wl_shm_growth) echo 60 ;;
 	mapped_often) echo 60 ;;
+	own_process) echo 3 ;; # of one test there are many cases
 	*) echo 8 ;;
 	esac
 }
