@@ -159,10 +159,33 @@ START_TEST(end_that_nobody_can_send_to_any_more_is_an_error)
 }
 END_TEST
 
+/* Both requests of the ring end then. */
+START_TEST(that_nobody_can_send_is_told_once)
+{
+	struct stage stage;
+	struct uffd_msg messages[LOOP_MESSAGES];
+	if (!stage_start(&stage, _i))
+		return;
+	ck_assert_int_eq(stage.loop.ops->wait(&stage.loop, messages, false), 0);
+	wake_send(&stage.loop.wake);
+	close(stage.loop.wake.bell.fd);
+	close(stage.loop.wake.read_fd);
+	close(atomic_load(&stage.loop.wake.write_fd));
+	ck_assert_int_eq(wait_for_some(&stage, messages), -EBADF);
+	for (int i = 0; i < 20 && stage.loop.ops == &loop_uring; i++) {
+		usleep(1000);
+		ck_assert_int_eq(stage.loop.ops->wait(&stage.loop, messages, false), 0);
+	}
+	wake_init_closed(&stage.loop.wake);
+	stage_stop(&stage);
+}
+END_TEST
+
 static TCase *loop_case(void)
 {
 	TCase *tcase = tcase_create("loop");
 	tcase_add_loop_test(tcase, fault_is_told_of, 0, n_elements(ways));
+	tcase_add_loop_test(tcase, that_nobody_can_send_is_told_once, 0, n_elements(ways));
 	tcase_add_loop_test(tcase, wait_ends_when_it_is_called_away, 0, n_elements(ways));
 	tcase_add_loop_test(tcase, wait_ends_at_a_time_that_has_passed_already, 0, 2);
 	tcase_add_loop_test(tcase, other_file_that_the_program_has_put_in_its_place_is_an_error, 0,
