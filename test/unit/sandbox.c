@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -75,6 +76,23 @@ static long try_register(void)
 	return ioctl(-1, UFFDIO_REGISTER, NULL);
 }
 
+static long try_write(void)
+{
+	return write(-1, "", 1);
+}
+
+/* To none, not to its own bells either. */
+static long try_to_add_to_an_epoll(void)
+{
+	struct epoll_event event = { .events = 0 };
+	for (int fd = 3; fd < 64; fd++) {
+		if (epoll_ctl(fd, EPOLL_CTL_ADD, -1, &event) == 0 || errno != EPERM)
+			return -1;
+	}
+	errno = EPERM;
+	return -1;
+}
+
 static const struct {
 	const char *what;
 	long (*call)(void);
@@ -88,6 +106,8 @@ static const struct {
 	{ "io_uring_setup", try_another_ring },
 	{ "ioctl of a terminal", try_terminal },
 	{ "UFFDIO_REGISTER", try_register },
+	{ "write", try_write },
+	{ "EPOLL_CTL_ADD", try_to_add_to_an_epoll },
 };
 #define N_FORBIDDEN ((int)(sizeof(forbidden) / sizeof(forbidden[0])))
 
